@@ -1,0 +1,3 @@
+//! Maps the command line's outcome to an exit code.
+
+fn main() {}

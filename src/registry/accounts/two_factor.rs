@@ -1,0 +1,156 @@
+//! Enrolling, confirming, changing the mode, disabling.
+//!
+//! Nothing that happens before a factor stands is challenged: there is nothing to answer with.
+//! Once one stands, every change of it is, in both modes.
+
+use serde_json::{Value, json};
+
+use crate::registry::factor::{Action, CodeVerdict, Mode, Pending, Spent, TwoFactor, Window};
+use crate::registry::model::UserName;
+use crate::registry::mutants::{Mutant, Mutants};
+use crate::registry::secrets::{Password, Proof, RecoveryCode};
+use crate::registry::transaction::{Caller, Transaction};
+use crate::registry::wire::{Answer, Call, ClientGeneration, Fields, Refusal, Reply};
+
+/// What a `tfa` member asks for.
+enum Change {
+    /// Enrol, or change the mode of what stands.
+    Mode { password: Password, mode: Mode },
+    /// Disable, or drop what is pending.
+    Disable { password: Password },
+    /// Confirm what is pending.
+    Confirm(Proof),
+}
+
+/// A change of 2FA through the profile.
+pub(super) fn change(tx: &mut Transaction<'_>, call: &Call, caller: &Caller, tfa: Value) -> Reply {
+    match Change::parse(tfa, &tx.settings().mutants)? {
+        Change::Confirm(proof) => confirm(tx, call, caller, &proof),
+        Change::Mode { password, mode } => {
+            tx.check_password(&caller.user, &password)?;
+            match tx.mode_of(&caller.user) {
+                None => enrol(tx, call, caller, mode),
+                Some(_) => change_mode(tx, call, caller, mode),
+            }
+        }
+        Change::Disable { password } => {
+            tx.check_password(&caller.user, &password)?;
+            let action = match tx.mode_of(&caller.user) {
+                None => Action::ResetEnrolment,
+                Some(_) => Action::DisableTwoFactor,
+            };
+            tx.demand(caller, action, call)?;
+            tx.set_two_factor(&caller.user, TwoFactor::Off);
+            Ok(Answer::ok(tx.describe(&caller.user)?))
+        }
+    }
+}
+
+impl Change {
+    fn parse(tfa: Value, mutants: &Mutants) -> Result<Self, Refusal> {
+        if let Value::Array(codes) = &tfa {
+            return match codes.as_slice() {
+                [Value::String(code)] => Ok(Change::Confirm(Proof::parse(code))),
+                _ => Err(Refusal::malformed("`tfa` is confirmed with one code")),
+            };
+        }
+        let mut fields = Fields::new(tfa).map_err(|_| Refusal::malformed("`tfa` is neither an object nor a list"))?;
+        let password = Password::new(fields.required("password")?);
+        let default = if mutants.has(Mutant::DefaultModeAuthOnly) { Mode::AuthOnly } else { Mode::DEFAULT };
+        match fields.text("mode")?.as_deref() {
+            None => Ok(Change::Mode { password, mode: default }),
+            Some("disable") => Ok(Change::Disable { password }),
+            Some(name) => match Mode::parse(name) {
+                Some(mode) => Ok(Change::Mode { password, mode }),
+                None => Err(Refusal::malformed("`mode` is auth-only, auth-and-writes or disable")),
+            },
+        }
+    }
+}
+
+/// Begins an enrolment, or begins it anew.
+fn enrol(tx: &mut Transaction<'_>, call: &Call, caller: &Caller, mode: Mode) -> Reply {
+    tx.demand(caller, Action::Enrol, call)?;
+    let pending = Pending::new(mode);
+    let address = pending.seed.enrolment_url(caller.user.as_str());
+    tx.set_two_factor(&caller.user, TwoFactor::Pending(pending));
+    profile_with(tx, &caller.user, json!(address))
+}
+
+fn change_mode(tx: &mut Transaction<'_>, call: &Call, caller: &Caller, mode: Mode) -> Reply {
+    tx.demand(caller, Action::ChangeMode, call)?;
+    let applied = !tx.settings().mutants.has(Mutant::ModeChangeNoEffect);
+    let now = tx.now();
+    if let Some(user) = tx.users.get_mut(&caller.user) {
+        if let TwoFactor::On(factor) = &mut user.two_factor
+            && applied
+        {
+            factor.mode = mode;
+        }
+        user.touch(now);
+    }
+    let tfa = match call.generation() {
+        ClientGeneration::WantsNull => Value::Null,
+        ClientGeneration::WantsMode => json!({ "pending": false, "mode": mode.name() }),
+    };
+    profile_with(tx, &caller.user, tfa)
+}
+
+/// Enables what is pending, given its first code.
+fn confirm(tx: &mut Transaction<'_>, call: &Call, caller: &Caller, proof: &Proof) -> Reply {
+    tx.demand(caller, Action::ConfirmEnrolment, call)?;
+    let now = tx.now();
+    let throttle = tx.settings().throttle;
+    let user = tx.users.get_mut(&caller.user).ok_or_else(Refusal::no_user)?;
+    let TwoFactor::Pending(pending) = &user.two_factor else {
+        return Err(Refusal::malformed("no enrolment is pending"));
+    };
+    if let Some(left) = user.wrong_codes.locked_for(now) {
+        return Err(Refusal::Throttled(left));
+    }
+    let verdict = match proof {
+        Proof::Code(code) => pending.seed.judge(code, now, Window(1), None),
+        Proof::Recovery(_) | Proof::Other(_) => CodeVerdict::Wrong,
+    };
+    let CodeVerdict::Fresh(step) = verdict else {
+        user.wrong_codes.count(now, &throttle);
+        return Err(Refusal::malformed("that code is not right; nothing was enabled"));
+    };
+    user.wrong_codes.forget();
+    let codes = match std::mem::replace(&mut user.two_factor, TwoFactor::Off) {
+        TwoFactor::Pending(pending) => {
+            let on = Action::ConfirmEnrolment;
+            let (factor, codes) = pending.confirm(Spent { step, on });
+            user.two_factor = TwoFactor::On(factor);
+            codes
+        }
+        standing @ (TwoFactor::Off | TwoFactor::On(_)) => {
+            user.two_factor = standing;
+            Vec::new()
+        }
+    };
+    user.touch(now);
+    let codes: Vec<String> = codes.iter().map(RecoveryCode::reveal).collect();
+    profile_with(tx, &caller.user, json!(codes))
+}
+
+/// The profile, with a `tfa` member that answers the change.
+fn profile_with(tx: &Transaction<'_>, user: &UserName, tfa: Value) -> Reply {
+    let mut profile = tx.describe(user)?;
+    profile["tfa"] = tfa;
+    Ok(Answer::ok(profile))
+}
+
+impl Transaction<'_> {
+    fn check_password(&self, user: &UserName, password: &Password) -> Result<(), Refusal> {
+        if self.is_password(user, password) { Ok(()) } else { Err(Refusal::wrong_password()) }
+    }
+
+    fn set_two_factor(&mut self, name: &UserName, two_factor: TwoFactor) {
+        let now = self.now();
+        if let Some(user) = self.users.get_mut(name) {
+            user.two_factor = two_factor;
+            user.touch(now);
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! The table: which actions are challenged in which mode.
+//!
+//! The first fifteen rows are the two tables of npm's page "About two-factor authentication";
+//! log-in has two rows because it has two doors. What the page does not name follows npm's
+//! registry documentation (wire notes §1.2): in auth-and-writes mode every write is challenged,
+//! except stars, dist-tags other than `latest`, and what clients cannot answer.
+
+use super::Mode;
+
+/// Something that a request can be asking for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Action {
+    LogIn,
+    WebLogIn,
+    SetProfile,
+    SetPassword,
+    ChangeMode,
+    DisableTwoFactor,
+    CreateToken,
+    RevokeToken,
+    Publish,
+    Unpublish,
+    Deprecate,
+    SetVisibility,
+    GrantAccess,
+    RevokeAccess,
+    SetPackageTwoFactor,
+    ChangeOwners,
+    TagLatest,
+    ManageTeam,
+    ManageOrg,
+    ManageHook,
+    ApproveStage,
+    RejectStage,
+    TagOther,
+    Star,
+    StagePublish,
+    LogOut,
+    Enrol,
+    ConfirmEnrolment,
+    ResetEnrolment,
+    WhoAmI,
+    Read,
+}
+
+/// In which modes an action is challenged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Challenged {
+    InBothModes,
+    InAuthAndWrites,
+    Never,
+}
+
+use Challenged::{InAuthAndWrites, InBothModes, Never};
+
+const TABLE: &[(Action, Challenged)] = &[
+    // "Authorization only": these rows are in both tables.
+    (Action::LogIn, InBothModes),
+    (Action::WebLogIn, InBothModes),
+    (Action::SetProfile, InBothModes),
+    (Action::SetPassword, InBothModes),
+    (Action::ChangeMode, InBothModes),
+    (Action::DisableTwoFactor, InBothModes),
+    (Action::CreateToken, InBothModes),
+    (Action::RevokeToken, InBothModes),
+    // "Authorization and writes": these rows are in that table alone.
+    (Action::Publish, InAuthAndWrites),
+    (Action::Unpublish, InAuthAndWrites),
+    (Action::Deprecate, InAuthAndWrites),
+    (Action::SetVisibility, InAuthAndWrites),
+    (Action::GrantAccess, InAuthAndWrites),
+    (Action::RevokeAccess, InAuthAndWrites),
+    (Action::SetPackageTwoFactor, InAuthAndWrites),
+    // Writes that no row names.
+    (Action::ChangeOwners, InAuthAndWrites),
+    (Action::TagLatest, InAuthAndWrites),
+    (Action::ManageTeam, InAuthAndWrites),
+    (Action::ManageOrg, InAuthAndWrites),
+    (Action::ManageHook, InAuthAndWrites),
+    (Action::ApproveStage, InAuthAndWrites),
+    (Action::RejectStage, InAuthAndWrites),
+    // Writes that are exempt, or that clients cannot answer a challenge to (wire notes §10).
+    (Action::TagOther, Never),
+    (Action::Star, Never),
+    (Action::StagePublish, Never),
+    (Action::LogOut, Never),
+    (Action::Enrol, Never),
+    (Action::ConfirmEnrolment, Never),
+    (Action::ResetEnrolment, Never),
+    // Reads.
+    (Action::WhoAmI, Never),
+    (Action::Read, Never),
+];
+
+impl Action {
+    /// Whether the table asks for a second factor from a user in this mode. A user without a
+    /// mode has no second factor to be asked for.
+    pub(crate) fn is_challenged(self, mode: Option<Mode>) -> bool {
+        let row = TABLE.iter().find(|(action, _)| *action == self);
+        match (row.map_or(InBothModes, |(_, challenged)| *challenged), mode) {
+            (_, None) | (Never, Some(_)) | (InAuthAndWrites, Some(Mode::AuthOnly)) => false,
+            (InBothModes, Some(_)) | (InAuthAndWrites, Some(Mode::AuthAndWrites)) => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_action_has_exactly_one_row_in_order() {
+        for (index, (action, _)) in TABLE.iter().enumerate() {
+            assert_eq!(*action as usize, index);
+        }
+        assert_eq!(TABLE.len(), Action::Read as usize + 1);
+    }
+
+    #[test]
+    fn a_user_without_two_factor_authentication_is_never_challenged() {
+        for (action, _) in TABLE {
+            assert!(!action.is_challenged(None));
+        }
+    }
+
+    #[test]
+    fn writes_are_challenged_in_one_mode_and_account_actions_in_both() {
+        let both = |action: Action| [Mode::AuthOnly, Mode::AuthAndWrites].map(|mode| action.is_challenged(Some(mode)));
+        assert_eq!(both(Action::RevokeToken), [true, true]);
+        assert_eq!(both(Action::Publish), [false, true]);
+        assert_eq!(both(Action::Star), [false, false]);
+    }
+}

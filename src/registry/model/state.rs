@@ -1,0 +1,20 @@
+//! The whole memory of the registry.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{Package, PackageName, Scope, ScopeName, Tokens, User, UserName};
+use crate::registry::accounts::WebLogIns;
+use crate::registry::hooks::Hooks;
+use crate::registry::packages::Stages;
+
+/// Everything that the registry remembers. One lock guards it all.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) users: HashMap<UserName, User>,
+    pub(crate) tokens: Tokens,
+    pub(crate) scopes: HashMap<ScopeName, Scope>,
+    pub(crate) packages: BTreeMap<PackageName, Package>,
+    pub(crate) web_log_ins: WebLogIns,
+    pub(crate) stages: Stages,
+    pub(crate) hooks: Hooks,
+}

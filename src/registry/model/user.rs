@@ -1,0 +1,65 @@
+//! A user's account.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use crate::registry::factor::{FollowUp, TwoFactor, WrongCodes};
+use crate::registry::secrets::{Password, PasswordHash, TokenDigest};
+
+use super::Revision;
+
+/// One account.
+#[derive(Debug)]
+pub(crate) struct User {
+    pub(crate) password: PasswordHash,
+    /// The password before the last change. Only a fault fills this in.
+    pub(crate) former_password: Option<PasswordHash>,
+    pub(crate) revision: Revision,
+    pub(crate) profile: Profile,
+    pub(crate) two_factor: TwoFactor,
+    pub(crate) wrong_codes: WrongCodes,
+    pub(crate) follow_ups: Vec<FollowUp>,
+    /// Tokens by key.
+    pub(crate) tokens: BTreeMap<String, TokenDigest>,
+    pub(crate) created: SystemTime,
+    pub(crate) updated: SystemTime,
+}
+
+/// What a user says about himself.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Profile {
+    pub(crate) email: Option<String>,
+    pub(crate) fullname: Option<String>,
+    pub(crate) homepage: Option<String>,
+    pub(crate) github: Option<String>,
+    pub(crate) twitter: Option<String>,
+    pub(crate) freenode: Option<String>,
+}
+
+impl User {
+    pub(crate) fn new(password: &Password, email: Option<String>, now: SystemTime) -> Self {
+        Self {
+            password: PasswordHash::of(password),
+            former_password: None,
+            revision: Revision::first(),
+            profile: Profile { email, ..Profile::default() },
+            two_factor: TwoFactor::Off,
+            wrong_codes: WrongCodes::default(),
+            follow_ups: Vec::new(),
+            tokens: BTreeMap::new(),
+            created: now,
+            updated: now,
+        }
+    }
+
+    pub(crate) fn has_password(&self, password: &Password) -> bool {
+        let former = self.former_password.as_ref();
+        self.password.matches(password) || former.is_some_and(|former| former.matches(password))
+    }
+
+    /// Marks the account as changed.
+    pub(crate) fn touch(&mut self, now: SystemTime) {
+        self.revision.advance();
+        self.updated = now;
+    }
+}

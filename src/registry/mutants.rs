@@ -1,0 +1,181 @@
+//! The faults that can be seeded, each one bug behind one switch.
+//!
+//! A mutant is the registry with one of these switched on. The place where a fault acts reads
+//! `mutants.has(Mutant::…)`, so that the correct path stays readable around it.
+
+use std::fmt;
+use std::str::FromStr;
+
+macro_rules! mutants {
+    ($($variant:ident, $name:literal, $about:literal;)+) => {
+        /// One seeded fault.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Mutant {
+            $(#[doc = $about] $variant,)+
+        }
+
+        impl Mutant {
+            /// Every fault, in the order in which they are documented.
+            pub const ALL: &'static [Mutant] = &[$(Mutant::$variant,)+];
+
+            /// The name on the command line.
+            pub const fn name(self) -> &'static str {
+                match self { $(Mutant::$variant => $name,)+ }
+            }
+
+            /// What is wrong, in one line.
+            pub const fn about(self) -> &'static str {
+                match self { $(Mutant::$variant => $about,)+ }
+            }
+        }
+    };
+}
+
+mutants! {
+    LogInUnchallenged, "login-unchallenged", "logging in with name and password asks for no second factor";
+    WebLogInUnchallenged, "web-login-unchallenged", "the web login page asks for no second factor";
+    ProfileUnchallenged, "profile-unchallenged", "profile settings change without a second factor";
+    PasswordUnchallenged, "password-unchallenged", "the password changes without a second factor";
+    ModeChangeUnchallenged, "mode-change-unchallenged", "the 2FA mode changes without a second factor";
+    DisableUnchallenged, "disable-unchallenged", "2FA is disabled without a second factor";
+    TokenCreateUnchallenged, "token-create-unchallenged", "tokens are created without a second factor";
+    TokenRevokeUnchallenged, "token-revoke-unchallenged", "tokens are revoked without a second factor";
+    PublishUnchallenged, "publish-unchallenged", "publishing asks for no second factor";
+    UnpublishUnchallenged, "unpublish-unchallenged", "unpublishing asks for no second factor";
+    DeprecateUnchallenged, "deprecate-unchallenged", "deprecating asks for no second factor";
+    VisibilityUnchallenged, "visibility-unchallenged", "package visibility changes without a second factor";
+    GrantUnchallenged, "grant-unchallenged", "team access is granted without a second factor";
+    RevokeGrantUnchallenged, "revoke-grant-unchallenged", "team access is revoked without a second factor";
+    PackageTwoFactorUnchallenged, "package-2fa-unchallenged", "a package's 2FA requirement changes without a second factor";
+    TarballDeleteUnchallenged, "tarball-delete-unchallenged", "the second write of an unpublish, the tarball's removal, asks for no second factor";
+
+    AuthOnlyPublishChallenged, "auth-only-publish-challenged", "publishing is challenged in auth-only mode";
+    DisabledPublishChallenged, "disabled-publish-challenged", "publishing is challenged for a user without 2FA";
+    WhoAmIChallenged, "whoami-challenged", "a read, whoami, is challenged";
+
+    ChallengeForbidden, "challenge-forbidden", "a challenge has status 403 instead of 401";
+    ChallengeWithoutHeader, "challenge-without-header", "a challenge has no www-authenticate header";
+    ChallengeHeaderParameter, "challenge-header-parameter", "a challenge's www-authenticate header has a parameter after OTP";
+    ChallengeTextInMessage, "challenge-text-in-message", "a challenge's text is in `message`, not in `error`";
+    ChallengeBasicHeader, "challenge-basic-header", "a challenge's www-authenticate header says Basic";
+
+    PublishBeforeChallenge, "publish-before-challenge", "a version is published before the challenge is answered";
+    PackumentBeforeChallenge, "packument-before-challenge", "a version is listed without its tarball before the challenge is answered";
+    TokenCreateBeforeChallenge, "token-create-before-challenge", "a token exists before the challenge is answered";
+    PasswordBeforeChallenge, "password-before-challenge", "the password changes before the challenge is answered";
+
+    AnyProofAccepted, "any-proof-accepted", "any text at all is accepted as a code";
+    AnySixDigitsAccepted, "any-six-digits-accepted", "any six digits are accepted as a code";
+    ReplayAccepted, "replay-accepted", "a spent code is accepted again";
+    ReplayAcceptedElsewhere, "replay-accepted-elsewhere", "a spent code is accepted again for another action";
+    RecoveryCodeReusable, "recovery-code-reusable", "a recovery code is accepted more than once";
+    WideWindow, "wide-window", "codes from ten steps behind and ahead are accepted";
+    RightProofRefused, "right-proof-refused", "a right code is refused";
+
+    PublishNoEffect, "publish-no-effect", "publishing with a right code answers success and does nothing";
+    DeprecateNoEffect, "deprecate-no-effect", "deprecating with a right code answers success and does nothing";
+    ProfileNoEffect, "profile-no-effect", "profile settings with a right code answer success and do nothing";
+    ModeChangeNoEffect, "mode-change-no-effect", "a mode change answers success and does nothing";
+
+    LogInTokenDead, "login-token-dead", "the token that a login hands out does not work";
+    DefaultModeAuthOnly, "default-mode-auth-only", "2FA without a named mode is enabled as auth-only";
+    OldPasswordWorks, "old-password-works", "the old password still works after a change";
+    ThrottledAtOnce, "throttled-at-once", "the first wrong code is answered 429";
+    TokenCreateHangs, "token-create-hangs", "creating a token is never answered";
+    HalfJson, "half-json", "creating a token answers half a JSON document";
+}
+
+impl fmt::Display for Mutant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Mutant {
+    type Err = UnknownMutant;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Mutant::ALL.iter().copied().find(|mutant| mutant.name() == name).ok_or_else(|| UnknownMutant(name.to_owned()))
+    }
+}
+
+/// A name that is no mutant's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownMutant(String);
+
+impl fmt::Display for UnknownMutant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "find mutant `{}`", self.0)
+    }
+}
+
+impl std::error::Error for UnknownMutant {}
+
+/// A set of seeded faults.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mutants(Vec<Mutant>);
+
+impl Mutants {
+    /// No fault: the correct registry.
+    pub const fn none() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Whether a fault is switched on.
+    pub fn has(&self, mutant: Mutant) -> bool {
+        self.0.contains(&mutant)
+    }
+
+    /// The faults that are switched on, in the order of [`Mutant::ALL`].
+    pub fn iter(&self) -> impl Iterator<Item = Mutant> + '_ {
+        self.0.iter().copied()
+    }
+}
+
+impl FromIterator<Mutant> for Mutants {
+    fn from_iter<I: IntoIterator<Item = Mutant>>(mutants: I) -> Self {
+        let mut set: Vec<Mutant> = mutants.into_iter().collect();
+        set.sort_unstable();
+        set.dedup();
+        Self(set)
+    }
+}
+
+impl From<Mutant> for Mutants {
+    fn from(mutant: Mutant) -> Self {
+        Self(vec![mutant])
+    }
+}
+
+impl FromStr for Mutants {
+    type Err = UnknownMutant;
+
+    /// Reads names separated by commas; an empty text is the empty set.
+    fn from_str(names: &str) -> Result<Self, Self::Err> {
+        names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::parse).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_read_back_and_belongs_to_one_mutant() {
+        for mutant in Mutant::ALL {
+            assert_eq!(mutant.name().parse(), Ok(*mutant));
+            assert!(
+                mutant.name().bytes().all(|byte| byte == b'-' || byte.is_ascii_lowercase() || byte.is_ascii_digit())
+            );
+        }
+    }
+
+    #[test]
+    fn a_set_is_read_from_names_and_refuses_an_unknown_one() {
+        let set: Mutants = "half-json, replay-accepted,half-json".parse().unwrap();
+        assert_eq!(set.iter().count(), 2);
+        assert!(set.has(Mutant::HalfJson) && !set.has(Mutant::WideWindow));
+        assert_eq!("half-jason".parse::<Mutants>().unwrap_err().to_string(), "find mutant `half-jason`");
+        assert_eq!("".parse::<Mutants>(), Ok(Mutants::none()));
+    }
+}

@@ -1,0 +1,15 @@
+//! Passwords, tokens, recovery codes and proofs: types whose `Debug` hides the value and which
+//! have no `Display`. Each has one named method that gives the value away, or none.
+
+mod hidden;
+mod password;
+mod proof;
+mod random;
+mod recovery_code;
+mod token_text;
+
+pub(super) use password::{Password, PasswordHash};
+pub(super) use proof::{Proof, ProofDigest};
+pub(super) use random::{random_bytes, random_hex};
+pub(super) use recovery_code::{RecoveryCode, RecoveryDigest};
+pub(super) use token_text::{TokenDigest, TokenText};

@@ -1,0 +1,46 @@
+//! Bearer tokens as sent, and as kept.
+
+use data_encoding::BASE64URL_NOPAD;
+use sha2::{Digest, Sha256};
+
+use super::hidden::hidden;
+use super::random_bytes;
+
+/// How many characters of a token a listing shows. Too few to be of use to a thief.
+const SHOWN: usize = 6;
+
+/// A bearer token.
+pub(crate) struct TokenText(String);
+
+/// What is kept of a token: enough to recognise it, too little to use it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct TokenDigest([u8; 32]);
+
+hidden!(TokenText, TokenDigest);
+
+impl TokenText {
+    /// A token as received.
+    pub(crate) fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// A fresh random token.
+    pub(crate) fn mint() -> Self {
+        let letters: String = BASE64URL_NOPAD.encode(&random_bytes::<30>()).replace(['-', '_'], "x");
+        Self(format!("npm_{letters}"))
+    }
+
+    pub(crate) fn digest(&self) -> TokenDigest {
+        TokenDigest(Sha256::digest(self.0.as_bytes()).into())
+    }
+
+    /// The first characters, for listings.
+    pub(crate) fn mask(&self) -> String {
+        self.0.chars().take(SHOWN).collect()
+    }
+
+    /// Gives the token away, to be handed to its owner once.
+    pub(crate) fn reveal(self) -> String {
+        self.0
+    }
+}

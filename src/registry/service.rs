@@ -1,0 +1,145 @@
+//! The registry as a service: one HTTP request in, one answer out.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::Response;
+use tokio::sync::Notify;
+
+use super::model::State;
+use super::routes::route;
+use super::settings::{BODY_LIMIT, Settings};
+use super::wire::{Answer, Call, Intake, Refusal, take_in};
+
+/// A registry. Clones share one memory.
+#[derive(Clone)]
+pub struct Registry(Arc<Desk>);
+
+/// What the endpoints work at: the settings, the memory, the counters.
+pub(crate) struct Desk {
+    settings: Settings,
+    state: Mutex<State>,
+    tally: Tally,
+    closing: Notify,
+}
+
+impl Registry {
+    /// An empty registry.
+    pub fn new(settings: Settings) -> Self {
+        Self(Arc::new(Desk {
+            settings,
+            state: Mutex::new(State::default()),
+            tally: Tally::default(),
+            closing: Notify::new(),
+        }))
+    }
+
+    /// The registry as an axum router, to be served or called directly.
+    pub fn router(&self) -> Router {
+        let registry = self.clone();
+        Router::new().fallback(move |request: Request| {
+            let registry = registry.clone();
+            async move { registry.answer(request).await }
+        })
+    }
+
+    /// How many second factors have been accepted.
+    pub fn accepted_proofs(&self) -> u64 {
+        self.0.tally.accepted.load(Ordering::Relaxed)
+    }
+
+    /// What has been counted so far.
+    pub fn statistics(&self) -> Statistics {
+        let tally = &self.0.tally;
+        Statistics {
+            requests: tally.requests.load(Ordering::Relaxed),
+            accepted_proofs: tally.accepted.load(Ordering::Relaxed),
+            refused_proofs: tally.refused.load(Ordering::Relaxed),
+            bare_challenges: tally.challenged.load(Ordering::Relaxed),
+            throttled: tally.throttled.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Lets go of calls that a fault keeps waiting.
+    pub(crate) fn close(&self) {
+        self.0.closing.notify_waiters();
+    }
+
+    async fn answer(&self, request: Request) -> Response<Body> {
+        let desk = &self.0;
+        desk.tally.requests.fetch_add(1, Ordering::Relaxed);
+        let (parts, body) = request.into_parts();
+        let reply = match take_in(body, BODY_LIMIT).await {
+            Intake::Whole(body) => Call::parse(&parts, body).and_then(|call| route(desk, &call)),
+            Intake::TooLarge => Err(Refusal::TooLarge),
+            Intake::Broken => Err(Refusal::malformed("the request body broke off")),
+        };
+        let answer = reply.unwrap_or_else(Answer::from);
+        if answer.is_never() {
+            desk.closing.notified().await;
+        }
+        answer.into_response()
+    }
+}
+
+impl Desk {
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Takes hold of the memory. No request leaves it half-changed, so a panic elsewhere while it
+    /// was held is no reason to give up.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counters of a running registry.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    requests: AtomicU64,
+    accepted: AtomicU64,
+    refused: AtomicU64,
+    challenged: AtomicU64,
+    throttled: AtomicU64,
+}
+
+impl Tally {
+    pub(crate) fn accepted(&self) {
+        self.accepted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn challenged(&self) {
+        self.challenged.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn throttled(&self) {
+        self.throttled.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// What a registry has counted since it was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Statistics {
+    /// Requests of any kind.
+    pub requests: u64,
+    /// Second factors that were accepted.
+    pub accepted_proofs: u64,
+    /// Second factors that were not: wrong or spent.
+    pub refused_proofs: u64,
+    /// Challenges to requests that carried no second factor.
+    pub bare_challenges: u64,
+    /// Second factors that were not looked at, after too many wrong ones.
+    pub throttled: u64,
+}

@@ -1,0 +1,208 @@
+//! One request, parsed once at the edge.
+
+use axum::body::Bytes;
+use axum::http::header::{ACCEPT, AUTHORIZATION, HOST, USER_AGENT};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
+use data_encoding::BASE64;
+use serde_json::Value;
+
+use super::{Fields, Refusal, segments};
+use crate::registry::secrets::{Password, Proof, TokenText};
+
+/// A request, with nothing left to decode but its body.
+#[derive(Debug)]
+pub(crate) struct Call {
+    verb: Option<Verb>,
+    segments: Vec<String>,
+    query: Vec<(String, String)>,
+    base: String,
+    authorization: Option<Authorization>,
+    proof: Option<Proof>,
+    generation: ClientGeneration,
+    abbreviated: bool,
+    body: Bytes,
+}
+
+/// A method that some route knows. HEAD is answered like GET, without the body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Get,
+    Put,
+    Post,
+    Delete,
+}
+
+/// What the `authorization` header holds.
+#[derive(Debug)]
+pub(crate) enum Authorization {
+    Bearer(TokenText),
+    Basic {
+        name: String,
+        password: Password,
+    },
+    /// Something else.
+    Unknown,
+}
+
+/// Which reply a client understands after a mode change (wire notes §6.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ClientGeneration {
+    /// npm 7 to 11.3 takes anything but null for an enrolment address.
+    WantsNull,
+    /// Everyone else wants to see the mode.
+    WantsMode,
+}
+
+impl Call {
+    pub(crate) fn parse(parts: &Parts, body: Bytes) -> Result<Self, Refusal> {
+        let headers = &parts.headers;
+        Ok(Self {
+            verb: Verb::parse(&parts.method),
+            segments: segments(parts.uri.path())?,
+            query: form_urlencoded::parse(parts.uri.query().unwrap_or("").as_bytes()).into_owned().collect(),
+            base: format!("http://{}", host(headers)),
+            authorization: text(headers, AUTHORIZATION.as_str()).map(Authorization::parse),
+            proof: text(headers, "npm-otp").map(str::trim).filter(|proof| !proof.is_empty()).map(Proof::parse),
+            generation: ClientGeneration::of(text(headers, USER_AGENT.as_str()).unwrap_or("")),
+            abbreviated: text(headers, ACCEPT.as_str())
+                .is_some_and(|accept| accept.contains("application/vnd.npm.install-v1+json")),
+            body,
+        })
+    }
+
+    pub(crate) fn verb(&self) -> Option<Verb> {
+        self.verb
+    }
+
+    pub(crate) fn segments(&self) -> Vec<&str> {
+        self.segments.iter().map(String::as_str).collect()
+    }
+
+    /// The first value of a query parameter.
+    pub(crate) fn query(&self, name: &str) -> Option<&str> {
+        let found = self.query.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// The registry's own address as the client wrote it, without a trailing slash.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
+    pub(crate) fn authorization(&self) -> Option<&Authorization> {
+        self.authorization.as_ref()
+    }
+
+    /// The second factor that came along, if any.
+    pub(crate) fn proof(&self) -> Option<&Proof> {
+        self.proof.as_ref()
+    }
+
+    pub(crate) fn generation(&self) -> ClientGeneration {
+        self.generation
+    }
+
+    /// Whether the client asked for the abbreviated packument.
+    pub(crate) fn wants_abbreviated(&self) -> bool {
+        self.abbreviated
+    }
+
+    pub(crate) fn json(&self) -> Result<Value, Refusal> {
+        serde_json::from_slice(&self.body).map_err(|error| Refusal::malformed(format!("the body is not JSON: {error}")))
+    }
+
+    pub(crate) fn fields(&self) -> Result<Fields, Refusal> {
+        Fields::new(self.json()?)
+    }
+
+    /// The fields of an HTML form.
+    pub(crate) fn form(&self) -> Vec<(String, String)> {
+        form_urlencoded::parse(&self.body).into_owned().collect()
+    }
+}
+
+impl Verb {
+    fn parse(method: &Method) -> Option<Self> {
+        match method.as_str() {
+            "GET" | "HEAD" => Some(Verb::Get),
+            "PUT" => Some(Verb::Put),
+            "POST" => Some(Verb::Post),
+            "DELETE" => Some(Verb::Delete),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Verb::Get => "GET",
+            Verb::Put => "PUT",
+            Verb::Post => "POST",
+            Verb::Delete => "DELETE",
+        }
+    }
+}
+
+impl Authorization {
+    fn parse(header: &str) -> Self {
+        let (scheme, rest) = header.trim().split_once(' ').unwrap_or((header, ""));
+        let rest = rest.trim();
+        if scheme.eq_ignore_ascii_case("bearer") {
+            return Authorization::Bearer(TokenText::new(rest.to_owned()));
+        }
+        if scheme.eq_ignore_ascii_case("basic") {
+            let decoded = BASE64.decode(rest.as_bytes()).unwrap_or_default();
+            let decoded = String::from_utf8(decoded).unwrap_or_default();
+            if let Some((name, password)) = decoded.split_once(':') {
+                return Authorization::Basic { name: name.to_owned(), password: Password::new(password.to_owned()) };
+            }
+        }
+        Authorization::Unknown
+    }
+}
+
+impl ClientGeneration {
+    fn of(user_agent: &str) -> Self {
+        let version = user_agent.strip_prefix("npm/").and_then(|rest| rest.split_whitespace().next()).unwrap_or("");
+        let mut numbers = version.split('.').map_while(|part| part.parse::<u32>().ok());
+        match (numbers.next(), numbers.next()) {
+            (Some(7..=10), _) | (Some(11), Some(0..=3)) => ClientGeneration::WantsNull,
+            _ => ClientGeneration::WantsMode,
+        }
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The host that the client named. It is only ever written into addresses within JSON.
+fn host(headers: &HeaderMap) -> &str {
+    text(headers, HOST.as_str()).filter(|host| !host.is_empty()).unwrap_or("localhost")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn client_generations_are_told_apart_by_user_agent() {
+        for old in [
+            "npm/7.24.2 node/v20.1.0 linux x64 workspaces/false",
+            "npm/10.9.9 node/v20.1.0 linux x64",
+            "npm/11.3.0 node/v20.1.0 linux x64",
+        ] {
+            assert_eq!(ClientGeneration::of(old), ClientGeneration::WantsNull);
+        }
+        for new in [
+            "npm/11.4.0 node/v20.1.0 linux x64",
+            "npm/12.2.0",
+            "npm/6.14.18",
+            "pnpm/12.21.0 npm/? node/? linux x64",
+            "Bun/1.4.5 linux x64",
+            "",
+        ] {
+            assert_eq!(ClientGeneration::of(new), ClientGeneration::WantsMode);
+        }
+    }
+}

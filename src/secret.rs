@@ -1,0 +1,99 @@
+//! Values that must never be printed: passwords, tokens, one-time passwords, keys, recovery codes.
+//!
+//! A secret hides in `Debug`, `Display` and `Serialize` alike; its value leaves only through
+//! [`Secret::reveal`], so a search for that name lists every place that handles one in the clear.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// What kind of secret a value is; printed in place of the value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SecretKind {
+    /// An account's password.
+    Password,
+    /// A bearer token.
+    Token,
+    /// A one-time password (RFC 4226, RFC 6238).
+    OneTimePassword,
+    /// The shared secret from which one-time passwords are computed.
+    TotpSecret,
+    /// A recovery code.
+    RecoveryCode,
+}
+
+impl SecretKind {
+    /// The words that stand in for a hidden value.
+    pub fn placeholder(self) -> &'static str {
+        match self {
+            SecretKind::Password => "‹password›",
+            SecretKind::Token => "‹token›",
+            SecretKind::OneTimePassword => "‹one-time password›",
+            SecretKind::TotpSecret => "‹totp secret›",
+            SecretKind::RecoveryCode => "‹recovery code›",
+        }
+    }
+}
+
+/// A value of a given kind that does not print.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret {
+    kind: SecretKind,
+    value: String,
+}
+
+impl Secret {
+    /// Hides `value`.
+    pub fn new(kind: SecretKind, value: impl Into<String>) -> Self {
+        Secret { kind, value: value.into() }
+    }
+
+    /// The value in the clear, for the wire alone.
+    pub fn reveal(&self) -> &str {
+        &self.value
+    }
+
+    /// What kind of secret this is.
+    pub fn kind(&self) -> SecretKind {
+        self.kind
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.placeholder())
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.placeholder())
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.kind.placeholder())
+    }
+}
+
+/// Reads a password from a file that a user wrote.
+pub fn password<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+    String::deserialize(deserializer).map(|value| Secret::new(SecretKind::Password, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_hides_in_every_rendering() {
+        let secret = Secret::new(SecretKind::Password, "hunter2hunter2");
+        let renderings =
+            [format!("{secret:?}"), format!("{secret}"), serde_json::to_string(&secret).expect("a string serialises")];
+        for rendering in renderings {
+            assert!(!rendering.contains("hunter2"), "{rendering}");
+        }
+        assert_eq!(secret.reveal(), "hunter2hunter2");
+    }
+}
