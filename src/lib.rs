@@ -3,10 +3,25 @@
 //!
 //! A map of the rooms; dependencies point down:
 //!
+//! - [`cli`] is the command line; nothing imports it.
+//! - [`check`] plans cases, plays them and sends results; [`judge`] says what they show, without I/O or clock.
+//! - [`persona`] holds the simulated users and the ledger of their proofs; [`wire`] sends requests.
+//! - [`target`] says whom we drive, [`dialect`] how it speaks, [`table`] what must hold: files into checked types.
+//! - [`result`] is the document that a run writes; [`report`] renders it.
 //! - [`registry`] is the reference registry: the other side of the wire. It shares no code with the checker.
 //! - [`clock`], [`secret`] and [`yaml`] are the floor that everything stands on.
 
+pub mod check;
+pub mod cli;
 pub mod clock;
+pub mod dialect;
+pub mod judge;
+pub mod persona;
 pub mod registry;
+pub mod report;
+pub mod result;
 pub mod secret;
+pub mod table;
+pub mod target;
+pub mod wire;
 pub mod yaml;

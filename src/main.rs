@@ -1,3 +1,7 @@
 //! Maps the command line's outcome to an exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    stepup::cli::main().into()
+}

@@ -11,7 +11,7 @@ use serde_saphyr::{Error as YamlError, UserMessageFormatter};
 #[derive(Debug)]
 pub struct FileError {
     name: String,
-    place: Option<Place>,
+    place: Option<Box<Place>>,
     message: String,
     hint: Option<String>,
 }
@@ -80,17 +80,14 @@ fn locate(name: &str, text: &str, error: &YamlError) -> FileError {
     let (message, hint) = explain(error);
     let place = error.location().map(|location| {
         let start = byte_offset(text, location.line(), location.column());
-        let length = text[start..]
-            .find(|c: char| c == '\n' || c == ':' || c == ',' || c == '}' || c == ']')
-            .unwrap_or(text.len() - start)
-            .max(1)
-            .min(text.len() - start);
-        Place {
+        let length =
+            text[start..].find(['\n', ':', ',', '}', ']']).unwrap_or(text.len() - start).max(1).min(text.len() - start);
+        Box::new(Place {
             line: location.line(),
             column: location.column(),
             source: NamedSource::new(name, text.to_owned()).with_language("yaml"),
             span: SourceSpan::new(start.into(), length),
-        }
+        })
     });
     FileError { name: name.to_owned(), place, message, hint }
 }

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use super::factor::{Action, Mode};
 use super::model::{State, TokenKind, UserName};
-use super::secrets::{Password, TokenDigest};
+use super::secrets::Password;
 use super::service::{Desk, Tally};
 use super::settings::Settings;
 use super::wire::{Authorization, Call, Refusal};
@@ -37,7 +37,7 @@ pub(crate) enum Credential {
     /// Name and password, sent with the request.
     Basic,
     /// A bearer token.
-    Token { digest: TokenDigest, kind: TokenKind },
+    Token { kind: TokenKind },
 }
 
 impl<'a> Transaction<'a> {
@@ -112,10 +112,9 @@ impl<'a> Transaction<'a> {
                 let digest = text.digest();
                 let token = self.tokens.get(&digest);
                 match token.filter(|token| token.is_live(self.now)) {
-                    Some(token) => Ok(Caller {
-                        user: token.owner.clone(),
-                        credential: Credential::Token { digest, kind: token.kind },
-                    }),
+                    Some(token) => {
+                        Ok(Caller { user: token.owner.clone(), credential: Credential::Token { kind: token.kind } })
+                    }
                     None => Err(Refusal::Unauthenticated("the token is not valid")),
                 }
             }

@@ -1,0 +1,14 @@
+//! Exit codes: what a pipeline sees.
+
+/// All selected cases held.
+pub const HELD: u8 = 0;
+/// At least one selected case did not hold.
+pub const DEVIATING: u8 = 1;
+/// The command line or a file is wrong.
+pub const USAGE: u8 = 2;
+/// The target cannot be reached or used.
+pub const UNREACHABLE: u8 = 3;
+/// Nothing was selected, or nothing was executed.
+pub const NOTHING: u8 = 4;
+/// The run was interrupted, or a report could not be written.
+pub const INCOMPLETE: u8 = 5;

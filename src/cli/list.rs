@@ -1,0 +1,40 @@
+//! `stepup list`.
+
+use clap::{Args, ValueEnum};
+
+use super::{Failure, exit};
+use crate::check::plan;
+
+#[derive(Debug, Args)]
+pub(super) struct List {
+    /// What to list.
+    what: What,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum What {
+    /// The table's cases, by id.
+    Cases,
+    /// The reference registry's seeded faults.
+    Mutants,
+}
+
+impl List {
+    pub(super) fn run(self) -> Result<u8, Failure> {
+        match self.what {
+            What::Cases => {
+                let dialect = crate::target::find("embedded")?.dialect()?;
+                for case in plan::cases(&super::check::table()?, &dialect) {
+                    let level = if case.expectation.is_some() { case.level } else { "observed" };
+                    println!("{:<12} {}", level, case.id);
+                }
+            }
+            What::Mutants => {
+                for mutant in crate::registry::Mutant::ALL {
+                    println!("{:<32} {}", mutant.name(), mutant.about());
+                }
+            }
+        }
+        Ok(exit::HELD)
+    }
+}

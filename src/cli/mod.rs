@@ -1,0 +1,73 @@
+//! The command line. One file per command, each thin.
+
+mod check;
+pub mod exit;
+mod list;
+mod serve;
+
+use clap::{Parser, Subcommand};
+
+/// Checks whether a package registry asks for a second factor exactly where npm's documentation says it must.
+#[derive(Debug, Parser)]
+#[command(name = "stepup", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the tables against a registry, judge, report.
+    Check(check::Check),
+    /// List what there is.
+    List(list::List),
+    /// Run the reference registry on its own.
+    Serve(serve::Serve),
+}
+
+/// Why a command ended early.
+#[derive(Debug)]
+pub struct Failure {
+    code: u8,
+    report: miette::Report,
+}
+
+impl Failure {
+    fn new(code: u8, message: impl Into<String>) -> Self {
+        Failure { code, report: miette::Report::msg(message.into()) }
+    }
+}
+
+impl From<crate::yaml::FileError> for Failure {
+    fn from(error: crate::yaml::FileError) -> Self {
+        Failure { code: exit::USAGE, report: miette::Report::new(error) }
+    }
+}
+
+/// Runs the command that the process was called with, and returns its exit code.
+pub fn main() -> u8 {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version go to stdout and are no errors.
+            let _ = error.print();
+            return if error.use_stderr() { exit::USAGE } else { exit::HELD };
+        }
+    };
+    let outcome = match arguments.command {
+        Command::Check(check) => check.run(),
+        Command::List(list) => list.run(),
+        Command::Serve(serve) => serve.run(),
+    };
+    outcome.unwrap_or_else(|failure| {
+        eprintln!("{:?}", failure.report);
+        failure.code
+    })
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(exit::USAGE, format!("the runtime cannot start: {error}")))
+}

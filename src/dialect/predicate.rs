@@ -1,0 +1,220 @@
+//! Predicates over one answer: its status, headers, body.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use minijinja::Value;
+use serde::Deserialize;
+use serde::de::{self, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
+use sha1::Digest as _;
+
+use super::template::{Document, Template, Unfilled};
+
+/// What a registry answered, as predicates see it.
+#[derive(Debug, Clone, Default)]
+pub struct Answer {
+    /// The HTTP status code.
+    pub status: u16,
+    /// The headers, names in lower case, in the order received.
+    pub headers: Vec<(String, String)>,
+    /// The body's bytes.
+    pub body: Vec<u8>,
+    /// The body as JSON, when it is JSON.
+    pub json: Option<serde_json::Value>,
+}
+
+impl Answer {
+    /// All values of a header.
+    pub fn header<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.headers.iter().filter(move |(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+}
+
+/// What an answer must show. Every part that is given must hold.
+#[derive(Debug, Deserialize, Default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Predicate {
+    /// The status: a number or a class such as `2xx`.
+    pub status: Option<Status>,
+    /// Headers by name.
+    #[serde(default)]
+    pub header: BTreeMap<String, Matcher>,
+    /// Members of the JSON body by pointer (RFC 6901).
+    #[serde(default)]
+    pub json: BTreeMap<String, Matcher>,
+    /// The body as text.
+    pub text: Option<Matcher>,
+    /// The SHA-512 digest of the body's bytes, in hex.
+    pub sha512: Option<Template>,
+    /// At least one of these holds.
+    #[serde(default)]
+    pub any: Vec<Predicate>,
+    /// This does not hold.
+    pub not: Option<Box<Predicate>>,
+}
+
+impl Predicate {
+    /// Whether `answer` shows it.
+    pub fn holds(&self, answer: &Answer, variables: &Value) -> Result<bool, Unfilled> {
+        if self.status.as_ref().is_some_and(|status| !status.covers(answer.status)) {
+            return Ok(false);
+        }
+        for (name, matcher) in &self.header {
+            let values: Vec<serde_json::Value> = answer.header(name).map(Into::into).collect();
+            let joined = values.iter().filter_map(|value| value.as_str()).collect::<Vec<_>>().join(", ");
+            let seen = if values.is_empty() { None } else { Some(serde_json::Value::from(joined)) };
+            if !matcher.matches(seen.as_ref(), variables)? {
+                return Ok(false);
+            }
+        }
+        for (pointer, matcher) in &self.json {
+            let seen = answer.json.as_ref().and_then(|json| json.pointer(pointer));
+            if !matcher.matches(seen, variables)? {
+                return Ok(false);
+            }
+        }
+        if let Some(matcher) = &self.text {
+            let text = serde_json::Value::from(String::from_utf8_lossy(&answer.body).into_owned());
+            if !matcher.matches(Some(&text), variables)? {
+                return Ok(false);
+            }
+        }
+        if let Some(digest) = &self.sha512 {
+            let seen = data_encoding::HEXLOWER.encode(&sha2::Sha512::digest(&answer.body));
+            if digest.text(variables)? != seen {
+                return Ok(false);
+            }
+        }
+        if !self.any.is_empty() {
+            let mut held = false;
+            for predicate in &self.any {
+                held = held || predicate.holds(answer, variables)?;
+            }
+            if !held {
+                return Ok(false);
+            }
+        }
+        match &self.not {
+            Some(predicate) => Ok(!predicate.holds(answer, variables)?),
+            None => Ok(true),
+        }
+    }
+}
+
+/// A status code, or a class of them.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Exactly this code.
+    Code(u16),
+    /// All codes of the class with this first digit.
+    Class(u16),
+}
+
+impl Status {
+    fn covers(&self, status: u16) -> bool {
+        match self {
+            Status::Code(code) => *code == status,
+            Status::Class(class) => status / 100 == *class,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Status {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let class = text.strip_suffix("xx").and_then(|class| class.parse().ok()).map(Status::Class);
+        let code = text.parse().ok().filter(|code| (100..600).contains(code)).map(Status::Code);
+        class.or(code).ok_or_else(|| {
+            de::Error::custom(format!("`{text}` is not a status; allowed: `100` to `599`, or a class such as `2xx`"))
+        })
+    }
+}
+
+/// What one value must be. A plain value stands for `equals`.
+#[derive(Debug, Default)]
+pub struct Matcher(MatcherFields);
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct MatcherFields {
+    equals: Option<Document>,
+    exists: Option<bool>,
+    contains: Option<Template>,
+    element: Option<String>,
+    length: Option<Template>,
+}
+
+impl Matcher {
+    fn matches(&self, seen: Option<&serde_json::Value>, variables: &Value) -> Result<bool, Unfilled> {
+        let MatcherFields { equals, exists, contains, element, length } = &self.0;
+        if exists.is_some_and(|exists| exists != seen.is_some_and(|value| !value.is_null())) {
+            return Ok(false);
+        }
+        if let Some(document) = equals
+            && seen.unwrap_or(&serde_json::Value::Null) != &document.fill(variables)?
+        {
+            return Ok(false);
+        }
+        if let Some(part) = contains {
+            let text = seen.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+            if !text.is_some_and(|text| part.text(variables).is_ok_and(|part| text.contains(&part))) {
+                return Ok(false);
+            }
+        }
+        if let Some(element) = element {
+            // RFC 9110 §5.6.1: a list's elements are separated by commas and optional white space.
+            let listed = seen
+                .and_then(|value| value.as_str())
+                .is_some_and(|list| list.split(',').any(|item| item.trim().eq_ignore_ascii_case(element)));
+            if !listed {
+                return Ok(false);
+            }
+        }
+        if let Some(length) = length {
+            let count = match seen {
+                Some(serde_json::Value::Array(items)) => items.len(),
+                Some(serde_json::Value::Object(members)) => members.len(),
+                _ => return Ok(false),
+            };
+            if length.text(variables)? != count.to_string() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+impl<'de> Deserialize<'de> for Matcher {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PlainOrFields;
+        fn equals(document: Document) -> Matcher {
+            Matcher(MatcherFields { equals: Some(document), ..MatcherFields::default() })
+        }
+        impl<'de> Visitor<'de> for PlainOrFields {
+            type Value = Matcher;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value, or `equals`, `exists`, `contains`, `element` or `length`")
+            }
+            fn visit_bool<E>(self, value: bool) -> Result<Matcher, E> {
+                Ok(equals(Document::Plain(value.into())))
+            }
+            fn visit_i64<E>(self, value: i64) -> Result<Matcher, E> {
+                Ok(equals(Document::Plain(value.into())))
+            }
+            fn visit_u64<E>(self, value: u64) -> Result<Matcher, E> {
+                Ok(equals(Document::Plain(value.into())))
+            }
+            fn visit_unit<E>(self) -> Result<Matcher, E> {
+                Ok(equals(Document::Plain(serde_json::Value::Null)))
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Matcher, E> {
+                Template::parse(text).map(|template| equals(Document::Text(template))).map_err(E::custom)
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Matcher, A::Error> {
+                MatcherFields::deserialize(MapAccessDeserializer::new(map)).map(Matcher)
+            }
+        }
+        deserializer.deserialize_any(PlainOrFields)
+    }
+}

@@ -1,0 +1,281 @@
+//! The judge: expectation and observation in, verdicts out. No I/O, no clock.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What a case must show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expectation {
+    /// The action is challenged; a right proof alone lets it through.
+    Challenged,
+    /// The action succeeds without a second factor.
+    Unchallenged,
+}
+
+/// What one probe was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Success.
+    Accepted,
+    /// A challenge, in a shape that stock clients act on or with a flaw.
+    Challenged {
+        /// Why stock clients cannot act on it, and which.
+        flaw: Option<String>,
+    },
+    /// A refusal that asks for no second factor.
+    Refused,
+    /// The target has no such route.
+    NotImplemented,
+    /// The target asked for more patience than the run has.
+    Throttled,
+    /// No usable answer: hung, reset, garbage.
+    Failed,
+}
+
+/// What a read-back showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Effect {
+    /// All of it.
+    Applied,
+    /// None of it.
+    NotApplied,
+    /// Neither all nor none of it.
+    Partial,
+    /// It could not be read back.
+    Unknown,
+    /// The action has none.
+    None,
+}
+
+impl Effect {
+    fn leaked(self) -> bool {
+        matches!(self, Effect::Applied | Effect::Partial)
+    }
+}
+
+/// One probe's outcome and effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// What the probe was answered.
+    pub outcome: Outcome,
+    /// What the read-back showed.
+    pub effect: Effect,
+}
+
+/// What all probes of a case showed. Only a challenged action is probed beyond `bare`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observation {
+    /// No second factor.
+    pub bare: Seen,
+    /// A well-formed but wrong proof.
+    pub wrong: Option<Seen>,
+    /// A valid proof.
+    pub right: Option<Seen>,
+    /// A spent proof.
+    pub replay: Option<Seen>,
+}
+
+/// What a case showed, the worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The action went through without the second factor that it must ask for.
+    MissingChallenge,
+    /// The action was challenged, and had been carried out all the same.
+    EffectBeforeFactor,
+    /// A wrong proof let the action through.
+    WrongProofAccepted,
+    /// A spent proof let the action through.
+    ReplayAccepted,
+    /// A second factor was asked for where none must be.
+    UnexpectedChallenge,
+    /// The challenge is one that stock clients cannot act on.
+    WrongShape,
+    /// The challenge asks for a factor that the user does not have.
+    WrongFactorOffered,
+    /// A valid proof was refused.
+    RightProofRefused,
+    /// The action should have happened and did not.
+    NoEffect,
+    /// The target asked for more patience than the run has.
+    Throttled,
+    /// The target gave no usable answer.
+    TargetFailed,
+    /// The checker could not do its part.
+    HarnessError,
+    /// The target does not have the action.
+    Unsupported,
+    /// As documented.
+    Exact,
+}
+
+impl Verdict {
+    /// The verdict's word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Verdict::MissingChallenge => "missing-challenge",
+            Verdict::EffectBeforeFactor => "effect-before-factor",
+            Verdict::WrongProofAccepted => "wrong-proof-accepted",
+            Verdict::ReplayAccepted => "replay-accepted",
+            Verdict::UnexpectedChallenge => "unexpected-challenge",
+            Verdict::WrongShape => "wrong-shape",
+            Verdict::WrongFactorOffered => "wrong-factor-offered",
+            Verdict::RightProofRefused => "right-proof-refused",
+            Verdict::NoEffect => "no-effect",
+            Verdict::Throttled => "throttled",
+            Verdict::TargetFailed => "target-failed",
+            Verdict::HarnessError => "harness-error",
+            Verdict::Unsupported => "unsupported",
+            Verdict::Exact => "exact",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// Judges one case. The verdicts are sorted, the worst first, and never empty.
+pub fn judge(expectation: Expectation, observation: &Observation) -> Vec<Verdict> {
+    let mut verdicts = match expectation {
+        Expectation::Unchallenged => unchallenged(&observation.bare),
+        Expectation::Challenged => challenged(observation),
+    };
+    verdicts.sort_unstable();
+    verdicts.dedup();
+    if verdicts.is_empty() {
+        verdicts.push(Verdict::Exact);
+    }
+    verdicts
+}
+
+fn unchallenged(bare: &Seen) -> Vec<Verdict> {
+    match (&bare.outcome, bare.effect) {
+        (Outcome::Accepted, Effect::Applied | Effect::None) => vec![],
+        (Outcome::Accepted, Effect::NotApplied | Effect::Partial) => vec![Verdict::NoEffect],
+        (Outcome::Accepted, Effect::Unknown) => vec![Verdict::TargetFailed],
+        (Outcome::Challenged { flaw }, _) => {
+            let shape = flaw.as_ref().map(|_| Verdict::WrongShape);
+            std::iter::once(Verdict::UnexpectedChallenge).chain(shape).collect()
+        }
+        (Outcome::Refused, _) => vec![Verdict::NoEffect],
+        (Outcome::NotImplemented, effect) if !effect.leaked() => vec![Verdict::Unsupported],
+        (Outcome::NotImplemented | Outcome::Failed, _) => vec![Verdict::TargetFailed],
+        (Outcome::Throttled, _) => vec![Verdict::Throttled],
+    }
+}
+
+fn challenged(observation: &Observation) -> Vec<Verdict> {
+    let bare = &observation.bare;
+    let mut verdicts = Vec::new();
+    let right_worked = observation.right.as_ref().is_some_and(|right| right.outcome == Outcome::Accepted);
+    match &bare.outcome {
+        Outcome::Accepted => verdicts.push(Verdict::MissingChallenge),
+        Outcome::Challenged { flaw } => {
+            if flaw.is_some() {
+                verdicts.push(Verdict::WrongShape);
+            }
+            match bare.effect {
+                Effect::Applied | Effect::Partial => verdicts.push(Verdict::EffectBeforeFactor),
+                Effect::Unknown => verdicts.push(Verdict::TargetFailed),
+                Effect::NotApplied | Effect::None => {}
+            }
+        }
+        // A refusal that a right proof lifts was a challenge that no client can recognise.
+        Outcome::Refused => {
+            verdicts.push(if bare.effect.leaked() { Verdict::EffectBeforeFactor } else { Verdict::WrongShape });
+        }
+        Outcome::NotImplemented if bare.effect.leaked() => verdicts.push(Verdict::EffectBeforeFactor),
+        Outcome::NotImplemented if right_worked => verdicts.push(Verdict::WrongShape),
+        Outcome::NotImplemented => return vec![Verdict::Unsupported],
+        Outcome::Throttled => verdicts.push(Verdict::Throttled),
+        Outcome::Failed => {
+            verdicts.push(if bare.effect.leaked() { Verdict::EffectBeforeFactor } else { Verdict::TargetFailed });
+        }
+    }
+    if let Some(wrong) = &observation.wrong {
+        spent_or_wrong(wrong, Verdict::WrongProofAccepted, &mut verdicts);
+    }
+    if let Some(right) = &observation.right {
+        match (&right.outcome, right.effect) {
+            (Outcome::Accepted, Effect::NotApplied | Effect::Partial) => verdicts.push(Verdict::NoEffect),
+            (Outcome::Accepted, Effect::Unknown) => verdicts.push(Verdict::TargetFailed),
+            (Outcome::Accepted, Effect::Applied | Effect::None) => {}
+            (Outcome::Refused | Outcome::Challenged { .. } | Outcome::NotImplemented, _) => {
+                verdicts.push(Verdict::RightProofRefused);
+            }
+            (Outcome::Throttled, _) => verdicts.push(Verdict::Throttled),
+            (Outcome::Failed, _) => verdicts.push(Verdict::TargetFailed),
+        }
+    }
+    if let Some(replay) = &observation.replay {
+        spent_or_wrong(replay, Verdict::ReplayAccepted, &mut verdicts);
+    }
+    verdicts
+}
+
+fn spent_or_wrong(seen: &Seen, accepted: Verdict, verdicts: &mut Vec<Verdict>) {
+    match &seen.outcome {
+        Outcome::Accepted => verdicts.push(accepted),
+        _ if seen.effect.leaked() => verdicts.push(accepted),
+        Outcome::Failed => verdicts.push(Verdict::TargetFailed),
+        Outcome::Throttled => verdicts.push(Verdict::Throttled),
+        Outcome::Challenged { .. } | Outcome::Refused | Outcome::NotImplemented => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STOCK: Outcome = Outcome::Challenged { flaw: None };
+
+    fn seen(outcome: Outcome, effect: Effect) -> Seen {
+        Seen { outcome, effect }
+    }
+
+    fn compliant() -> Observation {
+        Observation {
+            bare: seen(STOCK, Effect::NotApplied),
+            wrong: Some(seen(STOCK, Effect::NotApplied)),
+            right: Some(seen(Outcome::Accepted, Effect::Applied)),
+            replay: Some(seen(STOCK, Effect::NotApplied)),
+        }
+    }
+
+    #[test]
+    fn a_compliant_registry_is_exact() {
+        assert_eq!(judge(Expectation::Challenged, &compliant()), [Verdict::Exact]);
+    }
+
+    #[test]
+    fn each_fault_has_its_verdict() {
+        type Fault = fn(&mut Observation);
+        let faults: [(Fault, Verdict); 8] = [
+            (|o| o.bare = seen(Outcome::Accepted, Effect::Applied), Verdict::MissingChallenge),
+            (|o| o.bare.effect = Effect::Partial, Verdict::EffectBeforeFactor),
+            (|o| o.bare.outcome = Outcome::Refused, Verdict::WrongShape),
+            (|o| o.wrong = Some(seen(Outcome::Accepted, Effect::Applied)), Verdict::WrongProofAccepted),
+            (|o| o.replay = Some(seen(STOCK, Effect::Applied)), Verdict::ReplayAccepted),
+            (|o| o.right = Some(seen(STOCK, Effect::NotApplied)), Verdict::RightProofRefused),
+            (|o| o.right = Some(seen(Outcome::Accepted, Effect::NotApplied)), Verdict::NoEffect),
+            (|o| o.bare.outcome = Outcome::Failed, Verdict::TargetFailed),
+        ];
+        for (fault, verdict) in faults {
+            let mut observation = compliant();
+            fault(&mut observation);
+            assert_eq!(judge(Expectation::Challenged, &observation), [verdict]);
+        }
+    }
+
+    #[test]
+    fn a_missing_route_that_acts_all_the_same_is_not_unsupported() {
+        let mut observation = compliant();
+        observation.bare = seen(Outcome::NotImplemented, Effect::Applied);
+        assert!(judge(Expectation::Challenged, &observation).contains(&Verdict::EffectBeforeFactor));
+    }
+}

@@ -1,0 +1,160 @@
+//! The ledger: which time steps a persona has spent, and the only source of proofs.
+//!
+//! A registry accepts a code once (RFC 6238 §5.2), and a strict one refuses every step up to the last accepted one.
+//! So steps are handed out in rising order, each once, from within the skew that the target is known to allow; only
+//! when none is left does the caller have to wait.
+
+use crate::clock::UnixMillis;
+use crate::secret::{Secret, SecretKind};
+
+use super::totp::{OtpStep, TotpSecret};
+
+/// How far from the present step a target accepts codes, in steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Skew {
+    /// Steps before the present one.
+    pub behind: i64,
+    /// Steps after it.
+    pub ahead: i64,
+}
+
+/// How close to a step's edge no code is sent, in milliseconds, so that it cannot age out under way.
+pub const GUARD_MS: i64 = 2_000;
+
+/// What the ledger says to a wish for a code.
+#[derive(Debug)]
+pub enum Issue {
+    /// A code of a step that was never handed out before.
+    Code(Secret),
+    /// No step is left; the next one can be had then.
+    WaitUntil(UnixMillis),
+}
+
+/// One persona's proofs.
+#[derive(Debug)]
+pub struct Ledger {
+    secret: TotpSecret,
+    skew: Skew,
+    guard_ms: i64,
+    last: Option<OtpStep>,
+}
+
+impl Ledger {
+    /// A ledger for a fresh secret.
+    pub fn new(secret: TotpSecret, skew: Skew, guard_ms: i64) -> Self {
+        Ledger { secret, skew, guard_ms, last: None }
+    }
+
+    /// The next code, spent from now on whatever becomes of it.
+    pub fn issue(&mut self, now: UnixMillis) -> Issue {
+        let earliest = OtpStep(step_at(now.0).0 - self.skew.behind);
+        let mut step = match self.last {
+            Some(last) => OtpStep(earliest.0.max(last.0 + 1)),
+            None => earliest,
+        };
+        // A code whose last moment is near might arrive too late.
+        if now.0 + self.guard_ms >= closes(step, self.skew) {
+            step = OtpStep(step.0 + 1);
+        }
+        let opens = opens(step, self.skew, self.guard_ms);
+        if now.0 < opens {
+            return Issue::WaitUntil(UnixMillis(opens));
+        }
+        self.last = Some(step);
+        Issue::Code(self.secret.code(step))
+    }
+
+    /// A six-digit code that is wrong in every step near the present. It spends nothing.
+    pub fn wrong(&self, now: UnixMillis) -> Secret {
+        let present = step_at(now.0).0;
+        let near: Vec<Secret> = (present - 20..=present + 20).map(|step| self.secret.code(OtpStep(step))).collect();
+        let base: u32 = self.secret.code(OtpStep(present)).reveal().parse().unwrap_or(0);
+        (1..=u32::try_from(near.len()).unwrap_or(u32::MAX) + 1)
+            .map(|by| format!("{:06}", (base + by * 111_111) % 1_000_000))
+            .find(|code| near.iter().all(|taken| taken.reveal() != code))
+            .map_or_else(
+                || Secret::new(SecretKind::OneTimePassword, "000000"),
+                |code| Secret::new(SecretKind::OneTimePassword, code),
+            )
+    }
+}
+
+fn step_at(milliseconds: i64) -> OtpStep {
+    OtpStep::at(milliseconds.div_euclid(1_000))
+}
+
+/// When a target with this skew stops accepting the step's code.
+fn closes(step: OtpStep, skew: Skew) -> i64 {
+    OtpStep(step.0 + skew.behind + 1).begins() * 1_000
+}
+
+/// When it starts to, with the guard on top; at once for the very first moment of simulated time.
+fn opens(step: OtpStep, skew: Skew, guard_ms: i64) -> i64 {
+    OtpStep(step.0 - skew.ahead).begins() * 1_000 + guard_ms
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn ledger(behind: i64, ahead: i64) -> Ledger {
+        Ledger::new(TotpSecret::from_bytes(*b"12345678901234567890"), Skew { behind, ahead }, GUARD_MS)
+    }
+
+    #[test]
+    fn a_target_that_allows_one_step_each_way_gives_three_codes_without_a_wait() {
+        let mut ledger = ledger(1, 1);
+        let now = UnixMillis(1_000_000_005_000);
+        for _ in 0..3 {
+            assert!(matches!(ledger.issue(now), Issue::Code(_)));
+        }
+        assert!(matches!(ledger.issue(now), Issue::WaitUntil(_)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_step_is_issued_twice_and_every_code_is_live(
+            behind in 0i64..3, ahead in 0i64..3, start in 0i64..100_000_000, gaps in prop::collection::vec(0i64..40_000, 1..40),
+        ) {
+            let mut ledger = ledger(behind, ahead);
+            let mut now = UnixMillis(start);
+            let mut issued = HashSet::new();
+            for gap in gaps {
+                now = UnixMillis(now.0 + gap);
+                match ledger.issue(now) {
+                    Issue::Code(_) => {
+                        let step = ledger.last.expect("a code was issued");
+                        prop_assert!(issued.insert(step), "step issued twice");
+                        let present = step_at(now.0).0;
+                        prop_assert!(step.0 >= present - behind && step.0 <= present + ahead, "a code that is not live");
+                    }
+                    Issue::WaitUntil(until) => {
+                        // No wait without need: the steps that are open now are spent, or too close to their edge.
+                        prop_assert!(until > now);
+                        let next = ledger.last.map_or(step_at(now.0).0 - behind, |last| last.0 + 1);
+                        let open = opens(OtpStep(next), Skew { behind, ahead }, GUARD_MS) <= now.0;
+                        let dying = closes(OtpStep(next), Skew { behind, ahead }) <= now.0 + GUARD_MS;
+                        prop_assert!(!open || dying, "a needless wait");
+                        now = until;
+                        prop_assert!(matches!(ledger.issue(now), Issue::Code(_)), "nothing after the wait");
+                        prop_assert!(issued.insert(ledger.last.expect("issued")));
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn a_wrong_code_is_wrong_in_every_near_step(now in 0i64..4_000_000_000_000) {
+            let ledger = ledger(1, 1);
+            let wrong = ledger.wrong(UnixMillis(now));
+            for step in step_at(now).0 - 20..=step_at(now).0 + 20 {
+                let near = ledger.secret.code(OtpStep(step));
+                prop_assert_ne!(near.reveal(), wrong.reveal());
+            }
+        }
+    }
+}

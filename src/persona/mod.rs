@@ -1,0 +1,27 @@
+//! Personas: simulated users, their credentials and the ledger of their proofs.
+
+pub mod ledger;
+pub mod totp;
+
+use crate::secret::Secret;
+use ledger::Ledger;
+
+/// A simulated user.
+#[derive(Debug)]
+pub struct Persona {
+    /// The account's name.
+    pub name: String,
+    /// Its password.
+    pub password: Secret,
+    /// Its bearer token, once it has one.
+    pub token: Option<Secret>,
+    /// Its one-time passwords, once it has enrolled.
+    pub ledger: Option<Ledger>,
+}
+
+impl Persona {
+    /// A user that does not exist on the target yet.
+    pub fn new(name: String, password: Secret) -> Self {
+        Persona { name, password, token: None, ledger: None }
+    }
+}

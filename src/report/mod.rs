@@ -1,0 +1,4 @@
+//! Reports: pure functions of a run's result.
+
+pub mod junit;
+pub mod terminal;

@@ -1,0 +1,256 @@
+//! The one versioned document that a run writes; every report is a pure function of it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::check::Run;
+use crate::check::plan::{Case, factor};
+use crate::check::scene::Ended;
+use crate::dialect::Surface;
+use crate::judge::{Effect, Expectation, Outcome, Verdict};
+use crate::wire::Exchange;
+
+/// The document's format.
+pub const FORMAT: &str = "stepup/result/1";
+
+/// What a run found.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct RunResult {
+    /// Always [`FORMAT`].
+    pub format: String,
+    /// The program and its version.
+    pub tool: String,
+    /// The target.
+    pub target: TargetInfo,
+    /// The table.
+    pub table: TableInfo,
+    /// The seed.
+    pub seed: u64,
+    /// When the run began (RFC 3339).
+    pub started: String,
+    /// When it ended.
+    pub finished: String,
+    /// Whether every selected case was run.
+    pub complete: bool,
+    /// The counts. They add up.
+    pub summary: Summary,
+    /// The judged cases.
+    pub cases: Vec<CaseResult>,
+    /// Writes that the table does not name: run and reported, never judged.
+    pub observations: Vec<CaseResult>,
+}
+
+/// The target of a run.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct TargetInfo {
+    /// Its name.
+    pub name: String,
+    /// The evidence that it has no second factor at all, when it has none.
+    pub no_second_factor: Option<String>,
+}
+
+/// The table of a run.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct TableInfo {
+    /// Its name.
+    pub id: String,
+    /// The page's revision.
+    pub revision: String,
+    /// The page.
+    pub source: String,
+}
+
+/// How many cases ended how.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Summary {
+    /// The sum of the five below.
+    pub selected: usize,
+    /// As documented.
+    pub exact: usize,
+    /// Not as documented.
+    pub deviating: usize,
+    /// The target does not have the action.
+    pub unsupported: usize,
+    /// Not run.
+    pub skipped: usize,
+    /// Could not be judged.
+    pub errored: usize,
+    /// Cases beside these that were observed and not judged.
+    pub observed: usize,
+}
+
+impl Summary {
+    /// Counts.
+    pub fn of(cases: &[CaseResult], observed: usize) -> Self {
+        let mut summary = Summary { selected: cases.len(), observed, ..Summary::default() };
+        for case in cases {
+            match case.status {
+                Status::Pass => summary.exact += 1,
+                Status::Fail => summary.deviating += 1,
+                Status::Unsupported => summary.unsupported += 1,
+                Status::Skipped => summary.skipped += 1,
+                Status::Error => summary.errored += 1,
+            }
+        }
+        summary
+    }
+}
+
+/// How a case ended.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// It held.
+    Pass,
+    /// It did not.
+    Fail,
+    /// The target does not have the action.
+    Unsupported,
+    /// It was not run.
+    Skipped,
+    /// It could not be judged.
+    Error,
+}
+
+/// One case's result.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct CaseResult {
+    /// The stable id.
+    pub id: String,
+    /// The action.
+    pub action: String,
+    /// Which surface of it.
+    pub surface: Option<String>,
+    /// The row in the document's words.
+    pub label: String,
+    /// The row's command.
+    pub command: String,
+    /// The persona's mode.
+    pub mode: String,
+    /// The persona's factor.
+    pub factor: String,
+    /// Who performed the action.
+    pub client: String,
+    /// How binding the case is.
+    pub level: String,
+    /// How it ended.
+    pub status: Status,
+    /// What it showed, the worst first.
+    pub verdicts: Vec<Verdict>,
+    /// What must hold.
+    pub expected: String,
+    /// What was seen.
+    pub observed: String,
+    /// Where it is said.
+    pub cites: Vec<String>,
+    /// What was tried.
+    pub probes: Vec<Probe>,
+    /// The command that runs this case again.
+    pub repeat: String,
+}
+
+impl CaseResult {
+    /// A case that has not ended yet.
+    pub fn new(case: &Case, surface: &Surface, run: &Run) -> Self {
+        let expected = match case.expectation {
+            Some(Expectation::Challenged) => {
+                "challenged before any effect; a wrong and a spent code refused; a valid code accepted, once"
+            }
+            Some(Expectation::Unchallenged) => "succeeds without a second factor",
+            None => "observed only",
+        };
+        let target = if run.target == "embedded" { String::new() } else { format!(" --target {}", run.target) };
+        CaseResult {
+            id: case.id.clone(),
+            action: surface.action.clone(),
+            surface: surface.surface.clone(),
+            label: case.label.clone(),
+            command: case.command.clone(),
+            mode: case.mode.name().to_owned(),
+            factor: factor(case.mode).to_owned(),
+            client: "wire".to_owned(),
+            level: case.level.to_owned(),
+            status: Status::Error,
+            verdicts: Vec::new(),
+            expected: expected.to_owned(),
+            observed: String::new(),
+            cites: case.cites.clone(),
+            probes: Vec::new(),
+            repeat: format!("stepup check{target} --case '{}' --seed {}", case.id, run.seed),
+        }
+    }
+
+    /// The case's end.
+    #[must_use]
+    pub fn ended(mut self, status: Status, verdicts: Vec<Verdict>, observed: String) -> Self {
+        self.status = status;
+        self.verdicts = verdicts;
+        let probes = self
+            .probes
+            .iter()
+            .map(|probe| format!("{}: {}, effect {}", probe.name, probe.outcome, probe.effect_word()));
+        self.observed = match self.probes.len() {
+            0 => observed,
+            _ => probes.collect::<Vec<_>>().join("; "),
+        };
+        self
+    }
+}
+
+/// One probe of a case.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Probe {
+    /// `bare`, `wrong`, `right`, `replay`, or `set-up`.
+    pub name: String,
+    /// Whether it was challenged.
+    pub challenged: bool,
+    /// What is wrong with the challenge's shape, when something is.
+    pub shape: Option<String>,
+    /// What proof it carried.
+    pub proof: String,
+    /// What it was answered.
+    pub outcome: String,
+    /// What the read-back showed.
+    pub effect: Effect,
+    /// Every request and answer.
+    pub exchanges: Vec<Exchange>,
+}
+
+impl Probe {
+    /// A probe's record.
+    pub fn new(name: &str, proof: &str, ended: &Ended, effect: Effect, exchanges: Vec<Exchange>) -> Self {
+        let shape = match &ended.outcome {
+            Outcome::Challenged { flaw } => flaw.clone(),
+            _ => None,
+        };
+        Probe {
+            name: name.to_owned(),
+            challenged: matches!(ended.outcome, Outcome::Challenged { .. }),
+            shape,
+            proof: proof.to_owned(),
+            outcome: ended.saw.clone(),
+            effect,
+            exchanges,
+        }
+    }
+
+    /// The record of a set-up.
+    pub fn set_up(ended: &Ended, exchanges: Vec<Exchange>) -> Self {
+        Probe::new("set-up", "none", ended, Effect::None, exchanges)
+    }
+
+    /// The record of a mistake on our side.
+    pub fn mistake(mistake: &str, exchanges: Vec<Exchange>) -> Self {
+        let ended = Ended { outcome: Outcome::Failed, saw: mistake.to_owned() };
+        Probe::set_up(&ended, exchanges)
+    }
+
+    fn effect_word(&self) -> &'static str {
+        match self.effect {
+            Effect::Applied => "applied",
+            Effect::NotApplied => "not applied",
+            Effect::Partial => "partly applied",
+            Effect::Unknown => "unknown",
+            Effect::None => "none to read",
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Action tables: which actions must be challenged in which mode, row for row as documented.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What an account asks a second factor for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// No second factor.
+    Disabled,
+    /// Authorization only.
+    AuthOnly,
+    /// Authorization and writes.
+    AuthAndWrites,
+}
+
+impl Mode {
+    /// Every mode, weakest first.
+    pub const ALL: [Mode; 3] = [Mode::Disabled, Mode::AuthOnly, Mode::AuthAndWrites];
+
+    /// The name in files and case ids.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mode::Disabled => "disabled",
+            Mode::AuthOnly => "auth-only",
+            Mode::AuthAndWrites => "auth-and-writes",
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A table, as its file states it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Table {
+    /// The table's name.
+    pub id: String,
+    /// The revision of the page it was taken from.
+    pub revision: String,
+    /// The page.
+    pub source: String,
+    /// The rows that must be challenged in mode *authorization and writes*.
+    pub auth_and_writes: Vec<Row>,
+    /// The rows that must be challenged in mode *authorization only*.
+    pub auth_only: Vec<Row>,
+    /// Rules beside the rows.
+    pub rules: Vec<Rule>,
+    /// Reads: never challenged, in any mode.
+    pub reads: Vec<Row>,
+    /// Writes that the table does not name: run and reported, never failed.
+    pub observed: Vec<Observed>,
+}
+
+/// One documented row.
+#[derive(Debug, Deserialize, Clone)]
+#[serde(deny_unknown_fields)]
+pub struct Row {
+    /// The action's id.
+    pub action: String,
+    /// The document's label.
+    pub label: String,
+    /// The command as documented.
+    pub command: String,
+}
+
+/// A documented sentence that is not a row.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// The surface that shows it, as in case ids.
+    pub surface: String,
+    /// The rule in our own words.
+    pub statement: String,
+}
+
+/// A write outside the table.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Observed {
+    /// The action's id.
+    pub action: String,
+    /// What it is.
+    pub label: String,
+    /// The command.
+    pub command: String,
+    /// What other first-party pages say of it.
+    pub says: String,
+}
+
+impl Table {
+    /// The row that demands a challenge of `action` in `mode`.
+    pub fn row(&self, mode: Mode, action: &str) -> Option<&Row> {
+        let rows = match mode {
+            Mode::Disabled => return None,
+            Mode::AuthOnly => &self.auth_only,
+            Mode::AuthAndWrites => &self.auth_and_writes,
+        };
+        rows.iter().find(|row| row.action == action)
+    }
+}

@@ -1,0 +1,197 @@
+//! The wire client: sends one request within stated bounds and records the exchange with its secrets hidden.
+
+use std::time::{Duration, Instant};
+
+use reqwest::redirect::Policy;
+use reqwest::{Client, Url};
+use serde::{Deserialize, Serialize};
+
+use crate::dialect::predicate::Answer;
+use crate::dialect::step::Method;
+
+/// How long a connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long an answer may take.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// The largest body that is read, in bytes.
+const BODY_LIMIT: usize = 4 * 1024 * 1024;
+/// How much of a body is kept as evidence, in characters.
+const EVIDENCE_LIMIT: usize = 2_000;
+
+/// One request and what came back, fit for a report.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Exchange {
+    /// The method and path.
+    pub request: String,
+    /// The request's headers, secrets hidden.
+    pub headers: Vec<(String, String)>,
+    /// The request's body, secrets hidden.
+    pub body: Option<String>,
+    /// The status, when there was an answer.
+    pub status: Option<u16>,
+    /// The answer's headers.
+    pub answer_headers: Vec<(String, String)>,
+    /// The answer's body, secrets hidden, shortened.
+    pub answer_body: Option<String>,
+    /// What went wrong, when there was no usable answer.
+    pub fault: Option<String>,
+    /// How long it took, in microseconds.
+    pub elapsed_us: u64,
+}
+
+/// A request that is ready to be sent, beside the form in which it may be shown.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// The method.
+    pub method: Method,
+    /// A path below the target's address, or an absolute address on it.
+    pub place: String,
+    /// The place as it may be shown.
+    pub shown_place: String,
+    /// Headers: name, value, value as it may be shown.
+    pub headers: Vec<(String, String, String)>,
+    /// The body, and as it may be shown.
+    pub body: Option<(Vec<u8>, String)>,
+}
+
+/// A client of one target, and of no other host.
+#[derive(Debug, Clone)]
+pub struct Wire {
+    client: Client,
+    base: Url,
+}
+
+impl Wire {
+    /// A client of the target at `base`.
+    pub fn new(base: Url) -> Result<Self, String> {
+        // A second call finds the provider installed already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut builder = Client::builder()
+            .redirect(Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(ANSWER_TIMEOUT)
+            .tcp_nodelay(true);
+        if is_loopback(&base) {
+            builder = builder.no_proxy();
+        }
+        let client = builder.build().map_err(|error| format!("the HTTP client cannot start: {error}"))?;
+        Ok(Wire { client, base })
+    }
+
+    /// The target's address.
+    pub fn base(&self) -> &Url {
+        &self.base
+    }
+
+    /// Sends a request. The answer is absent when there was no usable one; the exchange says why.
+    pub async fn send(&self, outgoing: Outgoing, hide: impl Fn(&str) -> String) -> (Option<Answer>, Exchange) {
+        let started = Instant::now();
+        let mut exchange = Exchange {
+            request: format!("{} {}", outgoing.method.name(), outgoing.shown_place),
+            headers: outgoing.headers.iter().map(|(name, _, shown)| (name.clone(), shown.clone())).collect(),
+            body: outgoing.body.as_ref().map(|(_, shown)| shorten(shown)),
+            status: None,
+            answer_headers: Vec::new(),
+            answer_body: None,
+            fault: None,
+            elapsed_us: 0,
+        };
+        let answer = match self.exchange(outgoing).await {
+            Ok(answer) => {
+                exchange.status = Some(answer.status);
+                exchange.answer_headers =
+                    answer.headers.iter().map(|(name, value)| (name.clone(), hide(value))).collect();
+                exchange.answer_body = Some(shorten(&hide(&String::from_utf8_lossy(&answer.body))));
+                Some(answer)
+            }
+            Err(fault) => {
+                exchange.fault = Some(fault);
+                None
+            }
+        };
+        exchange.elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        (answer, exchange)
+    }
+
+    async fn exchange(&self, outgoing: Outgoing) -> Result<Answer, String> {
+        let url = self.base.join(&outgoing.place).map_err(|error| format!("not an address: {error}"))?;
+        if !same_origin(&url, &self.base) {
+            return Err(format!("an address outside the target, on {}", url.host_str().unwrap_or("no host")));
+        }
+        let method = match outgoing.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+            Method::Put => reqwest::Method::PUT,
+            Method::Delete => reqwest::Method::DELETE,
+        };
+        let mut request = self.client.request(method, url);
+        for (name, value, _) in &outgoing.headers {
+            request = request.header(name, value);
+        }
+        if let Some((body, _)) = outgoing.body {
+            request = request.body(body);
+        }
+        let mut response = request.send().await.map_err(|error| describe(&error))?;
+        let status = response.status().as_u16();
+        let headers = response
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| describe(&error))? {
+            if body.len() + chunk.len() > BODY_LIMIT {
+                return Err(format!("status {status} with a body of more than {BODY_LIMIT} bytes"));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let answer = Answer { status, json: serde_json::from_slice(&body).ok(), headers, body };
+        let claims_json = answer.header("content-type").any(|kind| kind.contains("json"));
+        if claims_json && answer.json.is_none() && !answer.body.is_empty() {
+            return Err(format!("status {status} with a body that says JSON and is not"));
+        }
+        Ok(answer)
+    }
+}
+
+/// Whether the address is this machine's own.
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host_str() {
+        Some("localhost") => true,
+        Some(host) => {
+            host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+        }
+        None => false,
+    }
+}
+
+/// The same scheme, host and port; the names of loopback count as one host.
+fn same_origin(one: &Url, other: &Url) -> bool {
+    let host = one.host_str() == other.host_str() || (is_loopback(one) && is_loopback(other));
+    host && one.scheme() == other.scheme() && one.port_or_known_default() == other.port_or_known_default()
+}
+
+fn describe(error: &reqwest::Error) -> String {
+    let what = if error.is_timeout() {
+        "no answer in time"
+    } else if error.is_connect() {
+        "connection refused"
+    } else {
+        "the answer broke off"
+    };
+    let mut cause = std::error::Error::source(error);
+    while let Some(deeper) = cause.and_then(std::error::Error::source) {
+        cause = Some(deeper);
+    }
+    match cause {
+        Some(cause) => format!("{what}: {cause}"),
+        None => what.to_owned(),
+    }
+}
+
+fn shorten(text: &str) -> String {
+    match text.char_indices().nth(EVIDENCE_LIMIT) {
+        Some((end, _)) => format!("{}… ({} bytes in all)", &text[..end], text.len()),
+        None => text.to_owned(),
+    }
+}

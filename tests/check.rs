@@ -1,0 +1,136 @@
+//! `stepup check` as a user runs it: what it says of a compliant registry and of seeded faults.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use stepup::judge::Verdict;
+use stepup::result::{RunResult, Status};
+
+fn stepup(arguments: &[&str], out: &Path) -> (Output, Option<RunResult>) {
+    let output = Command::new(env!("CARGO_BIN_EXE_stepup"))
+        .arg("check")
+        .args(arguments)
+        .arg("--out")
+        .arg(out)
+        .output()
+        .expect("stepup starts");
+    let result = std::fs::read_to_string(out.join("result.json"))
+        .ok()
+        .map(|text| serde_json::from_str(&text).expect("result.json is a result"));
+    (output, result)
+}
+
+fn check(arguments: &[&str]) -> (i32, RunResult) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (output, result) = stepup(arguments, folder.path());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output.status.code().expect("an exit code"), result.unwrap_or_else(|| panic!("no result: {said}")))
+}
+
+#[test]
+fn the_compliant_registry_is_exact_for_every_seed_tried() {
+    for seed in 1..=20 {
+        let (code, result) = check(&["--seed", &seed.to_string()]);
+        let wrong: Vec<_> = result.cases.iter().filter(|case| case.status != Status::Pass).collect();
+        assert!(wrong.is_empty(), "seed {seed}: {wrong:#?}");
+        assert_eq!((code, result.summary.selected), (0, result.summary.exact));
+    }
+}
+
+#[test]
+fn a_seeded_fault_gets_its_verdict_and_exit_code_1() {
+    let faults = [
+        ("login-unchallenged", "auth-only/login/totp/wire", Verdict::MissingChallenge),
+        ("web-login-unchallenged", "auth-only/login:web/totp/wire", Verdict::MissingChallenge),
+        ("profile-unchallenged", "auth-only/profile-set:fullname/totp/wire", Verdict::MissingChallenge),
+        ("password-unchallenged", "auth-only/profile-set:password/totp/wire", Verdict::MissingChallenge),
+        ("mode-change-unchallenged", "auth-only/mode-change/totp/wire", Verdict::MissingChallenge),
+        ("disable-unchallenged", "auth-only/disable-2fa/totp/wire", Verdict::MissingChallenge),
+        ("token-create-unchallenged", "auth-only/token-create/totp/wire", Verdict::MissingChallenge),
+        ("token-revoke-unchallenged", "auth-only/token-revoke/totp/wire", Verdict::MissingChallenge),
+        ("publish-unchallenged", "auth-and-writes/publish/totp/wire", Verdict::MissingChallenge),
+        ("unpublish-unchallenged", "auth-and-writes/unpublish:all/totp/wire", Verdict::MissingChallenge),
+        ("deprecate-unchallenged", "auth-and-writes/deprecate/totp/wire", Verdict::MissingChallenge),
+        ("visibility-unchallenged", "auth-and-writes/package-visibility:public/totp/wire", Verdict::MissingChallenge),
+        ("grant-unchallenged", "auth-and-writes/package-access:grant/totp/wire", Verdict::MissingChallenge),
+        ("revoke-grant-unchallenged", "auth-and-writes/package-access:revoke/totp/wire", Verdict::MissingChallenge),
+        ("package-2fa-unchallenged", "auth-and-writes/package-2fa:required/totp/wire", Verdict::MissingChallenge),
+        ("auth-only-publish-challenged", "auth-only/publish/totp/wire", Verdict::UnexpectedChallenge),
+        ("disabled-publish-challenged", "disabled/publish/none/wire", Verdict::UnexpectedChallenge),
+        ("whoami-challenged", "auth-only/whoami/totp/wire", Verdict::UnexpectedChallenge),
+        ("challenge-forbidden", "auth-and-writes/publish/totp/wire", Verdict::WrongShape),
+        ("challenge-without-header", "auth-and-writes/publish/totp/wire", Verdict::WrongShape),
+        ("challenge-header-parameter", "auth-and-writes/publish/totp/wire", Verdict::WrongShape),
+        ("challenge-basic-header", "auth-and-writes/publish/totp/wire", Verdict::WrongShape),
+        ("publish-before-challenge", "auth-and-writes/publish/totp/wire", Verdict::EffectBeforeFactor),
+        ("packument-before-challenge", "auth-and-writes/publish/totp/wire", Verdict::EffectBeforeFactor),
+        ("token-create-before-challenge", "auth-only/token-create/totp/wire", Verdict::EffectBeforeFactor),
+        ("password-before-challenge", "auth-only/profile-set:password/totp/wire", Verdict::EffectBeforeFactor),
+        ("any-proof-accepted", "auth-only/token-create/totp/wire", Verdict::WrongProofAccepted),
+        ("any-six-digits-accepted", "auth-only/token-create/totp/wire", Verdict::WrongProofAccepted),
+        ("replay-accepted", "auth-and-writes/publish/totp/wire", Verdict::ReplayAccepted),
+        ("replay-accepted", "auth-only/profile-set:password/totp/wire", Verdict::ReplayAccepted),
+        ("replay-accepted-elsewhere", "auth-only/disable-2fa/totp/wire", Verdict::ReplayAccepted),
+        ("right-proof-refused", "auth-only/token-create/totp/wire", Verdict::RightProofRefused),
+        ("publish-no-effect", "auth-and-writes/publish/totp/wire", Verdict::NoEffect),
+        ("deprecate-no-effect", "auth-and-writes/deprecate/totp/wire", Verdict::NoEffect),
+        ("profile-no-effect", "auth-only/profile-set:fullname/totp/wire", Verdict::NoEffect),
+        ("mode-change-no-effect", "auth-only/mode-change/totp/wire", Verdict::NoEffect),
+        ("login-token-dead", "disabled/login/none/wire", Verdict::NoEffect),
+        ("default-mode-auth-only", "disabled/mode-change:default/none/wire", Verdict::NoEffect),
+        ("half-json", "auth-only/token-create/totp/wire", Verdict::TargetFailed),
+        ("token-create-hangs", "disabled/token-create/none/wire", Verdict::TargetFailed),
+        ("throttled-at-once", "auth-only/token-create/totp/wire", Verdict::Throttled),
+    ];
+    for (mutant, case, verdict) in faults {
+        let (_, result) = check(&["--mutant", mutant, "--case", case]);
+        let found = &result.cases[0];
+        assert!(found.verdicts.contains(&verdict), "{mutant}: {:?}: {}", found.verdicts, found.observed);
+    }
+}
+
+#[test]
+fn exit_codes_are_those_documented() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let code = |arguments: &[&str]| stepup(arguments, folder.path()).0.status.code();
+    assert_eq!(code(&["--case", "*/whoami/*"]), Some(0));
+    assert_eq!(code(&["--case", "auth-only/whoami/*", "--mutant", "whoami-challenged"]), Some(1));
+    assert_eq!(code(&["--target", "nobody"]), Some(2));
+    assert_eq!(code(&["--target", "http://192.0.2.1:4873"]), Some(2));
+    assert_eq!(code(&["--target", "http://127.0.0.1:9"]), Some(3));
+    assert_eq!(code(&["--case", "nothing/like/this"]), Some(4));
+    let file = folder.path().join("file");
+    std::fs::write(&file, "in the way").expect("a file");
+    assert_eq!(stepup(&["--case", "*/ping/*"], &file).0.status.code(), Some(5));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_verdicts_and_names() {
+    let strip = |mut result: RunResult| {
+        for case in &mut result.cases {
+            for exchange in case.probes.iter_mut().flat_map(|probe| &mut probe.exchanges) {
+                (exchange.elapsed_us, exchange.answer_headers) = (0, vec![]);
+                exchange.answer_body = None;
+            }
+        }
+        serde_json::to_string(&result.cases).expect("serialises").replace(char::is_numeric, "0")
+    };
+    let run = || strip(check(&["--seed", "7", "--case", "*/publish/*"]).1);
+    assert_eq!(run(), run());
+}
+
+#[test]
+fn no_secret_reaches_a_report() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (output, _) = stepup(&[], folder.path());
+    let mut texts = vec![String::from_utf8_lossy(&output.stdout).into_owned()];
+    for file in ["result.json", "junit.xml"] {
+        texts.push(std::fs::read_to_string(folder.path().join(file)).expect("the report is there"));
+    }
+    for text in texts {
+        // Every password that a run makes up starts like this, and every enrolment answer carries such an address.
+        assert!(!text.contains("Pw-"), "a password");
+        assert!(!text.contains("otpauth://totp/"), "a TOTP secret");
+        assert!(!text.contains("Bearer npm_"), "a token");
+    }
+}
