@@ -6,7 +6,7 @@
 //! - [`cli`] is the command line; nothing imports it.
 //! - [`check`] plans cases, plays them and sends results; [`judge`] says what they show, without I/O or clock.
 //! - [`persona`] holds the simulated users and the ledger of their proofs; [`wire`] sends requests.
-//! - [`target`] says whom we drive, [`dialect`] how it speaks, [`table`] what must hold: files into checked types.
+//! - [`target`] says whom we drive, [`installed`] installs and starts real registries, [`dialect`] how it speaks, [`table`] what must hold: files into checked types.
 //! - [`result`] is the document that a run writes; [`report`] renders it.
 //! - [`registry`] is the reference registry: the other side of the wire. It shares no code with the checker.
 //! - [`clock`], [`secret`] and [`yaml`] are the floor that everything stands on.
@@ -15,6 +15,7 @@ pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod dialect;
+pub mod installed;
 pub mod judge;
 pub mod persona;
 pub mod registry;

@@ -33,6 +33,8 @@ pub struct RunResult {
     pub complete: bool,
     /// The counts. They add up.
     pub summary: Summary,
+    /// Entries of the target's deviations that do not hold any more.
+    pub stale_deviations: Vec<String>,
     /// The judged cases.
     pub cases: Vec<CaseResult>,
     /// Writes that the table does not name: run and reported, never judged.
@@ -68,6 +70,8 @@ pub struct Summary {
     pub exact: usize,
     /// Not as documented.
     pub deviating: usize,
+    /// How many of the deviating the target's file lists.
+    pub known: usize,
     /// The target does not have the action.
     pub unsupported: usize,
     /// Not run.
@@ -85,7 +89,10 @@ impl Summary {
         for case in cases {
             match case.status {
                 Status::Pass => summary.exact += 1,
-                Status::Fail => summary.deviating += 1,
+                Status::Fail => {
+                    summary.deviating += 1;
+                    summary.known += usize::from(case.known.is_some());
+                }
                 Status::Unsupported => summary.unsupported += 1,
                 Status::Skipped => summary.skipped += 1,
                 Status::Error => summary.errored += 1,
@@ -142,6 +149,8 @@ pub struct CaseResult {
     pub observed: String,
     /// Where it is said.
     pub cites: Vec<String>,
+    /// Why it is known to deviate, when the target's file says so.
+    pub known: Option<String>,
     /// What was tried.
     pub probes: Vec<Probe>,
     /// The command that runs this case again.
@@ -174,6 +183,7 @@ impl CaseResult {
             expected: expected.to_owned(),
             observed: String::new(),
             cites: case.cites.clone(),
+            known: None,
             probes: Vec::new(),
             repeat: format!("stepup check{target} --case '{}' --seed {}", case.id, run.seed),
         }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use crate::check::deviations::Deviation;
 use crate::dialect::Dialect;
 use crate::dialect::step::Step;
 use crate::persona::ledger::Skew;
@@ -29,6 +30,15 @@ pub struct Target {
     /// Surfaces that it does not have, each with the reason.
     #[serde(default)]
     pub unsupported: BTreeMap<String, String>,
+    /// The program of an installed target, relative to its folder, then its arguments.
+    #[serde(default)]
+    pub program: Vec<String>,
+    /// The content of its configuration file, with `{port}`.
+    #[serde(default)]
+    pub config: String,
+    /// What it is known to do differently.
+    #[serde(default)]
+    pub deviations: Vec<Deviation>,
 }
 
 /// How a target comes to run.
@@ -39,6 +49,8 @@ pub enum Start {
     Embedded,
     /// It runs already.
     Running,
+    /// It is installed from the npm registry and started for the run.
+    Installed,
 }
 
 /// The accepted steps, as written.
@@ -58,8 +70,9 @@ impl From<SkewFields> for Skew {
 }
 
 /// The built-in target files.
-const BUILT_IN: [(&str, &str); 2] = [
+const BUILT_IN: [(&str, &str); 3] = [
     ("embedded", include_str!("../fixtures/targets/embedded.yaml")),
+    ("verdaccio-9", include_str!("../fixtures/targets/verdaccio-9.yaml")),
     ("url", include_str!("../fixtures/targets/url.yaml")),
 ];
 

@@ -54,6 +54,15 @@ pub struct Outgoing {
     pub body: Option<(Vec<u8>, String)>,
 }
 
+/// Whether connections are used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reuse {
+    /// Idle connections are kept and used again.
+    WhenIdle,
+    /// Each request has its own.
+    Never,
+}
+
 /// A client of one target, and of no other host.
 #[derive(Debug, Clone)]
 pub struct Wire {
@@ -62,8 +71,9 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// A client of the target at `base`.
-    pub fn new(base: Url) -> Result<Self, String> {
+    /// A client of the target at `base`. Without `reuse` each request has a connection of its own, so that a target
+    /// that closes an idle one at the wrong moment is not taken for one that fails.
+    pub fn new(base: Url, reuse: Reuse) -> Result<Self, String> {
         // A second call finds the provider installed already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = Client::builder()
@@ -71,6 +81,9 @@ impl Wire {
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(ANSWER_TIMEOUT)
             .tcp_nodelay(true);
+        if reuse == Reuse::Never {
+            builder = builder.pool_max_idle_per_host(0);
+        }
         if is_loopback(&base) {
             builder = builder.no_proxy();
         }

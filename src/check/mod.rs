@@ -1,5 +1,6 @@
 //! The check: plan the cases, run them, judge them.
 
+pub mod deviations;
 pub mod plan;
 pub mod scene;
 
@@ -207,7 +208,10 @@ async fn play(
         let spent = ended.outcome == Outcome::Accepted;
         probes.push(Probe::set_up(&ended, std::mem::take(&mut scene.exchanges)));
         let third = next()?;
-        if spent {
+        if !spent {
+            return Err("no spent code could be had: the action to spend it on did not succeed".to_owned());
+        }
+        {
             let replay = send(scene, surface, "replay", "spent code", Conduct::Proof(proof), third).await?;
             observation.replay = Some(read_back(scene, surface, replay, probes).await?);
         }

@@ -200,6 +200,10 @@ impl Scene {
                 applied += 1;
             } else if fact.absent.holds(&answer, &variables).map_err(|error| error.to_string())? {
                 absent += 1;
+            } else if let Some(partial) = &fact.partial
+                && partial.holds(&answer, &variables).map_err(|error| error.to_string())?
+            {
+                return Ok(Effect::Partial);
             } else {
                 unclear += 1;
             }

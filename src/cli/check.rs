@@ -13,15 +13,16 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use super::{Failure, exit};
 use crate::check::plan::{self, Case};
 use crate::check::scene::Stage;
-use crate::check::{self, Run};
+use crate::check::{self, Run, deviations};
 use crate::clock::{Clock, UnixMillis};
+use crate::installed;
 use crate::persona::ledger::GUARD_MS;
 use crate::registry::{Mutant, Mutants, Registry, Settings};
 use crate::report;
 use crate::result::{CaseResult, FORMAT, RunResult, Status, Summary, TableInfo, TargetInfo};
 use crate::table::Table;
 use crate::target::{self, Start};
-use crate::wire::{Wire, is_loopback};
+use crate::wire::{Reuse, Wire, is_loopback};
 use crate::yaml::{self, FileError};
 
 #[derive(Debug, Args)]
@@ -71,8 +72,17 @@ impl Check {
         if cases.is_empty() {
             return Err(Failure::new(exit::NOTHING, "no case matches; `stepup list cases` shows their ids"));
         }
+        let mut installed = None;
         let (clock, base, _registry) = match target.start {
             Start::Embedded => self.embedded().await?,
+            Start::Installed => {
+                let running = installed::start(&target)
+                    .await
+                    .map_err(|message| Failure::new(exit::UNREACHABLE, format!("target {}: {message}", target.name)))?;
+                let base = address(&running.base)?;
+                installed = Some(running);
+                (Clock::system(), base, None)
+            }
             Start::Running => {
                 if !self.mutant.is_empty() {
                     return Err(Failure::new(exit::USAGE, "--mutant is for the embedded registry"));
@@ -85,7 +95,8 @@ impl Check {
         let prefix_seed = if simulated { self.seed } else { self.seed ^ started.as_millisecond().unsigned_abs() };
         let run = Run {
             stage: Stage {
-                wire: Wire::new(base).map_err(|message| Failure::new(exit::UNREACHABLE, message))?,
+                wire: Wire::new(base, if simulated { Reuse::WhenIdle } else { Reuse::Never })
+                    .map_err(|message| Failure::new(exit::UNREACHABLE, message))?,
                 dialect,
                 guard_ms: if simulated { 0 } else { GUARD_MS },
                 clock,
@@ -104,7 +115,10 @@ impl Check {
         let (observed, judged): (Vec<_>, Vec<_>) =
             results.into_iter().zip(&cases).partition(|(_, case)| case.expectation.is_none());
         let strip = |pairs: Vec<(CaseResult, &Case)>| pairs.into_iter().map(|(result, _)| result).collect::<Vec<_>>();
-        let (observations, judged) = (strip(observed), strip(judged));
+        let (observations, mut judged) = (strip(observed), strip(judged));
+        let today = started.to_zoned(jiff::tz::TimeZone::UTC).date();
+        let stale_deviations = deviations::apply(&target.deviations, today, &mut judged);
+        drop(installed);
         let result = RunResult {
             format: FORMAT.to_owned(),
             tool: format!("stepup {}", env!("CARGO_PKG_VERSION")),
@@ -115,6 +129,7 @@ impl Check {
             finished: Timestamp::now().to_string(),
             complete: !run.interrupted.load(Ordering::Relaxed),
             summary: Summary::of(&judged, observations.len()),
+            stale_deviations,
             cases: judged,
             observations,
         };
@@ -202,7 +217,7 @@ fn code(result: &RunResult) -> u8 {
         exit::NOTHING
     } else if !reached {
         exit::UNREACHABLE
-    } else if summary.deviating + summary.errored > 0 {
+    } else if summary.deviating - summary.known + summary.errored + result.stale_deviations.len() > 0 {
         exit::DEVIATING
     } else {
         exit::HELD

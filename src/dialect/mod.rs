@@ -111,4 +111,6 @@ pub struct Fact {
     pub applied: Predicate,
     /// What shows that it was not.
     pub absent: Predicate,
+    /// What shows that something happened that is neither.
+    pub partial: Option<Predicate>,
 }

@@ -29,6 +29,12 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
         let after_scheme = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
         after_scheme.find('/').map_or_else(|| "/".to_owned(), |at| after_scheme[at..].to_owned())
     });
+    environment.add_filter("query_value", |url: String, name: String| {
+        let query = url.split_once('?').map_or("", |(_, query)| query);
+        form_urlencoded::parse(query.as_bytes())
+            .find(|(key, _)| *key == name)
+            .map_or_else(|| Value::UNDEFINED, |(_, value)| Value::from(value.into_owned()))
+    });
     environment.add_function("tarball", tarball);
     environment
 });

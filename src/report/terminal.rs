@@ -27,14 +27,20 @@ pub fn render(result: &RunResult) -> String {
         let _ = writeln!(out, "  row       {} ({})", case.label, case.command);
         let _ = writeln!(out, "  expected  {}", case.expected);
         let _ = writeln!(out, "  observed  {}", case.observed);
+        if let Some(known) = &case.known {
+            let _ = writeln!(out, "  known     {known}");
+        }
         let _ = writeln!(out, "  cites     {}", case.cites.join("; "));
         let _ = writeln!(out, "  repeat    {}", case.repeat);
+    }
+    for stale in &result.stale_deviations {
+        let _ = writeln!(out, "\nSTALE: {stale}");
     }
     let s = &result.summary;
     let _ = writeln!(
         out,
-        "\n{} cases: {} exact, {} deviating, {} unsupported, {} skipped, {} not judged; {} observed beside them",
-        s.selected, s.exact, s.deviating, s.unsupported, s.skipped, s.errored, s.observed
+        "\n{} cases: {} exact, {} deviating ({} known), {} unsupported, {} skipped, {} not judged; {} observed beside them",
+        s.selected, s.exact, s.deviating, s.known, s.unsupported, s.skipped, s.errored, s.observed
     );
     if !result.complete {
         let _ = writeln!(out, "INCOMPLETE: the run was interrupted");
