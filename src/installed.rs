@@ -11,11 +11,23 @@ use tokio::process::{Child, Command};
 use crate::target::Target;
 
 /// The committed manifest and lockfile of each installed target.
-const MANIFESTS: [(&str, &str, &str); 1] = [(
-    "verdaccio-9",
-    include_str!("../fixtures/targets/verdaccio-9/package.json"),
-    include_str!("../fixtures/targets/verdaccio-9/package-lock.json"),
-)];
+const MANIFESTS: [(&str, &str, &str); 3] = [
+    (
+        "verdaccio-9",
+        include_str!("../fixtures/targets/verdaccio-9/package.json"),
+        include_str!("../fixtures/targets/verdaccio-9/package-lock.json"),
+    ),
+    (
+        "verdaccio-6",
+        include_str!("../fixtures/targets/verdaccio-6/package.json"),
+        include_str!("../fixtures/targets/verdaccio-6/package-lock.json"),
+    ),
+    (
+        "pnpr",
+        include_str!("../fixtures/targets/pnpr/package.json"),
+        include_str!("../fixtures/targets/pnpr/package-lock.json"),
+    ),
+];
 
 /// How long an installation may take.
 const INSTALL_TIMEOUT: Duration = Duration::from_secs(300);
@@ -48,7 +60,7 @@ pub async fn start(target: &Target) -> Result<Running, String> {
     let mut child = Command::new(in_home(program))
         .args(arguments.iter().map(|argument| match argument.as_str() {
             "{config}" => config.clone(),
-            _ => in_home(argument),
+            _ => in_home(&argument.replace("{port}", &port.to_string())),
         }))
         .current_dir(folder.path())
         .env("HOME", folder.path())

@@ -70,9 +70,11 @@ impl From<SkewFields> for Skew {
 }
 
 /// The built-in target files.
-const BUILT_IN: [(&str, &str); 3] = [
+const BUILT_IN: [(&str, &str); 5] = [
     ("embedded", include_str!("../fixtures/targets/embedded.yaml")),
     ("verdaccio-9", include_str!("../fixtures/targets/verdaccio-9.yaml")),
+    ("verdaccio-6", include_str!("../fixtures/targets/verdaccio-6.yaml")),
+    ("pnpr", include_str!("../fixtures/targets/pnpr.yaml")),
     ("url", include_str!("../fixtures/targets/url.yaml")),
 ];
 

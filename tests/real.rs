@@ -2,13 +2,12 @@
 
 use std::process::Command;
 
-use stepup::result::RunResult;
+use stepup::result::{RunResult, Status};
 
-#[test]
-fn verdaccio_9_deviates_exactly_as_its_target_file_says() {
+fn check(target: &str) -> (RunResult, String) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let output = Command::new(env!("CARGO_BIN_EXE_stepup"))
-        .args(["check", "--target", "verdaccio-9", "--out"])
+        .args(["check", "--target", target, "--out"])
         .arg(folder.path())
         .output()
         .expect("stepup starts");
@@ -16,8 +15,27 @@ fn verdaccio_9_deviates_exactly_as_its_target_file_says() {
     assert_eq!(output.status.code(), Some(0), "{said}");
     let text = std::fs::read_to_string(folder.path().join("result.json")).expect("result.json is there");
     let result: RunResult = serde_json::from_str(&text).expect("it is a result");
-    let summary = result.summary;
+    let summary = &result.summary;
     let sum = summary.exact + summary.deviating + summary.unsupported + summary.skipped + summary.errored;
-    assert_eq!((summary.selected, summary.errored, summary.known), (sum, 0, summary.deviating));
-    assert!(summary.exact > 40 && summary.deviating > 5, "{summary:?}");
+    assert_eq!((summary.selected, summary.errored, summary.known), (sum, 0, summary.deviating), "{said}");
+    (result, said)
+}
+
+#[test]
+fn verdaccio_9_deviates_exactly_as_its_target_file_says() {
+    let (result, said) = check("verdaccio-9");
+    assert_eq!(result.target.no_second_factor, None);
+    assert!(result.summary.exact > 40 && result.summary.deviating > 5, "{said}");
+}
+
+#[test]
+fn a_registry_without_a_second_factor_is_said_to_have_none() {
+    for target in ["verdaccio-6", "pnpr"] {
+        let (result, said) = check(target);
+        assert!(said.contains("This registry has no second factor"), "{said}");
+        assert!(result.summary.exact > 10, "{said}");
+        let with_factor = result.cases.iter().filter(|case| case.factor == "totp");
+        assert!(with_factor.clone().count() > 40);
+        assert!(with_factor.clone().all(|case| case.status == Status::Unsupported), "{said}");
+    }
 }
