@@ -1,0 +1,65 @@
+//! Targets that misbehave: what was seen is said, within a bound, with exit code 3, and nothing hangs.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::process::Command;
+
+/// A target that answers every request with these bytes and closes.
+fn target_that_answers(bytes: Vec<u8>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = format!("http://{}", listener.local_addr().expect("an address"));
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let Ok(mut connection) = connection else { return };
+            let mut request = [0; 4096];
+            let _ = connection.read(&mut request);
+            // A client that has seen enough closes first.
+            let _ = connection.write_all(&bytes);
+        }
+    });
+    address
+}
+
+fn check(target: &str) -> (Option<i32>, String) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let output = Command::new(env!("CARGO_BIN_EXE_stepup"))
+        .args(["check", "--target", target, "--out"])
+        .arg(folder.path())
+        .output()
+        .expect("stepup starts");
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).replace("\n  │ ", " "))
+}
+
+#[test]
+fn an_unusable_target_is_named_with_what_was_seen() {
+    let mut endless = b"HTTP/1.1 200 OK\r\ncontent-length: 2147483648\r\n\r\n".to_vec();
+    endless.resize(5 * 1024 * 1024, b'x');
+    let cases: [(&str, Vec<u8>, &str); 6] = [
+        ("closes", vec![], "broke off"),
+        (
+            "half JSON",
+            b"HTTP/1.1 201 Created\r\ncontent-type: application/json\r\ncontent-length: 5\r\n\r\n{\"ok\"".to_vec(),
+            "JSON",
+        ),
+        ("HTML", b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>".to_vec(), "200"),
+        ("redirects", b"HTTP/1.1 302 Found\r\nlocation: /again\r\ncontent-length: 0\r\n\r\n".to_vec(), "302"),
+        ("never again", b"HTTP/1.1 429 No\r\nretry-after: 31536000\r\ncontent-length: 0\r\n\r\n".to_vec(), "429"),
+        ("endless body", endless, "bytes"),
+    ];
+    for (name, bytes, seen) in cases {
+        let (code, said) = check(&target_that_answers(bytes));
+        assert_eq!(code, Some(3), "{name}: {said}");
+        assert!(said.contains(seen), "{name}: {said}");
+    }
+}
+
+#[test]
+fn a_broken_target_file_is_pointed_at() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("mine.yaml");
+    std::fs::write(&file, "name: mine\nstrat: running\n").expect("written");
+    let (code, said) = check(&file.display().to_string());
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("mine.yaml:2:1") && said.contains("unknown key `strat`"), "{said}");
+    assert!(said.contains("did you mean `start`?"), "{said}");
+}
