@@ -78,6 +78,7 @@ fn a_seeded_fault_gets_its_verdict_and_exit_code_1() {
         ("mode-change-no-effect", "auth-only/mode-change/totp/wire", Verdict::NoEffect),
         ("login-token-dead", "disabled/login/none/wire", Verdict::NoEffect),
         ("default-mode-auth-only", "disabled/mode-change:default/none/wire", Verdict::NoEffect),
+        ("old-password-works", "auth-only/profile-set:password/totp/wire", Verdict::NoEffect),
         ("half-json", "auth-only/token-create/totp/wire", Verdict::TargetFailed),
         ("token-create-hangs", "disabled/token-create/none/wire", Verdict::TargetFailed),
         ("throttled-at-once", "auth-only/token-create/totp/wire", Verdict::Throttled),

@@ -364,7 +364,8 @@ impl Scene {
         }
         if let Some(password) = &step.r#become.password {
             let password = password.text(&self.variables(None, false)).map_err(|error| error.to_string())?;
-            self.user.password = Secret::new(SecretKind::Password, password);
+            let new = Secret::new(SecretKind::Password, password);
+            self.user.former = Some(std::mem::replace(&mut self.user.password, new));
         }
         Ok(())
     }
@@ -383,7 +384,8 @@ impl Scene {
         let value = |secret: &Secret| Value::from(if shown { secret.to_string() } else { secret.reveal().to_owned() });
         let persona = |persona: &Persona| {
             let token = persona.token.as_ref().map(value).unwrap_or_default();
-            minijinja::context! { name => persona.name.clone(), password => value(&persona.password), token => token }
+            let former = persona.former.as_ref().map(value).unwrap_or_default();
+            minijinja::context! { name => persona.name.clone(), password => value(&persona.password), former => former, token => token }
         };
         let other = self.other.as_ref().map(persona).unwrap_or_default();
         minijinja::context! {
@@ -410,7 +412,9 @@ impl Scene {
         };
         let own = [Some(&self.user), self.other.as_ref()];
         for persona in own.into_iter().flatten() {
-            for secret in [Some(&persona.password), persona.token.as_ref()].into_iter().flatten() {
+            for secret in
+                [Some(&persona.password), persona.former.as_ref(), persona.token.as_ref()].into_iter().flatten()
+            {
                 text = text.replace(secret.reveal(), secret.kind().placeholder());
             }
         }

@@ -13,6 +13,8 @@ pub struct Persona {
     pub name: String,
     /// Its password.
     pub password: Secret,
+    /// The password before the last change.
+    pub former: Option<Secret>,
     /// Its bearer token, once it has one.
     pub token: Option<Secret>,
     /// Its one-time passwords, once it has enrolled.
@@ -22,6 +24,6 @@ pub struct Persona {
 impl Persona {
     /// A user that does not exist on the target yet.
     pub fn new(name: String, password: Secret) -> Self {
-        Persona { name, password, token: None, ledger: None }
+        Persona { name, password, former: None, token: None, ledger: None }
     }
 }
