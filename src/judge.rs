@@ -191,7 +191,7 @@ fn challenged(observation: &Observation) -> Vec<Verdict> {
         }
         Outcome::NotImplemented if bare.effect.leaked() => verdicts.push(Verdict::EffectBeforeFactor),
         Outcome::NotImplemented if right_worked => verdicts.push(Verdict::WrongShape),
-        Outcome::NotImplemented => return vec![Verdict::Unsupported],
+        Outcome::NotImplemented => verdicts.push(Verdict::Unsupported),
         Outcome::Throttled => verdicts.push(Verdict::Throttled),
         Outcome::Failed => {
             verdicts.push(if bare.effect.leaked() { Verdict::EffectBeforeFactor } else { Verdict::TargetFailed });
@@ -205,6 +205,8 @@ fn challenged(observation: &Observation) -> Vec<Verdict> {
             (Outcome::Accepted, Effect::NotApplied | Effect::Partial) => verdicts.push(Verdict::NoEffect),
             (Outcome::Accepted, Effect::Unknown) => verdicts.push(Verdict::TargetFailed),
             (Outcome::Accepted, Effect::Applied | Effect::None) => {}
+            // The bare probe has found the route missing already.
+            (Outcome::NotImplemented, _) if bare.outcome == Outcome::NotImplemented => {}
             (Outcome::Refused | Outcome::Challenged { .. } | Outcome::NotImplemented, _) => {
                 verdicts.push(Verdict::RightProofRefused);
             }
@@ -224,6 +226,10 @@ fn spent_or_wrong(seen: &Seen, accepted: Verdict, verdicts: &mut Vec<Verdict>) {
         _ if seen.effect.leaked() => verdicts.push(accepted),
         Outcome::Failed => verdicts.push(Verdict::TargetFailed),
         Outcome::Throttled => verdicts.push(Verdict::Throttled),
+        // A refusal whose effect cannot be read proves nothing.
+        Outcome::Challenged { .. } | Outcome::Refused if seen.effect == Effect::Unknown => {
+            verdicts.push(Verdict::TargetFailed);
+        }
         Outcome::Challenged { .. } | Outcome::Refused | Outcome::NotImplemented => {}
     }
 }
@@ -270,6 +276,26 @@ mod tests {
             fault(&mut observation);
             assert_eq!(judge(Expectation::Challenged, &observation), [verdict]);
         }
+    }
+
+    #[test]
+    fn a_refusal_whose_effect_cannot_be_read_is_not_exact() {
+        let unread = Some(seen(STOCK, Effect::Unknown));
+        let wrong = Observation { wrong: unread.clone(), ..compliant() };
+        let replay = Observation { replay: unread, ..compliant() };
+        for observation in [wrong, replay] {
+            assert_eq!(judge(Expectation::Challenged, &observation), [Verdict::TargetFailed]);
+        }
+    }
+
+    #[test]
+    fn a_missing_route_that_a_wrong_proof_opens_is_not_unsupported() {
+        let missing = || seen(Outcome::NotImplemented, Effect::NotApplied);
+        let mut observation =
+            Observation { bare: missing(), wrong: Some(missing()), right: Some(missing()), replay: None };
+        assert_eq!(judge(Expectation::Challenged, &observation), [Verdict::Unsupported]);
+        observation.wrong = Some(seen(Outcome::Accepted, Effect::Applied));
+        assert_eq!(judge(Expectation::Challenged, &observation)[0], Verdict::WrongProofAccepted);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::check::deviations::Deviation;
 use crate::dialect::Dialect;
+use crate::dialect::predicate::Predicate;
 use crate::dialect::step::Step;
 use crate::persona::ledger::Skew;
 use crate::yaml::{self, FileError};
@@ -27,6 +28,9 @@ pub struct Target {
     /// Routines that it does differently from the dialect.
     #[serde(default)]
     pub routines: BTreeMap<String, Vec<Step>>,
+    /// Answers that say that there is no such route, beside the dialect's.
+    #[serde(default)]
+    pub not_implemented: Vec<Predicate>,
     /// Surfaces that it does not have, each with the reason.
     #[serde(default)]
     pub unsupported: BTreeMap<String, String>,
@@ -109,6 +113,12 @@ impl Target {
         let mut dialect: Dialect =
             yaml::parse("fixtures/dialects/npm.yaml", include_str!("../fixtures/dialects/npm.yaml"))?;
         dialect.routines.append(&mut self.routines);
+        dialect.not_implemented.append(&mut self.not_implemented);
+        let ids: Vec<String> = dialect.surfaces.iter().map(crate::dialect::Surface::id).collect();
+        if let Some(unknown) = self.unsupported.keys().find(|key| !ids.contains(key)) {
+            let message = format!("`unsupported` names `{unknown}`, which is no surface");
+            return Err(FileError::whole(&self.name, message, Some(yaml::allowed(unknown, &ids))));
+        }
         for surface in &mut dialect.surfaces {
             surface.unsupported = self.unsupported.get(&surface.id()).cloned();
         }

@@ -98,6 +98,7 @@ fn exit_codes_are_those_documented() {
     assert_eq!(code(&["--case", "auth-only/whoami/*", "--mutant", "whoami-challenged"]), Some(1));
     assert_eq!(code(&["--target", "nobody"]), Some(2));
     assert_eq!(code(&["--target", "http://192.0.2.1:4873"]), Some(2));
+    assert_eq!(code(&["--target", "http://127.0.0.1:9/below"]), Some(2));
     assert_eq!(code(&["--target", "http://127.0.0.1:9"]), Some(3));
     assert_eq!(code(&["--case", "nothing/like/this"]), Some(4));
     let file = folder.path().join("file");
@@ -128,10 +129,17 @@ fn no_secret_reaches_a_report() {
     for file in ["result.json", "junit.xml"] {
         texts.push(std::fs::read_to_string(folder.path().join(file)).expect("the report is there"));
     }
+    let result: RunResult = serde_json::from_str(&texts[1]).expect("a result");
+    let exchanges = || result.cases.iter().flat_map(|case| &case.probes).flat_map(|probe| &probe.exchanges);
+    let proofs: Vec<_> =
+        exchanges().flat_map(|exchange| &exchange.headers).filter(|(name, _)| name == "npm-otp").collect();
+    assert!(proofs.len() > 50 && proofs.iter().all(|(_, value)| value == "‹one-time password›"), "a code");
+    assert!(exchanges().any(|exchange| exchange.headers.iter().any(|(_, value)| value == "Bearer ‹token›")));
     for text in texts {
         // Every password that a run makes up starts like this, and every enrolment answer carries such an address.
         assert!(!text.contains("Pw-"), "a password");
         assert!(!text.contains("otpauth://totp/"), "a TOTP secret");
-        assert!(!text.contains("Bearer npm_"), "a token");
+        let bearers = text.matches("Bearer ").count();
+        assert_eq!(bearers, text.matches("Bearer ‹token›").count(), "a token");
     }
 }
