@@ -266,6 +266,10 @@ async fn send(
     scene.take_up(object.clone(), kept);
     scene.perform(&surface.before, &Conduct::Assisted).await?;
     let ended = scene.perform(&surface.perform, &conduct).await?;
+    // A slow target may let a code age out under way: its refusal would say nothing of the code, nor of a replay.
+    if matches!(name, "right" | "replay") && ended.outcome != Outcome::Accepted && !scene.code_is_live() {
+        return Err(format!("the {proof} aged out before the target answered: {}", ended.saw));
+    }
     Ok(Sent { name, proof, ended, kept: scene.kept(), object })
 }
 

@@ -123,6 +123,11 @@ impl Scene {
         }
     }
 
+    /// Whether the last code is still of a step that the target accepts, so that its refusal says something.
+    pub fn code_is_live(&self) -> bool {
+        self.user.ledger.as_ref().is_some_and(|ledger| ledger.is_live(self.stage.clock.now()))
+    }
+
     /// A wrong code.
     pub fn wrong_code(&self) -> Result<Secret, Mistake> {
         let ledger = self.user.ledger.as_ref().ok_or("a code was needed from a persona without a factor")?;
@@ -160,8 +165,8 @@ impl Scene {
     async fn step(&mut self, step: &Step, conduct: &Conduct) -> Result<(Ended, Option<Answer>), Mistake> {
         let entered = if step.enters_code { Some(self.code().await?) } else { None };
         let carried = match conduct {
-            Conduct::Proof(proof) => Some(proof.clone()),
-            Conduct::Bare | Conduct::Assisted => None,
+            Conduct::Proof(proof) if !step.unproven => Some(proof.clone()),
+            Conduct::Proof(_) | Conduct::Bare | Conduct::Assisted => None,
         };
         let answer = self.send(step, carried.as_ref(), entered.as_ref()).await?;
         let ended = self.classify(step, answer.as_ref())?;

@@ -44,6 +44,9 @@ pub struct Step {
     /// The body carries a fresh one-time password as `proof`.
     #[serde(default)]
     pub enters_code: bool,
+    /// This step never carries a proof, because the command's proof is for a later one.
+    #[serde(default)]
+    pub unproven: bool,
     /// This step's own challenge, where a page asks and not the protocol.
     #[serde(default)]
     pub challenge: Vec<Predicate>,

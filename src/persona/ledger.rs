@@ -64,6 +64,11 @@ impl Ledger {
         Issue::Code(self.secret.code(step))
     }
 
+    /// Whether the last code handed out would still be accepted, were it not spent.
+    pub fn is_live(&self, now: UnixMillis) -> bool {
+        self.last.is_some_and(|step| now.0 < closes(step, self.skew))
+    }
+
     /// A six-digit code that is wrong in every step near the present. It spends nothing.
     pub fn wrong(&self, now: UnixMillis) -> Secret {
         let present = step_at(now.0).0;
