@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use jiff::civil::Date;
 use serde::Deserialize;
 
-use crate::check::deviations::Deviation;
 use crate::dialect::Dialect;
 use crate::dialect::predicate::Predicate;
 use crate::dialect::step::Step;
+use crate::judge::Verdict;
 use crate::persona::ledger::Skew;
 use crate::yaml::{self, FileError};
 
@@ -43,6 +44,20 @@ pub struct Target {
     /// What it is known to do differently.
     #[serde(default)]
     pub deviations: Vec<Deviation>,
+}
+
+/// One thing that a target is known to do differently.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Deviation {
+    /// The cases, as a glob over their ids.
+    pub case: String,
+    /// The verdict that each of them shows.
+    pub verdict: Verdict,
+    /// The evidence, in words.
+    pub reason: String,
+    /// When it must be looked at again.
+    pub until: Date,
 }
 
 /// How a target comes to run.

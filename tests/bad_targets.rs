@@ -1,8 +1,9 @@
 //! Targets that misbehave: what was seen is said, within a bound, with exit code 3, and nothing hangs.
 
+mod program;
+
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::process::Command;
 
 /// A target that answers every request with these bytes and closes.
 fn target_that_answers(bytes: Vec<u8>) -> String {
@@ -21,13 +22,9 @@ fn target_that_answers(bytes: Vec<u8>) -> String {
 }
 
 fn check(target: &str) -> (Option<i32>, String) {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let output = Command::new(env!("CARGO_BIN_EXE_stepup"))
-        .args(["check", "--target", target, "--out"])
-        .arg(folder.path())
-        .output()
-        .expect("stepup starts");
-    (output.status.code(), String::from_utf8_lossy(&output.stderr).replace("\n  │ ", " "))
+    let ran = program::check(&["--target", target]);
+    assert_eq!(ran.result, None, "nothing was judged, so nothing may read as a result");
+    (ran.code, ran.said.replace("\n  │ ", " "))
 }
 
 #[test]

@@ -1,30 +1,14 @@
 //! `stepup check` as a user runs it: what it says of a compliant registry and of seeded faults.
 
-use std::path::Path;
-use std::process::{Command, Output};
+mod program;
 
+use program::check_into;
 use stepup::judge::Verdict;
 use stepup::result::{RunResult, Status};
 
-fn stepup(arguments: &[&str], out: &Path) -> (Output, Option<RunResult>) {
-    let output = Command::new(env!("CARGO_BIN_EXE_stepup"))
-        .arg("check")
-        .args(arguments)
-        .arg("--out")
-        .arg(out)
-        .output()
-        .expect("stepup starts");
-    let result = std::fs::read_to_string(out.join("result.json"))
-        .ok()
-        .map(|text| serde_json::from_str(&text).expect("result.json is a result"));
-    (output, result)
-}
-
 fn check(arguments: &[&str]) -> (i32, RunResult) {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let (output, result) = stepup(arguments, folder.path());
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    (output.status.code().expect("an exit code"), result.unwrap_or_else(|| panic!("no result: {said}")))
+    let ran = program::check(arguments);
+    (ran.code.expect("an exit code"), ran.result.unwrap_or_else(|| panic!("no result: {}", ran.said)))
 }
 
 #[test]
@@ -93,7 +77,7 @@ fn a_seeded_fault_gets_its_verdict_and_exit_code_1() {
 #[test]
 fn exit_codes_are_those_documented() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let code = |arguments: &[&str]| stepup(arguments, folder.path()).0.status.code();
+    let code = |arguments: &[&str]| check_into(arguments, folder.path()).code;
     assert_eq!(code(&["--case", "*/whoami/*"]), Some(0));
     assert_eq!(code(&["--case", "auth-only/whoami/*", "--mutant", "whoami-challenged"]), Some(1));
     assert_eq!(code(&["--target", "nobody"]), Some(2));
@@ -103,7 +87,7 @@ fn exit_codes_are_those_documented() {
     assert_eq!(code(&["--case", "nothing/like/this"]), Some(4));
     let file = folder.path().join("file");
     std::fs::write(&file, "in the way").expect("a file");
-    assert_eq!(stepup(&["--case", "*/ping/*"], &file).0.status.code(), Some(5));
+    assert_eq!(check_into(&["--case", "*/ping/*"], &file).code, Some(5));
 }
 
 #[test]
@@ -124,8 +108,8 @@ fn the_same_seed_gives_the_same_verdicts_and_names() {
 #[test]
 fn no_secret_reaches_a_report() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let (output, _) = stepup(&[], folder.path());
-    let mut texts = vec![String::from_utf8_lossy(&output.stdout).into_owned()];
+    let ran = check_into(&[], folder.path());
+    let mut texts = vec![ran.said];
     for file in ["result.json", "junit.xml"] {
         texts.push(std::fs::read_to_string(folder.path().join(file)).expect("the report is there"));
     }

@@ -1,20 +1,14 @@
 //! Real registries: installed from the npm registry at pinned versions, started on loopback, checked, stopped.
 
-use std::process::Command;
+mod program;
 
 use stepup::result::{RunResult, Status};
 
 fn check(target: &str) -> (RunResult, String) {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let output = Command::new(env!("CARGO_BIN_EXE_stepup"))
-        .args(["check", "--target", target, "--out"])
-        .arg(folder.path())
-        .output()
-        .expect("stepup starts");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{said}");
-    let text = std::fs::read_to_string(folder.path().join("result.json")).expect("result.json is there");
-    let result: RunResult = serde_json::from_str(&text).expect("it is a result");
+    let ran = program::check(&["--target", target]);
+    let said = ran.said;
+    assert_eq!(ran.code, Some(0), "{said}");
+    let result = ran.result.expect("result.json is there");
     let summary = &result.summary;
     let sum = summary.exact + summary.deviating + summary.unsupported + summary.skipped + summary.errored;
     assert_eq!((summary.selected, summary.errored, summary.known), (sum, 0, summary.deviating), "{said}");

@@ -2,28 +2,13 @@
 
 use globset::Glob;
 use jiff::civil::Date;
-use serde::Deserialize;
 
-use crate::judge::Verdict;
 use crate::result::{CaseResult, Status};
-
-/// One known deviation.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Deviation {
-    /// The cases, as a glob over their ids.
-    pub case: String,
-    /// The verdict that each of them shows.
-    pub verdict: Verdict,
-    /// The evidence, in words.
-    pub reason: String,
-    /// When it must be looked at again.
-    pub until: Date,
-}
+use crate::target::Deviation;
 
 /// Marks the known failures, and returns every entry that does not hold: a case that no longer shows its verdict, a
-/// date that has passed, a glob that is none.
-pub fn apply(deviations: &[Deviation], today: Date, cases: &mut [CaseResult]) -> Vec<String> {
+/// date that has passed, a glob that is none or, in a run of all cases, matches none.
+pub fn apply(deviations: &[Deviation], today: Date, all: bool, cases: &mut [CaseResult]) -> Vec<String> {
     let mut stale = Vec::new();
     let mut explained = vec![Vec::new(); cases.len()];
     for deviation in deviations {
@@ -36,6 +21,9 @@ pub fn apply(deviations: &[Deviation], today: Date, cases: &mut [CaseResult]) ->
         };
         if deviation.until < today {
             stale.push(format!("deviation `{}`: its date {} has passed", deviation.case, deviation.until));
+        }
+        if all && !cases.iter().any(|case| matcher.is_match(&case.id)) {
+            stale.push(format!("deviation `{}`: no case has such an id", deviation.case));
         }
         for (case, explained) in cases.iter().zip(&mut explained).filter(|(case, _)| matcher.is_match(&case.id)) {
             if case.verdicts.contains(&deviation.verdict) {

@@ -117,7 +117,7 @@ impl Check {
         let strip = |pairs: Vec<(CaseResult, &Case)>| pairs.into_iter().map(|(result, _)| result).collect::<Vec<_>>();
         let (observations, mut judged) = (strip(observed), strip(judged));
         let today = started.to_zoned(jiff::tz::TimeZone::UTC).date();
-        let stale_deviations = deviations::apply(&target.deviations, today, &mut judged);
+        let stale_deviations = deviations::apply(&target.deviations, today, self.case.is_empty(), &mut judged);
         drop(installed);
         let result = RunResult {
             format: FORMAT.to_owned(),
