@@ -6,7 +6,7 @@
 //!
 //! A map of the rooms, from the door inwards:
 //!
-//! - [`serve`] puts a [`Registry`] behind a listening socket.
+//! - [`serve()`] puts a [`Registry`] behind a listening socket.
 //! - `service` turns one HTTP request into one call and one answer; `routes` is the list of all
 //!   paths and verbs and where each goes.
 //! - `wire` holds what crosses the socket: the parsed call, its body, the answer, the refusals.

@@ -36,8 +36,8 @@ pub(crate) struct Caller {
 pub(crate) enum Credential {
     /// Name and password, sent with the request.
     Basic,
-    /// A bearer token.
-    Token { kind: TokenKind },
+    /// A bearer token of a kind.
+    Token(TokenKind),
 }
 
 impl<'a> Transaction<'a> {
@@ -76,10 +76,8 @@ impl<'a> Transaction<'a> {
     pub(crate) fn writer(&self, call: &Call) -> Result<Caller, Refusal> {
         let caller = self.caller(call)?;
         match caller.credential {
-            Credential::Token { kind: TokenKind::ReadOnly, .. } => {
-                Err(Refusal::forbidden("a read-only token may not write"))
-            }
-            Credential::Basic | Credential::Token { .. } => Ok(caller),
+            Credential::Token(TokenKind::ReadOnly) => Err(Refusal::forbidden("a read-only token may not write")),
+            Credential::Basic | Credential::Token(_) => Ok(caller),
         }
     }
 
@@ -87,8 +85,8 @@ impl<'a> Transaction<'a> {
     pub(crate) fn holder(&self, call: &Call) -> Result<Caller, Refusal> {
         let caller = self.writer(call)?;
         match caller.credential {
-            Credential::Token { kind: TokenKind::Automation, .. } => Err(Refusal::forbidden(BYPASS)),
-            Credential::Basic | Credential::Token { .. } => Ok(caller),
+            Credential::Token(TokenKind::Automation) => Err(Refusal::forbidden(BYPASS)),
+            Credential::Basic | Credential::Token(_) => Ok(caller),
         }
     }
 
@@ -109,12 +107,9 @@ impl<'a> Transaction<'a> {
             None => Err(Refusal::Unauthenticated("you must be logged in to do this")),
             Some(Authorization::Unknown) => Err(Refusal::Unauthenticated("the credentials are of no known kind")),
             Some(Authorization::Bearer(text)) => {
-                let digest = text.digest();
-                let token = self.tokens.get(&digest);
+                let token = self.tokens.get(&text.digest());
                 match token.filter(|token| token.is_live(self.now)) {
-                    Some(token) => {
-                        Ok(Caller { user: token.owner.clone(), credential: Credential::Token { kind: token.kind } })
-                    }
+                    Some(token) => Ok(Caller { user: token.owner.clone(), credential: Credential::Token(token.kind) }),
                     None => Err(Refusal::Unauthenticated("the token is not valid")),
                 }
             }

@@ -11,7 +11,7 @@ use crate::registry::wire::{Answer, Call, Refusal, Reply};
 /// `GET /-/whoami`.
 pub(crate) fn whoami(desk: &Desk, call: &Call) -> Reply {
     let mut tx = Transaction::begin(desk);
-    let caller = tx.reader(call)?;
+    let caller = tx.caller(call)?;
     tx.demand(&caller, Action::WhoAmI, call)?;
     Ok(Answer::ok(json!({ "username": caller.user.as_str() })))
 }

@@ -22,8 +22,8 @@ use crate::registry::wire::{Answer, Call, Refusal, Reply};
 /// How long a person may take.
 const LIFETIME: Duration = Duration::from_secs(600);
 
-/// The web logins under way.
-#[derive(Debug, Default)]
+/// The web logins under way. They have no `Debug`: a ticket is as good as a token.
+#[derive(Default)]
 pub(crate) struct WebLogIns {
     by_page: HashMap<String, WebLogIn>,
     pages_by_ticket: HashMap<String, String>,
@@ -31,7 +31,6 @@ pub(crate) struct WebLogIns {
     expiring: VecDeque<(SystemTime, String)>,
 }
 
-#[derive(Debug)]
 struct WebLogIn {
     ticket: String,
     purpose: Purpose,

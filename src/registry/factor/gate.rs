@@ -28,8 +28,8 @@ impl Transaction<'_> {
     /// Lets a caller's action through, or asks for a second factor.
     pub(crate) fn demand(&mut self, caller: &Caller, action: Action, call: &Call) -> Result<Cleared, Refusal> {
         let due = match &caller.credential {
-            Credential::Token { kind: TokenKind::Automation, .. } => false,
-            Credential::Token { .. } => self.is_due(&caller.user, action),
+            Credential::Token(TokenKind::Automation) => false,
+            Credential::Token(_) => self.is_due(&caller.user, action),
             // A name and a password with each request are a log-in with each request.
             Credential::Basic => self.is_due(&caller.user, action) || self.is_due(&caller.user, Action::LogIn),
         };

@@ -63,11 +63,12 @@ impl Seed {
         let totp = self.builder().with_skew(0).build_noncompliant();
         let present = step_at(now);
         let steps = present.saturating_sub(window.0)..=present.saturating_add(window.0);
-        let (spent, fresh): (Vec<u64>, Vec<u64>) = steps.partition(|step| last.is_some_and(|last| *step <= last));
+        let is_spent = |step: &u64| last.is_some_and(|last| *step <= last);
         let matches = |step: &u64| is_code_of(&totp, code, *step);
-        if let Some(step) = fresh.into_iter().find(matches) {
+        let mut fresh = steps.clone().filter(|step| !is_spent(step));
+        if let Some(step) = fresh.find(matches) {
             CodeVerdict::Fresh(step)
-        } else if spent.iter().any(matches) {
+        } else if steps.filter(is_spent).any(|step| matches(&step)) {
             CodeVerdict::Spent
         } else {
             CodeVerdict::Wrong

@@ -36,6 +36,7 @@ pub(crate) struct Package {
 pub(crate) struct Release {
     pub(crate) manifest: Map<String, Value>,
     pub(crate) tarball: String,
+    pub(crate) publisher: UserName,
     pub(crate) published: SystemTime,
 }
 

@@ -8,7 +8,7 @@ use crate::registry::hooks::Hooks;
 use crate::registry::packages::Stages;
 
 /// Everything that the registry remembers. One lock guards it all.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct State {
     pub(crate) users: HashMap<UserName, User>,
     pub(crate) tokens: Tokens,

@@ -81,7 +81,7 @@ impl Transaction<'_> {
         name: &PackageName,
     ) -> Result<Cleared, Refusal> {
         let rule = self.packages.get(name).map(|package| package.rule);
-        let is_automation = matches!(caller.credential, Credential::Token { kind: TokenKind::Automation, .. });
+        let is_automation = matches!(caller.credential, Credential::Token(TokenKind::Automation));
         match (rule.unwrap_or(PublishRule::OwnMode), self.mode_of(&caller.user)) {
             (PublishRule::OwnMode, _) => self.demand(caller, action, call),
             (PublishRule::TwoFactorOrAutomation, _) if is_automation => Ok(Cleared::NotAsked),
@@ -113,7 +113,10 @@ impl Transaction<'_> {
         manifest.insert("_npmUser".to_owned(), publisher);
         manifest.shift_remove("readme");
         package.tarballs.insert(file.clone(), publication.tarball.clone());
-        package.releases.insert(version.clone(), Release { manifest, tarball: file, published: now });
+        package.releases.insert(
+            version.clone(),
+            Release { manifest, tarball: file, publisher: caller.user.clone(), published: now },
+        );
         for tag in &publication.tags {
             package.tags.insert(tag.clone(), version.clone());
         }

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::registry::model::{Package, PackageName, Release};
+use crate::registry::model::{Package, PackageName, Release, UserName};
 use crate::registry::service::Desk;
 use crate::registry::transaction::Transaction;
 use crate::registry::wire::{Answer, Call, Reply, iso8601};
@@ -37,7 +37,7 @@ pub(crate) fn search(desk: &Desk, call: &Call) -> Reply {
         .skip(from)
         .take(size)
         .map(|(name, package, release)| {
-            let maintainers = tx.maintainers(package);
+            let maintainers: Value = package.owners.iter().map(|owner| tx.account(owner)).collect();
             json!({
                 "package": {
                     "name": name.as_str(),
@@ -47,7 +47,7 @@ pub(crate) fn search(desk: &Desk, call: &Call) -> Reply {
                     "keywords": release.manifest.get("keywords").cloned().unwrap_or(json!([])),
                     "date": iso8601(release.published),
                     "links": { "npm": format!("{}/{name}", call.base()) },
-                    "publisher": release.manifest.get("_npmUser"),
+                    "publisher": tx.account(&release.publisher),
                     "maintainers": maintainers,
                 },
                 "score": { "final": 1, "detail": { "quality": 1, "popularity": 1, "maintenance": 1 } },
@@ -69,4 +69,13 @@ fn holds(name: &PackageName, release: &Release, words: &[&str]) -> bool {
     }
     let text = text.to_lowercase();
     words.iter().all(|word| text.contains(word))
+}
+
+impl Transaction<'_> {
+    /// A user as a search names him: unlike a packument, by `username`.
+    fn account(&self, name: &UserName) -> Value {
+        let user = self.users.get(name);
+        let email = user.and_then(|user| user.profile.email.clone());
+        json!({ "username": name.as_str(), "email": email.unwrap_or_default() })
+    }
 }

@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 
 use super::Refusal;
 
-/// One answer, not yet written out.
-#[derive(Debug)]
+/// One answer, not yet written out. It has no `Debug`: it can hold a token.
 pub(crate) struct Answer {
     status: StatusCode,
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -16,7 +15,6 @@ pub(crate) struct Answer {
 }
 
 /// The body of an answer.
-#[derive(Debug)]
 pub(crate) enum Payload {
     Empty,
     Json(Value),

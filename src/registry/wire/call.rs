@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::{Fields, Refusal, segments};
 use crate::registry::secrets::{Password, Proof, TokenText};
 
-/// A request, with nothing left to decode but its body.
-#[derive(Debug)]
+/// A request, with nothing left to decode but its body. It has no `Debug`: a body can hold a
+/// password, and a path a token.
 pub(crate) struct Call {
     verb: Option<Verb>,
     segments: Vec<String>,

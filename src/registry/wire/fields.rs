@@ -4,8 +4,7 @@ use serde_json::{Map, Value};
 
 use super::Refusal;
 
-/// A JSON object that somebody sent.
-#[derive(Debug)]
+/// A JSON object that somebody sent. It has no `Debug`: it can hold a password.
 pub(crate) struct Fields(Map<String, Value>);
 
 impl Fields {
