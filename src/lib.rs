@@ -6,11 +6,13 @@
 //! - [`cli`] is the command line; nothing imports it.
 //! - [`check`] plans cases, plays them and sends results; [`judge`] says what they show, without I/O or clock.
 //! - [`persona`] holds the simulated users and the ledger of their proofs; [`wire`] sends requests.
+//! - [`accounts`] lends users that an operator handed over.
 //! - [`target`] says whom we drive, [`installed`] installs and starts real registries, [`dialect`] how it speaks, [`table`] what must hold: files into checked types.
 //! - [`result`] is the document that a run writes; [`report`] renders it.
 //! - [`registry`] is the reference registry: the other side of the wire. It shares no code with the checker.
 //! - [`clock`], [`secret`] and [`yaml`] are the floor that everything stands on.
 
+pub mod accounts;
 pub mod check;
 pub mod cli;
 pub mod clock;

@@ -155,6 +155,9 @@ pub struct CaseResult {
     pub probes: Vec<Probe>,
     /// The command that runs this case again.
     pub repeat: String,
+    /// What it made or changed on the target and could not undo.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<String>,
 }
 
 impl CaseResult {
@@ -186,6 +189,7 @@ impl CaseResult {
             known: None,
             probes: Vec::new(),
             repeat: format!("stepup check{target} --case '{}' --seed {}", case.id, run.seed),
+            left: Vec::new(),
         }
     }
 

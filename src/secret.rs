@@ -82,6 +82,11 @@ pub fn password<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D:
     String::deserialize(deserializer).map(|value| Secret::new(SecretKind::Password, value))
 }
 
+/// Reads a token from a file that a user wrote.
+pub fn token<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
+    Option::<String>::deserialize(deserializer).map(|token| token.map(|value| Secret::new(SecretKind::Token, value)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,7 @@
 //! Targets: whom we drive. One file adds a registry.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
 use serde::Deserialize;
@@ -23,6 +23,8 @@ pub struct Target {
     pub start: Start,
     /// Its address, for a target that runs already.
     pub base: Option<String>,
+    /// The accounts file, beside the target file, for a registry where users cannot make themselves.
+    pub accounts: Option<PathBuf>,
     /// Which one-time passwords it accepts.
     #[serde(default)]
     pub skew: SkewFields,
@@ -106,7 +108,10 @@ pub fn find(name: &str) -> Result<Target, FileError> {
         return Ok(target);
     }
     if Path::new(name).extension().is_some_and(|extension| extension == "yaml") {
-        return yaml::read(Path::new(name));
+        let path = Path::new(name);
+        let mut target: Target = yaml::read(path)?;
+        target.accounts = target.accounts.map(|file| path.with_file_name("").join(file));
+        return Ok(target);
     }
     built_in(name)
 }

@@ -54,6 +54,13 @@ pub struct Outgoing {
     pub body: Option<(Vec<u8>, String)>,
 }
 
+impl Outgoing {
+    /// The method and the place, as they may be shown.
+    pub fn shown_line(&self) -> String {
+        format!("{} {}", self.method.name(), self.shown_place)
+    }
+}
+
 /// Whether connections are used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reuse {
@@ -100,7 +107,7 @@ impl Wire {
     pub async fn send(&self, outgoing: Outgoing, hide: impl Fn(&str) -> String) -> (Option<Answer>, Exchange) {
         let started = Instant::now();
         let mut exchange = Exchange {
-            request: format!("{} {}", outgoing.method.name(), outgoing.shown_place),
+            request: outgoing.shown_line(),
             headers: outgoing.headers.iter().map(|(name, _, shown)| (name.clone(), shown.clone())).collect(),
             body: outgoing.body.as_ref().map(|(_, shown)| shorten(shown)),
             status: None,

@@ -1,24 +1,28 @@
 //! The check: plan the cases, run them, judge them.
 
+mod cast;
 pub mod deviations;
+mod journal;
 pub mod plan;
+mod play;
 pub mod scene;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use minijinja::Value;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::dialect::Surface;
-use crate::judge::{Effect, Expectation, Observation, Outcome, Seen, Verdict, judge};
+use crate::judge::{Outcome, Verdict, judge};
 use crate::persona::Persona;
 use crate::result::{CaseResult, Probe, Status};
 use crate::secret::{Secret, SecretKind};
 use crate::table::Mode;
+pub use cast::Provisioner;
+use journal::Entry;
+pub use journal::Journal;
 use plan::Case;
-use scene::{Conduct, Ended, Mistake, Scene, Stage};
+use play::{Play, Played};
+use scene::{Conduct, Mistake, Scene, Stage};
 
 /// One run's constants.
 #[derive(Debug, Clone)]
@@ -31,17 +35,30 @@ pub struct Run {
     pub target: String,
     /// The seed.
     pub seed: u64,
+    /// Where its personas come from.
+    pub provisioner: Provisioner,
     /// Set when the run should end early.
     pub interrupted: Arc<AtomicBool>,
+}
+
+impl Run {
+    fn journal_user(&self, case: &str, name: &str) -> Result<(), Mistake> {
+        self.stage.journal.as_ref().map_or(Ok(()), |journal| journal.write(&Entry::User { case, name }))
+    }
 }
 
 /// Why the target's personas cannot have a second factor, when they cannot.
 pub type NoFactor = Option<String>;
 
-/// Tries once to enrol a user, so that a registry without a second factor is told from one with a fault.
+/// Tries once to enrol a user, so that a registry without a second factor is told from one with a fault. Accounts that
+/// were handed over say so themselves.
 pub async fn second_factor(run: &Run) -> Result<NoFactor, String> {
+    if matches!(run.provisioner, Provisioner::Accounts(_)) {
+        return Ok(None);
+    }
     let user = persona(run, "probe");
-    let mut scene = Scene::open(&run.stage, user, Mode::AuthOnly.name()).await;
+    run.journal_user("pre-flight", &user.name)?;
+    let mut scene = Scene::open(&run.stage, user, Mode::AuthOnly.name(), "pre-flight").await;
     for routine in ["sign-up", "enrol"] {
         let ended = scene.routine(routine, &Conduct::Bare).await?;
         match (routine, ended.outcome) {
@@ -74,7 +91,7 @@ pub async fn run(run: &Run, cases: &[Case], no_factor: &NoFactor, done: Unbounde
 
 async fn one(run: &Run, number: usize, case: &Case, no_factor: &NoFactor) -> CaseResult {
     let surface = &run.stage.dialect.surfaces[case.surface];
-    let mut result = CaseResult::new(case, surface, run);
+    let result = CaseResult::new(case, surface, run);
     if let Some(reason) = &surface.unsupported {
         return result.ended(Status::Unsupported, vec![Verdict::Unsupported], reason.clone());
     }
@@ -82,20 +99,45 @@ async fn one(run: &Run, number: usize, case: &Case, no_factor: &NoFactor) -> Cas
         let saw = format!("the registry has no second factor: {evidence}");
         return result.ended(Status::Unsupported, vec![Verdict::Unsupported], saw);
     }
-    let mut user = persona(run, &number.to_string());
-    user.name.make_ascii_lowercase();
-    let mut scene = Scene::open(&run.stage, user, case.mode.name()).await;
+    let cast = match run.provisioner.cast(run, case, number).await {
+        Ok(cast) => cast,
+        Err(missing) => return result.ended(Status::Skipped, vec![], missing),
+    };
+    let mut scene = Scene::open(&run.stage, cast.user, case.mode.name(), &case.id).await;
+    scene.other = cast.other;
     if run.interrupted.load(Ordering::Relaxed) {
+        run.provisioner.release(scene, cast.loans, true);
         return result.ended(Status::Skipped, vec![], "interrupted before it started".to_owned());
     }
-    match play(run, case, surface, &mut scene, number, &mut result.probes).await {
-        Ok(Played::Judged(observation, saw)) => {
-            let verdicts = match case.expectation {
-                Some(expectation) => judge(expectation, &observation),
-                None => vec![],
-            };
-            let status = status(&verdicts);
-            result.ended(status, verdicts, saw)
+    let mut play = Play::new(run, case, &mut scene, number);
+    let played = play.play().await;
+    let probes = play.probes;
+    let mut result = judged(case, result, &mut scene, played, probes);
+    let undone = cast::clean_up(run, &mut scene, &case.id).await;
+    // After a case that did not hold nobody knows what it did to its account.
+    let restored = undone.as_ref().is_some_and(Vec::is_empty) && result.status == Status::Pass;
+    result.left = undone.unwrap_or_default();
+    run.provisioner.release(scene, cast.loans, restored || !surface.expends_account);
+    result
+}
+
+fn judged(
+    case: &Case,
+    mut result: CaseResult,
+    scene: &mut Scene,
+    played: Result<Played, Mistake>,
+    probes: Vec<Probe>,
+) -> CaseResult {
+    result.probes = probes;
+    match played {
+        Ok(Played::Judged(observation)) => {
+            let verdicts = case.expectation.map_or_else(Vec::new, |expectation| judge(expectation, &observation));
+            if verdicts.contains(&Verdict::RightProofRefused) && !scene.user.confirmed {
+                let doubt = "no code of this account has been accepted yet: is its `totp` in the accounts file right?";
+                result.probes.push(Probe::mistake(doubt, vec![]));
+                return result.ended(Status::Error, vec![Verdict::HarnessError], doubt.to_owned());
+            }
+            result.ended(status(&verdicts), verdicts, String::new())
         }
         Ok(Played::SetUpFailed(ended)) => {
             let evidence = std::mem::take(&mut scene.exchanges);
@@ -135,170 +177,10 @@ fn status(verdicts: &[Verdict]) -> Status {
     }
 }
 
-enum Played {
-    Judged(Observation, String),
-    SetUpFailed(Ended),
-}
-
-/// A probe that was sent and whose effect is still to be read.
-struct Sent {
-    name: &'static str,
-    proof: &'static str,
-    ended: Ended,
-    kept: BTreeMap<String, serde_json::Value>,
-    object: Value,
-}
-
-async fn play(
-    run: &Run,
-    case: &Case,
-    surface: &Surface,
-    scene: &mut Scene,
-    number: usize,
-    probes: &mut Vec<Probe>,
-) -> Result<Played, Mistake> {
-    let expects = case.expectation == Some(Expectation::Challenged);
-    let mut cast = vec!["sign-up"];
-    if surface.companion {
-        scene.other = Some(persona(run, &format!("{number}-other")));
-        cast.push("sign-up-other");
-    }
-    for routine in cast {
-        let ended = scene.routine(routine, &Conduct::Bare).await?;
-        if ended.outcome != Outcome::Accepted {
-            return Ok(Played::SetUpFailed(ended));
-        }
-    }
-    // Everything that each probe needs is made while nothing is challenged yet.
-    let mut objects = Vec::new();
-    for n in 0..if expects { 4 } else { 1 } {
-        let object = object(run, surface, number, n)?;
-        scene.take_up(object.clone(), BTreeMap::new());
-        let ended = scene.perform(&surface.prepare, &Conduct::Assisted).await?;
-        if ended.outcome != Outcome::Accepted {
-            return Ok(Played::SetUpFailed(ended));
-        }
-        objects.push((object, scene.kept()));
-    }
-    if case.mode != Mode::Disabled {
-        let ended = scene.routine("enrol", &Conduct::Bare).await?;
-        if ended.outcome != Outcome::Accepted {
-            return Ok(Played::SetUpFailed(ended));
-        }
-    }
-    scene.exchanges.clear();
-    let mut objects = objects.into_iter();
-    let mut next = || objects.next().ok_or_else(|| "more probes than objects".to_owned());
-
-    let bare = send(scene, surface, "bare", "none", Conduct::Bare, next()?).await?;
-    let saw = bare.ended.saw.clone();
-    let bare = read_back(scene, surface, bare, probes).await?;
-    let mut observation = Observation { bare, wrong: None, right: None, replay: None };
-    if !expects || observation.bare.outcome == Outcome::Accepted {
-        return Ok(Played::Judged(observation, saw));
-    }
-    let wrong = Conduct::Proof(scene.wrong_code()?);
-    let wrong = send(scene, surface, "wrong", "wrong code", wrong, next()?).await?;
-    observation.wrong = Some(read_back(scene, surface, wrong, probes).await?);
-
-    let proof = scene.code().await?;
-    if let Some(action) = &surface.spend_on {
-        // The action ends the factor, so the replayed proof is spent elsewhere and refused here first.
-        let ended = scene.routine(action, &Conduct::Proof(proof.clone())).await?;
-        let spent = ended.outcome == Outcome::Accepted;
-        probes.push(Probe::set_up(&ended, std::mem::take(&mut scene.exchanges)));
-        let third = next()?;
-        if !spent {
-            return Err("no spent code could be had: the action to spend it on did not succeed".to_owned());
-        }
-        {
-            let replay = send(scene, surface, "replay", "spent code", Conduct::Proof(proof), third).await?;
-            observation.replay = Some(read_back(scene, surface, replay, probes).await?);
-        }
-        let fresh = Conduct::Proof(scene.code().await?);
-        let right = send(scene, surface, "right", "valid code", fresh, next()?).await?;
-        observation.right = Some(read_back(scene, surface, right, probes).await?);
-        return Ok(Played::Judged(observation, saw));
-    }
-    let right = send(scene, surface, "right", "valid code", Conduct::Proof(proof.clone()), next()?).await?;
-    if right.ended.outcome != Outcome::Accepted {
-        observation.right = Some(read_back(scene, surface, right, probes).await?);
-        return Ok(Played::Judged(observation, saw));
-    }
-    if surface.late_effect {
-        // Reading the effect takes codes of its own: the replay must be sent while its code is still live.
-        let evidence = std::mem::take(&mut scene.exchanges);
-        let replay = send(scene, surface, "replay", "spent code", Conduct::Proof(proof), next()?).await?;
-        let replayed = std::mem::replace(&mut scene.exchanges, evidence);
-        let seen = if replay.ended.outcome == Outcome::Accepted {
-            // What came after it has covered the first effect.
-            let seen = Seen { outcome: right.ended.outcome.clone(), effect: Effect::None };
-            probes.push(Probe::new(
-                right.name,
-                right.proof,
-                &right.ended,
-                seen.effect,
-                std::mem::take(&mut scene.exchanges),
-            ));
-            seen
-        } else {
-            read_back(scene, surface, right, probes).await?
-        };
-        observation.right = Some(seen);
-        scene.exchanges = replayed;
-        observation.replay = Some(read_back(scene, surface, replay, probes).await?);
-    } else {
-        observation.right = Some(read_back(scene, surface, right, probes).await?);
-        let replay = send(scene, surface, "replay", "spent code", Conduct::Proof(proof), next()?).await?;
-        observation.replay = Some(read_back(scene, surface, replay, probes).await?);
-    }
-    Ok(Played::Judged(observation, saw))
-}
-
-async fn send(
-    scene: &mut Scene,
-    surface: &Surface,
-    name: &'static str,
-    proof: &'static str,
-    conduct: Conduct,
-    (object, kept): (Value, BTreeMap<String, serde_json::Value>),
-) -> Result<Sent, Mistake> {
-    scene.take_up(object.clone(), kept);
-    scene.perform(&surface.before, &Conduct::Assisted).await?;
-    let ended = scene.perform(&surface.perform, &conduct).await?;
-    // A slow target may let a code age out under way: its refusal would say nothing of the code, nor of a replay.
-    if matches!(name, "right" | "replay") && ended.outcome != Outcome::Accepted && !scene.code_is_live() {
-        return Err(format!("the {proof} aged out before the target answered: {}", ended.saw));
-    }
-    Ok(Sent { name, proof, ended, kept: scene.kept(), object })
-}
-
-async fn read_back(scene: &mut Scene, surface: &Surface, sent: Sent, probes: &mut Vec<Probe>) -> Result<Seen, Mistake> {
-    scene.take_up(sent.object, sent.kept);
-    let effect = scene.effect(&surface.effect).await?;
-    let exchanges = std::mem::take(&mut scene.exchanges);
-    probes.push(Probe::new(sent.name, sent.proof, &sent.ended, effect, exchanges));
-    Ok(Seen { outcome: sent.ended.outcome, effect })
-}
-
 fn persona(run: &Run, role: &str) -> Persona {
     let name = format!("{}-{role}", run.prefix);
     let password = Secret::new(SecretKind::Password, format!("Pw-{:016x}-{role}", mix(run.seed, &name)));
     Persona::new(name, password)
-}
-
-fn object(run: &Run, surface: &Surface, number: usize, n: usize) -> Result<Value, Mistake> {
-    let user = format!("{}-{number}", run.prefix);
-    let name = format!("{user}-{n}");
-    let password = format!("Pw-{:016x}-{n}", mix(run.seed, &name));
-    let variables = minijinja::context! { n, name => name.clone(), user, password };
-    let mut object = serde_json::Map::new();
-    object.insert("name".to_owned(), name.clone().into());
-    for (key, template) in &surface.object {
-        let value = template.value(&variables).map_err(|error| error.to_string())?;
-        object.insert(key.clone(), crate::dialect::template::json(value));
-    }
-    Ok(Value::from(minijinja::value::Serde(&object)))
 }
 
 /// A number that depends on the seed and a text alone (FNV-1a).

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use minijinja::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::clock::{AtWork, Clock};
+use super::journal::{Entry, Journal};
+use crate::clock::{AtWork, Clock, UnixMillis};
 use crate::dialect::predicate::{Answer, Predicate};
 use crate::dialect::step::{Auth, Step};
 use crate::dialect::template::{Document, Unfilled};
@@ -31,8 +33,19 @@ pub struct Stage {
     pub skew: Skew,
     /// How far from a step's edge codes are sent.
     pub guard_ms: i64,
+    /// How far the target's clock is ahead of ours, in milliseconds.
+    pub offset_ms: i64,
+    /// Where it is written down what is about to be made; without a journal nothing is undone.
+    pub journal: Option<Journal>,
     /// How many scenes may be at work at once.
     pub jobs: Arc<Semaphore>,
+}
+
+impl Stage {
+    /// The present, as the target's clock has it.
+    fn target_time(&self) -> UnixMillis {
+        UnixMillis(self.clock.now().0.saturating_add(self.offset_ms))
+    }
 }
 
 /// How a command deals with a challenge.
@@ -55,8 +68,19 @@ pub struct Ended {
     pub saw: String,
 }
 
+/// The longest `retry-after` (RFC 9110 §10.2.3) that is waited for, once a request.
+const PATIENCE: Duration = Duration::from_secs(90);
+
 /// A mistake on our side of the wire, or in a file.
 pub type Mistake = String;
+
+/// What has to be done so that a step that was sent is as if it had not been.
+struct Undo {
+    steps: Arc<Vec<Step>>,
+    object: Value,
+    args: Value,
+    kept: BTreeMap<String, serde_json::Value>,
+}
 
 /// One persona at work.
 pub struct Scene {
@@ -66,32 +90,48 @@ pub struct Scene {
     /// The companion without a second factor.
     pub other: Option<Persona>,
     mode: String,
+    case: String,
     object: Value,
     args: Value,
     kept: BTreeMap<String, serde_json::Value>,
     tick: u32,
     /// What was sent and received since it was last taken.
     pub exchanges: Vec<Exchange>,
+    undos: Vec<Undo>,
     permit: Option<OwnedSemaphorePermit>,
     _at_work: AtWork,
 }
 
 impl Scene {
     /// A scene that starts as soon as there is a place for it.
-    pub async fn open(stage: &Stage, user: Persona, mode: &str) -> Self {
+    pub async fn open(stage: &Stage, user: Persona, mode: &str, case: &str) -> Self {
         let permit = Arc::clone(&stage.jobs).acquire_owned().await.ok();
         Scene {
             stage: stage.clone(),
             user,
             other: None,
             mode: mode.to_owned(),
+            case: case.to_owned(),
             object: Value::from(()),
             args: Value::from(()),
             kept: BTreeMap::new(),
             tick: 0,
             exchanges: Vec::new(),
+            undos: Vec::new(),
             permit,
             _at_work: stage.clock.work(),
+        }
+    }
+
+    /// Ends the scene and lets its personas go.
+    pub fn exit(self) -> (Persona, Option<Persona>) {
+        (self.user, self.other)
+    }
+
+    /// The companion takes the user's part, and the user the companion's.
+    pub fn change_places(&mut self) {
+        if let Some(other) = &mut self.other {
+            std::mem::swap(&mut self.user, other);
         }
     }
 
@@ -109,29 +149,31 @@ impl Scene {
     /// A fresh code, after a wait when there has to be one.
     pub async fn code(&mut self) -> Result<Secret, Mistake> {
         loop {
-            let now = self.stage.clock.now();
+            let now = self.stage.target_time();
             let ledger = self.user.ledger.as_mut().ok_or("a code was needed from a persona without a factor")?;
             match ledger.issue(now) {
                 Issue::Code(code) => return Ok(code),
-                Issue::WaitUntil(until) => {
-                    // Another scene may work meanwhile.
-                    self.permit = None;
-                    self.stage.clock.wait_until(until).await;
-                    self.permit = Arc::clone(&self.stage.jobs).acquire_owned().await.ok();
-                }
+                Issue::WaitUntil(until) => self.rest(now.until(until)).await,
             }
         }
     }
 
+    /// Waits. Another scene may work meanwhile.
+    async fn rest(&mut self, long: Duration) {
+        self.permit = None;
+        self.stage.clock.wait_until(self.stage.clock.now().after(long)).await;
+        self.permit = Arc::clone(&self.stage.jobs).acquire_owned().await.ok();
+    }
+
     /// Whether the last code is still of a step that the target accepts, so that its refusal says something.
     pub fn code_is_live(&self) -> bool {
-        self.user.ledger.as_ref().is_some_and(|ledger| ledger.is_live(self.stage.clock.now()))
+        self.user.ledger.as_ref().is_some_and(|ledger| ledger.is_live(self.stage.target_time()))
     }
 
     /// A wrong code.
     pub fn wrong_code(&self) -> Result<Secret, Mistake> {
         let ledger = self.user.ledger.as_ref().ok_or("a code was needed from a persona without a factor")?;
-        Ok(ledger.wrong(self.stage.clock.now()))
+        Ok(ledger.wrong(self.stage.target_time()))
     }
 
     /// Runs a routine of the dialect.
@@ -145,6 +187,11 @@ impl Scene {
     pub async fn perform(&mut self, steps: &[Step], conduct: &Conduct) -> Result<Ended, Mistake> {
         let mut ended = Ended { outcome: Outcome::Accepted, saw: "nothing to do".to_owned() };
         for step in steps {
+            if let Some(when) = &step.when
+                && !when.value(&self.variables(None, false)).map_err(|error| error.to_string())?.is_true()
+            {
+                continue;
+            }
             ended = match &step.routine {
                 Some(name) => {
                     let args = self.fill_all(&step.with)?;
@@ -162,25 +209,74 @@ impl Scene {
         Ok(ended)
     }
 
+    /// Whether there is anything to undo.
+    pub fn has_undos(&self) -> bool {
+        !self.undos.is_empty()
+    }
+
+    /// Undoes everything, the last first. Returns what could not be undone, in words; `None` when there was nothing.
+    pub async fn undo(&mut self) -> Option<Vec<String>> {
+        let undos = std::mem::take(&mut self.undos);
+        if undos.is_empty() {
+            return None;
+        }
+        let mut left = Vec::new();
+        for Undo { steps, object, args, kept } in undos.into_iter().rev() {
+            self.take_up(object, kept);
+            self.args = args;
+            match self.perform(&steps, &Conduct::Assisted).await {
+                // What was never made is not there to be removed.
+                Ok(Ended { outcome: Outcome::Accepted | Outcome::NotImplemented, .. }) => {}
+                Ok(ended) => left.push(ended.saw),
+                Err(mistake) => left.push(mistake),
+            }
+        }
+        // What undoing it made is not to be undone in turn.
+        self.undos.clear();
+        Some(left)
+    }
+
     async fn step(&mut self, step: &Step, conduct: &Conduct) -> Result<(Ended, Option<Answer>), Mistake> {
         let entered = if step.enters_code { Some(self.code().await?) } else { None };
         let carried = match conduct {
             Conduct::Proof(proof) if !step.unproven => Some(proof.clone()),
             Conduct::Proof(_) | Conduct::Bare | Conduct::Assisted => None,
         };
-        let answer = self.send(step, carried.as_ref(), entered.as_ref()).await?;
-        let ended = self.classify(step, answer.as_ref())?;
+        let (mut ended, mut answer) = self.ask(step, carried.as_ref(), entered.as_ref()).await?;
+        if carried.is_none()
+            && entered.is_none()
+            && ended.outcome == Outcome::Throttled
+            && let Some(wait) = answer.as_ref().and_then(retry_after).filter(|wait| *wait <= PATIENCE)
+        {
+            self.rest(wait).await;
+            (ended, answer) = self.ask(step, None, None).await?;
+        }
         if matches!(conduct, Conduct::Assisted)
             && matches!(ended.outcome, Outcome::Challenged { .. })
             && self.user.ledger.is_some()
         {
             let code = self.code().await?;
-            let answer = self.send(step, Some(&code), entered.as_ref()).await?;
-            let ended = self.classify(step, answer.as_ref())?;
-            self.learn(step, &ended, answer.as_ref())?;
-            return Ok((ended, answer));
+            (ended, answer) = self.ask(step, Some(&code), entered.as_ref()).await?;
+            self.user.confirmed |= ended.outcome == Outcome::Accepted;
         }
+        self.user.confirmed |= step.enters_code && ended.outcome == Outcome::Accepted;
         self.learn(step, &ended, answer.as_ref())?;
+        if self.stage.journal.is_some() && !step.undo.is_empty() {
+            let (object, args) = (self.object.clone(), self.args.clone());
+            self.undos.push(Undo { steps: Arc::clone(&step.undo), object, args, kept: self.kept.clone() });
+        }
+        Ok((ended, answer))
+    }
+
+    /// Sends one request and says what the answer means.
+    async fn ask(
+        &mut self,
+        step: &Step,
+        carried: Option<&Secret>,
+        entered: Option<&Secret>,
+    ) -> Result<(Ended, Option<Answer>), Mistake> {
+        let answer = self.send(step, carried, entered).await?;
+        let ended = self.classify(step, answer.as_ref())?;
         Ok((ended, answer))
     }
 
@@ -232,6 +328,9 @@ impl Scene {
         let real = self.variables(entered, false);
         let shown = self.variables(entered, true);
         let outgoing = self.fill(step, carried, &real, &shown).map_err(|error| error.to_string())?;
+        if let Some(journal) = self.stage.journal.as_ref().filter(|_| !step.undo.is_empty()) {
+            journal.write(&Entry::Making { case: &self.case, request: &outgoing.shown_line() })?;
+        }
         let hide = |text: &str| self.hide(text);
         let (answer, exchange) = self.stage.wire.send(outgoing, hide).await;
         self.exchanges.push(exchange);
@@ -390,7 +489,8 @@ impl Scene {
         let persona = |persona: &Persona| {
             let token = persona.token.as_ref().map(value).unwrap_or_default();
             let former = persona.former.as_ref().map(value).unwrap_or_default();
-            minijinja::context! { name => persona.name.clone(), password => value(&persona.password), former => former, token => token }
+            let first = value(&persona.first);
+            minijinja::context! { name => persona.name.clone(), password => value(&persona.password), former, first, token }
         };
         let other = self.other.as_ref().map(persona).unwrap_or_default();
         minijinja::context! {
@@ -418,7 +518,9 @@ impl Scene {
         let own = [Some(&self.user), self.other.as_ref()];
         for persona in own.into_iter().flatten() {
             for secret in
-                [Some(&persona.password), persona.former.as_ref(), persona.token.as_ref()].into_iter().flatten()
+                [Some(&persona.password), Some(&persona.first), persona.former.as_ref(), persona.token.as_ref()]
+                    .into_iter()
+                    .flatten()
             {
                 text = text.replace(secret.reveal(), secret.kind().placeholder());
             }
@@ -426,6 +528,11 @@ impl Scene {
         let kept = ["token", "secret"].into_iter().filter_map(|name| self.kept.get(name)?.as_str());
         kept.fold(text, |text, token| text.replace(token, SecretKind::Token.placeholder()))
     }
+}
+
+/// The whole seconds of a `retry-after` header.
+fn retry_after(answer: &Answer) -> Option<Duration> {
+    answer.header("retry-after").next()?.trim().parse().ok().map(Duration::from_secs)
 }
 
 fn hide_members(json: &mut serde_json::Value, names: &[String]) {

@@ -11,9 +11,10 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::{Failure, exit};
+use crate::accounts::{self, Pool};
 use crate::check::plan::{self, Case};
 use crate::check::scene::Stage;
-use crate::check::{self, Run, deviations};
+use crate::check::{self, Journal, Provisioner, Run, deviations};
 use crate::clock::{Clock, UnixMillis};
 use crate::installed;
 use crate::persona::ledger::GUARD_MS;
@@ -91,14 +92,34 @@ impl Check {
                 (Clock::system(), address(&base)?, None)
             }
         };
+        let out = self
+            .out
+            .clone()
+            .unwrap_or_else(|| PathBuf::from(format!("reports/{}", started.strftime("%Y%m%dT%H%M%SZ"))));
+        let unwritable = |error: std::io::Error| {
+            Failure::new(exit::INCOMPLETE, format!("{} cannot be written: {error}", out.display()))
+        };
+        std::fs::create_dir_all(&out).map_err(unwritable)?;
         let simulated = !clock.is_real();
+        let guard_ms = if simulated { 0 } else { GUARD_MS };
+        let provisioner = match &target.accounts {
+            Some(file) => Provisioner::Accounts(Pool::new(accounts::read(file)?, target.skew.into(), guard_ms)),
+            None => Provisioner::SelfService,
+        };
+        let journal = match target.start {
+            // A target that lives on after the run is left as it was found.
+            Start::Running => Some(Journal::create(&out.join("journal.jsonl")).map_err(unwritable)?),
+            Start::Embedded | Start::Installed => None,
+        };
         let prefix_seed = if simulated { self.seed } else { self.seed ^ started.as_millisecond().unsigned_abs() };
         let run = Run {
             stage: Stage {
                 wire: Wire::new(base, if simulated { Reuse::WhenIdle } else { Reuse::Never })
                     .map_err(|message| Failure::new(exit::UNREACHABLE, message))?,
                 dialect,
-                guard_ms: if simulated { 0 } else { GUARD_MS },
+                guard_ms,
+                offset_ms: 0,
+                journal,
                 clock,
                 skew: target.skew.into(),
                 jobs: Arc::new(Semaphore::new(self.jobs.into())),
@@ -106,6 +127,7 @@ impl Check {
             prefix: format!("su{:08x}", check::mix(prefix_seed, "prefix") & 0xffff_ffff),
             target: self.target.clone(),
             seed: self.seed,
+            provisioner,
             interrupted: Arc::new(AtomicBool::new(false)),
         };
         let no_factor = check::second_factor(&run)
@@ -134,7 +156,6 @@ impl Check {
             observations,
         };
         print!("{}", report::terminal::render(&result));
-        let out = self.out.unwrap_or_else(|| PathBuf::from(format!("reports/{}", started.strftime("%Y%m%dT%H%M%SZ"))));
         if let Err(message) = write(&out, &result) {
             return Err(Failure::new(exit::INCOMPLETE, message));
         }

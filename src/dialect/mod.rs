@@ -77,6 +77,9 @@ pub struct Surface {
     /// What a read-back shows.
     #[serde(default)]
     pub effect: Vec<Fact>,
+    /// The case may leave the account without its authenticator or with another password.
+    #[serde(default)]
+    pub expends_account: bool,
     /// The read-back spends proofs of its own, so it waits until the replay has been sent.
     #[serde(default)]
     pub late_effect: bool,

@@ -1,6 +1,7 @@
 //! Steps: one request each, or a named routine of them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::{self, Deserializer};
@@ -15,6 +16,8 @@ pub struct Step {
     /// The routine to run in this step's place.
     #[serde(rename = "do")]
     pub routine: Option<String>,
+    /// The step is left out when this is false, empty or none.
+    pub when: Option<Template>,
     /// What the routine reads as `args`.
     #[serde(default)]
     pub with: BTreeMap<String, Document>,
@@ -47,11 +50,19 @@ pub struct Step {
     /// This step never carries a proof, because the command's proof is for a later one.
     #[serde(default)]
     pub unproven: bool,
+    /// Undoes what the request makes or changes, on a target that lives on. It reads what was kept by then; finding
+    /// nothing to undo is as good.
+    #[serde(default, deserialize_with = "shared")]
+    pub undo: Arc<Vec<Step>>,
     /// This step's own challenge, where a page asks and not the protocol.
     #[serde(default)]
     pub challenge: Vec<Predicate>,
     /// The form or JSON member in which this step's proof travels, in place of the dialect's header.
     pub proof_field: Option<String>,
+}
+
+fn shared<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<Vec<Step>>, D::Error> {
+    Vec::deserialize(deserializer).map(Arc::new)
 }
 
 /// What a persona becomes by a step.

@@ -13,17 +13,21 @@ pub struct Persona {
     pub name: String,
     /// Its password.
     pub password: Secret,
+    /// The password that it had at first.
+    pub first: Secret,
     /// The password before the last change.
     pub former: Option<Secret>,
     /// Its bearer token, once it has one.
     pub token: Option<Secret>,
     /// Its one-time passwords, once it has enrolled.
     pub ledger: Option<Ledger>,
+    /// Whether the target has accepted a code of this ledger, so that a refusal says something of the target.
+    pub confirmed: bool,
 }
 
 impl Persona {
     /// A user that does not exist on the target yet.
     pub fn new(name: String, password: Secret) -> Self {
-        Persona { name, password, former: None, token: None, ledger: None }
+        Persona { name, first: password.clone(), password, former: None, token: None, ledger: None, confirmed: false }
     }
 }

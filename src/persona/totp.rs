@@ -3,6 +3,7 @@
 use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
+use serde::de::{self, Deserialize, Deserializer};
 use sha1::Sha1;
 
 use crate::secret::{Secret, SecretKind};
@@ -48,7 +49,7 @@ impl TotpSecret {
         for (key, value) in form_urlencoded::parse(query.as_bytes()) {
             let default = match key.as_ref() {
                 "secret" => {
-                    secret = Some(value.trim_end_matches('=').to_ascii_uppercase());
+                    secret = Some(value.into_owned());
                     continue;
                 }
                 "algorithm" => "SHA1",
@@ -60,11 +61,16 @@ impl TotpSecret {
                 return Err(format!("`{key}={value}` in the otpauth address; supported: `{key}={default}`"));
             }
         }
-        let secret = secret.ok_or("the otpauth address has no `secret`")?;
-        data_encoding::BASE32_NOPAD
-            .decode(secret.as_bytes())
-            .map(TotpSecret)
-            .map_err(|_| "the otpauth address's `secret` is not base32 (RFC 4648 §6)".to_owned())
+        TotpSecret::from_base32(&secret.ok_or("the otpauth address has no `secret`")?)
+    }
+
+    /// A secret as people copy it: base32 (RFC 4648 §6), in any case, with or without padding and spaces.
+    pub fn from_base32(text: &str) -> Result<Self, String> {
+        let text: String = text.chars().filter(|c| !c.is_whitespace() && *c != '=').collect();
+        match data_encoding::BASE32_NOPAD.decode(text.to_ascii_uppercase().as_bytes()) {
+            Ok(bytes) if !bytes.is_empty() => Ok(TotpSecret(bytes)),
+            _ => Err("the one-time-password secret is not base32 (RFC 4648 §6)".to_owned()),
+        }
     }
 
     /// The six-digit code of a step (RFC 4226 §5.3).
@@ -75,6 +81,16 @@ impl TotpSecret {
         let offset = usize::from(digest[19] & 0x0f);
         let word = u32::from_be_bytes([digest[offset], digest[offset + 1], digest[offset + 2], digest[offset + 3]]);
         Secret::new(SecretKind::OneTimePassword, format!("{:06}", (word & 0x7fff_ffff) % 1_000_000))
+    }
+}
+
+/// As files hold it: base32, or the whole `otpauth://` address.
+impl<'de> Deserialize<'de> for TotpSecret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let secret =
+            if text.starts_with("otpauth:") { TotpSecret::from_otpauth(&text) } else { TotpSecret::from_base32(&text) };
+        secret.map_err(de::Error::custom)
     }
 }
 

@@ -1,0 +1,224 @@
+//! Accounts that an operator hands over, for registries where users cannot be made: the file, and the pool that lends
+//! each account to one case at a time.
+//!
+//! The account that has rested longest is lent first, because its one-time passwords are the freshest. Cases that may
+//! leave an account without its authenticator or password are lent only accounts that the file calls expendable.
+
+use std::collections::{HashMap, VecDeque};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::de::{self, Deserializer};
+use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
+
+use crate::persona::Persona;
+use crate::persona::ledger::{Ledger, Skew};
+use crate::persona::totp::TotpSecret;
+use crate::secret::{self, Secret};
+use crate::table::Mode;
+use crate::yaml::{self, FileError};
+
+/// One account. A mode other than `disabled` always has a secret.
+#[derive(Debug)]
+pub struct Account {
+    name: String,
+    password: Secret,
+    token: Option<Secret>,
+    mode: Mode,
+    secret: Option<TotpSecret>,
+    role: Role,
+}
+
+/// What an account may be used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Cases that leave it as it was.
+    #[default]
+    Lasting,
+    /// Cases that may leave it without its authenticator or with another password.
+    Expendable,
+    /// The other user of cases that need two: a maintainer without a second factor.
+    Companion,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Raw {
+    name: String,
+    #[serde(deserialize_with = "secret::password")]
+    password: Secret,
+    #[serde(default, deserialize_with = "secret::token")]
+    token: Option<Secret>,
+    #[serde(default)]
+    mode: Option<Mode>,
+    totp: Option<TotpSecret>,
+    #[serde(default)]
+    role: Role,
+}
+
+impl<'de> Deserialize<'de> for Account {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Raw { name, password, token, mode, totp: secret, role } = Raw::deserialize(deserializer)?;
+        let mode = mode.unwrap_or(Mode::Disabled);
+        let wrong = match (mode, &secret, role) {
+            (Mode::AuthOnly | Mode::AuthAndWrites, None, _) => Some("has no `totp`; a mode with 2FA needs its secret"),
+            (Mode::Disabled, Some(_), _) => {
+                Some("has a `totp`, but mode `disabled`; allowed with a secret: `auth-only`, `auth-and-writes`")
+            }
+            (Mode::AuthOnly | Mode::AuthAndWrites, _, Role::Companion) => {
+                Some("is a companion; a companion has mode `disabled`")
+            }
+            (Mode::Disabled | Mode::AuthOnly | Mode::AuthAndWrites, ..) => None,
+        };
+        match wrong {
+            Some(wrong) => Err(de::Error::custom(format!("account `{name}` {wrong}"))),
+            None => Ok(Account { name, password, token, mode, secret, role }),
+        }
+    }
+}
+
+/// Reads an accounts file. A name may stand in it once.
+pub fn read(path: &Path) -> Result<Vec<Account>, FileError> {
+    let accounts: Vec<Account> = yaml::read(path)?;
+    for (at, account) in accounts.iter().enumerate() {
+        if accounts[..at].iter().any(|other| other.name == account.name) {
+            let message = format!("account `{}` is listed twice", account.name);
+            return Err(FileError::whole(path.display().to_string(), message, None));
+        }
+    }
+    Ok(accounts)
+}
+
+/// Which accounts a case can use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Shelf {
+    mode: Mode,
+    role: Role,
+}
+
+#[derive(Debug)]
+struct Resting {
+    free: Semaphore,
+    personas: Mutex<Shelved>,
+}
+
+#[derive(Debug, Default)]
+struct Shelved {
+    resting: VecDeque<Persona>,
+    /// All that exist, lent or resting.
+    all: usize,
+}
+
+/// The accounts, each lent to one case at a time.
+#[derive(Debug, Clone)]
+pub struct Pool(Arc<HashMap<Shelf, Resting>>);
+
+/// An account that is lent, and where it goes back to.
+#[derive(Debug, Clone, Copy)]
+pub struct Loan(Shelf);
+
+impl Pool {
+    /// A pool of these accounts on a target that accepts codes within `skew`.
+    pub fn new(accounts: Vec<Account>, skew: Skew, guard_ms: i64) -> Self {
+        let mut shelves: HashMap<Shelf, Shelved> = HashMap::new();
+        for account in accounts {
+            let mut persona = Persona::new(account.name, account.password);
+            persona.token = account.token;
+            persona.ledger = account.secret.map(|secret| Ledger::new(secret, skew, guard_ms));
+            let shelf = shelves.entry(Shelf { mode: account.mode, role: account.role }).or_default();
+            shelf.resting.push_back(persona);
+            shelf.all += 1;
+        }
+        let rest = |shelved: Shelved| Resting { free: Semaphore::new(shelved.all), personas: Mutex::new(shelved) };
+        Pool(Arc::new(shelves.into_iter().map(|(shelf, shelved)| (shelf, rest(shelved))).collect()))
+    }
+
+    /// Lends the account that has rested longest, once one is free. The error says which account is missing.
+    pub async fn lend(&self, mode: Mode, role: Role) -> Result<(Persona, Loan), String> {
+        let shelf = Shelf { mode, role };
+        let missing = || match role {
+            Role::Lasting => format!("the accounts file has no account in mode {mode}"),
+            Role::Expendable => {
+                format!("no account in mode {mode} with `role: expendable` is left, and this case may use one up")
+            }
+            Role::Companion => "the accounts file has no account with `role: companion`".to_owned(),
+        };
+        let resting = self.0.get(&shelf).ok_or_else(missing)?;
+        resting.free.acquire().await.map_err(|_| missing())?.forget();
+        let persona = lock(&resting.personas).resting.pop_front().ok_or_else(missing)?;
+        Ok((persona, Loan(shelf)))
+    }
+
+    /// Takes an account back.
+    pub fn give_back(&self, persona: Persona, loan: Loan) {
+        if let Some(resting) = self.0.get(&loan.0) {
+            lock(&resting.personas).resting.push_back(persona);
+            resting.free.add_permits(1);
+        }
+    }
+
+    /// Counts an account as used up. Who waits for the last one waits no longer.
+    pub fn write_off(&self, loan: Loan) {
+        if let Some(resting) = self.0.get(&loan.0) {
+            let mut shelved = lock(&resting.personas);
+            shelved.all -= 1;
+            if shelved.all == 0 {
+                resting.free.close();
+            }
+        }
+    }
+}
+
+fn lock(shelved: &Mutex<Shelved>) -> std::sync::MutexGuard<'_, Shelved> {
+    // No code panics while holding the lock, and the state is valid between any two statements.
+    shelved.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+
+    fn parsed(text: &str) -> Result<Vec<Account>, FileError> {
+        yaml::parse("accounts.yaml", text)
+    }
+
+    #[test]
+    fn a_mode_without_its_secret_is_refused_where_it_stands() {
+        for (text, seen) in [
+            ("- { name: a, password: p, mode: auth-only }", "account `a` has no `totp`"),
+            (&*format!("- {{ name: a, password: p, totp: {SECRET} }}"), "mode `disabled`"),
+            (&*format!("- {{ name: a, password: p, mode: auth-only, role: companion, totp: {SECRET} }}"), "companion"),
+            ("- { name: a, password: p, mode: auth-only, totp: '0189' }", "base32"),
+            ("- { name: a, pasword: p }", "unknown key `pasword`"),
+        ] {
+            let error = parsed(text).expect_err("the account is wrong").to_string();
+            assert!(error.starts_with("accounts.yaml:1:") && error.contains(seen), "{error}");
+            assert!(!error.contains(SECRET), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_account_that_rested_longest_is_lent_first_and_the_last_one_used_up_ends_all_waits() {
+        let accounts = parsed("[{ name: a, password: p }, { name: b, password: p }]").expect("they parse");
+        let pool = Pool::new(accounts, Skew { behind: 1, ahead: 1 }, 0);
+        let (first, loan) = pool.lend(Mode::Disabled, Role::Lasting).await.expect("two are free");
+        let (second, other) = pool.lend(Mode::Disabled, Role::Lasting).await.expect("one is free");
+        assert_eq!((first.name.as_str(), second.name.as_str()), ("a", "b"));
+        pool.give_back(second, other);
+        pool.give_back(first, loan);
+        let (third, other) = pool.lend(Mode::Disabled, Role::Lasting).await.expect("two are free");
+        assert_eq!(third.name, "b");
+        pool.write_off(other);
+        let (_, last) = pool.lend(Mode::Disabled, Role::Lasting).await.expect("one is left");
+        let waiting = pool.clone();
+        let waiting = tokio::spawn(async move { waiting.lend(Mode::Disabled, Role::Lasting).await.map(|_| ()) });
+        tokio::task::yield_now().await;
+        pool.write_off(last);
+        assert!(waiting.await.expect("the task ends").is_err());
+        assert!(pool.lend(Mode::AuthOnly, Role::Lasting).await.is_err());
+    }
+}

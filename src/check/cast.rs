@@ -1,0 +1,117 @@
+//! Casting: who plays a case, and how the target is left as it was found.
+//!
+//! Where users can make themselves, every case gets fresh ones. Where an operator handed accounts over, a case is lent
+//! one, which goes back once what the case changed has been undone.
+
+use super::journal::Entry;
+use super::plan::Case;
+use super::scene::{Conduct, Ended, Mistake, Scene};
+use super::{Run, persona};
+use crate::accounts::{Loan, Pool, Role};
+use crate::judge::Outcome;
+use crate::persona::Persona;
+use crate::table::Mode;
+
+/// Where a run's personas come from.
+#[derive(Debug, Clone)]
+pub enum Provisioner {
+    /// They sign themselves up.
+    SelfService,
+    /// They are lent.
+    Accounts(Pool),
+}
+
+/// Who plays a case.
+#[derive(Debug)]
+pub(super) struct Cast {
+    /// The user under test.
+    pub user: Persona,
+    /// The other user, where the case needs one.
+    pub other: Option<Persona>,
+    /// What has to go back.
+    pub loans: Vec<Loan>,
+}
+
+impl Provisioner {
+    /// Finds the cast of a case, waiting until an account is free. The error says why there is none.
+    pub(super) async fn cast(&self, run: &Run, case: &Case, number: usize) -> Result<Cast, String> {
+        let surface = &run.stage.dialect.surfaces[case.surface];
+        let pool = match self {
+            Provisioner::SelfService => {
+                let other = surface.companion.then(|| persona(run, &format!("{number}-other")));
+                return Ok(Cast { user: persona(run, &number.to_string()), other, loans: vec![] });
+            }
+            Provisioner::Accounts(pool) => pool,
+        };
+        // The companion is always taken first, so that two cases never wait for each other.
+        let companion = if surface.companion { Some(pool.lend(Mode::Disabled, Role::Companion).await?) } else { None };
+        let role = if surface.expends_account { Role::Expendable } else { Role::Lasting };
+        let lent = pool.lend(case.mode, role).await;
+        let (other, loan) = companion.unzip();
+        match lent {
+            Ok((user, first)) => Ok(Cast { user, other, loans: std::iter::once(first).chain(loan).collect() }),
+            Err(missing) => {
+                if let (Some(other), Some(loan)) = (other, loan) {
+                    pool.give_back(other, loan);
+                }
+                Err(missing)
+            }
+        }
+    }
+
+    /// Brings the cast on stage: signed up, or with a token that works. Anything but success is why it cannot play.
+    pub(super) async fn enter(&self, scene: &mut Scene) -> Result<Ended, Mistake> {
+        let ended = self.enter_one(scene).await?;
+        if ended.outcome != Outcome::Accepted || scene.other.is_none() {
+            return Ok(ended);
+        }
+        scene.change_places();
+        let ended = self.enter_one(scene).await;
+        scene.change_places();
+        ended
+    }
+
+    async fn enter_one(&self, scene: &mut Scene) -> Result<Ended, Mistake> {
+        match self {
+            Provisioner::SelfService => scene.routine("sign-up", &Conduct::Bare).await,
+            Provisioner::Accounts(_) => {
+                if scene.user.token.is_some() {
+                    let known = scene.routine("recognise", &Conduct::Assisted).await?;
+                    if known.outcome == Outcome::Accepted {
+                        return Ok(known);
+                    }
+                    scene.user.token = None;
+                }
+                scene.routine("log-in", &Conduct::Assisted).await
+            }
+        }
+    }
+
+    /// Takes the cast back. An account that a case may have used up is lent again only when it is surely as before.
+    pub(super) fn release(&self, scene: Scene, loans: Vec<Loan>, as_before: bool) {
+        let Provisioner::Accounts(pool) = self else { return };
+        let (user, other) = scene.exit();
+        let mut loans = loans.into_iter();
+        if let Some(loan) = loans.next() {
+            if as_before { pool.give_back(user, loan) } else { pool.write_off(loan) }
+        }
+        if let (Some(other), Some(loan)) = (other, loans.next()) {
+            pool.give_back(other, loan);
+        }
+    }
+}
+
+/// Undoes what a case made and changed. Returns what is left, in words; `None` when there was nothing to undo.
+pub(super) async fn clean_up(run: &Run, scene: &mut Scene, case: &str) -> Option<Vec<String>> {
+    let journal = run.stage.journal.as_ref()?;
+    if matches!(run.provisioner, Provisioner::SelfService) && scene.user.ledger.is_some() && scene.has_undos() {
+        // Without its second factor a user of our own cleans up without waiting for codes. Where that cannot be had,
+        // it answers each challenge.
+        let _ = scene.routine("step-down", &Conduct::Assisted).await;
+    }
+    let mut left = scene.undo().await?;
+    if let Err(unwritten) = journal.write(&Entry::Undone { case, left: &left }) {
+        left.push(unwritten);
+    }
+    Some(left)
+}
