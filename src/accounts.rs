@@ -12,6 +12,7 @@ use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
+use crate::clock::UnixMillis;
 use crate::persona::Persona;
 use crate::persona::ledger::{Ledger, Skew};
 use crate::persona::totp::TotpSecret;
@@ -120,13 +121,14 @@ pub struct Pool(Arc<HashMap<Shelf, Resting>>);
 pub struct Loan(Shelf);
 
 impl Pool {
-    /// A pool of these accounts on a target that accepts codes within `skew`.
-    pub fn new(accounts: Vec<Account>, skew: Skew, guard_ms: i64) -> Self {
+    /// A pool of these accounts on a target that accepts codes within `skew` and whose clock shows `now`.
+    pub fn new(accounts: Vec<Account>, skew: Skew, guard_ms: i64, now: UnixMillis) -> Self {
         let mut shelves: HashMap<Shelf, Shelved> = HashMap::new();
         for account in accounts {
             let mut persona = Persona::new(account.name, account.password);
+            persona.lent = true;
             persona.token = account.token;
-            persona.ledger = account.secret.map(|secret| Ledger::new(secret, skew, guard_ms));
+            persona.ledger = account.secret.map(|secret| Ledger::resumed(secret, skew, guard_ms, now));
             let shelf = shelves.entry(Shelf { mode: account.mode, role: account.role }).or_default();
             shelf.resting.push_back(persona);
             shelf.all += 1;
@@ -157,6 +159,12 @@ impl Pool {
             lock(&resting.personas).resting.push_back(persona);
             resting.free.add_permits(1);
         }
+    }
+
+    /// Ends the lending: all accounts that rest.
+    pub fn close(&self) -> Vec<Persona> {
+        let all = self.0.values().flat_map(|resting| std::mem::take(&mut lock(&resting.personas).resting));
+        all.collect()
     }
 
     /// Counts an account as used up. Who waits for the last one waits no longer.
@@ -204,7 +212,7 @@ mod tests {
     #[tokio::test]
     async fn the_account_that_rested_longest_is_lent_first_and_the_last_one_used_up_ends_all_waits() {
         let accounts = parsed("[{ name: a, password: p }, { name: b, password: p }]").expect("they parse");
-        let pool = Pool::new(accounts, Skew { behind: 1, ahead: 1 }, 0);
+        let pool = Pool::new(accounts, Skew { behind: 1, ahead: 1 }, 0, UnixMillis(0));
         let (first, loan) = pool.lend(Mode::Disabled, Role::Lasting).await.expect("two are free");
         let (second, other) = pool.lend(Mode::Disabled, Role::Lasting).await.expect("one is free");
         assert_eq!((first.name.as_str(), second.name.as_str()), ("a", "b"));

@@ -35,6 +35,9 @@ pub struct RunResult {
     pub summary: Summary,
     /// Entries of the target's deviations that do not hold any more.
     pub stale_deviations: Vec<String>,
+    /// What the run as a whole could not undo on the target.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<String>,
     /// The judged cases.
     pub cases: Vec<CaseResult>,
     /// Writes that the table does not name: run and reported, never judged.

@@ -8,6 +8,7 @@ use super::plan::Case;
 use super::scene::{Conduct, Ended, Mistake, Scene};
 use super::{Run, persona};
 use crate::accounts::{Loan, Pool, Role};
+use crate::dialect::LeavesAccount;
 use crate::judge::Outcome;
 use crate::persona::Persona;
 use crate::table::Mode;
@@ -45,7 +46,10 @@ impl Provisioner {
         };
         // The companion is always taken first, so that two cases never wait for each other.
         let companion = if surface.companion { Some(pool.lend(Mode::Disabled, Role::Companion).await?) } else { None };
-        let role = if surface.expends_account { Role::Expendable } else { Role::Lasting };
+        let role = match surface.leaves_account {
+            LeavesAccount::AsItWas => Role::Lasting,
+            LeavesAccount::Restored | LeavesAccount::UsedUp => Role::Expendable,
+        };
         let lent = pool.lend(case.mode, role).await;
         let (other, loan) = companion.unzip();
         match lent {
@@ -59,16 +63,27 @@ impl Provisioner {
         }
     }
 
-    /// Brings the cast on stage: signed up, or with a token that works. Anything but success is why it cannot play.
+    /// Brings the cast on stage: signed up, or with a token that works and in the mode that it should be in. Anything
+    /// but success is why it cannot play.
     pub(super) async fn enter(&self, scene: &mut Scene) -> Result<Ended, Mistake> {
-        let ended = self.enter_one(scene).await?;
-        if ended.outcome != Outcome::Accepted || scene.other.is_none() {
-            return Ok(ended);
+        let mut ended = self.enter_one(scene).await?;
+        if ended.outcome == Outcome::Accepted && matches!(self, Provisioner::Accounts(_)) {
+            let in_mode = scene.routine("recognise-mode", &Conduct::Assisted).await?;
+            // Where no read shows the mode, the file's word is taken.
+            if !matches!(in_mode.outcome, Outcome::Accepted | Outcome::NotImplemented) {
+                return Err(format!(
+                    "account {} is not in the mode that its file says: {}",
+                    scene.user.name, in_mode.saw
+                ));
+            }
         }
-        scene.change_places();
-        let ended = self.enter_one(scene).await;
-        scene.change_places();
-        ended
+        if ended.outcome == Outcome::Accepted && scene.other.is_some() {
+            scene.change_places();
+            let entered = self.enter_one(scene).await;
+            scene.change_places();
+            ended = entered?;
+        }
+        Ok(ended)
     }
 
     async fn enter_one(&self, scene: &mut Scene) -> Result<Ended, Mistake> {
@@ -82,7 +97,9 @@ impl Provisioner {
                     }
                     scene.user.token = None;
                 }
-                scene.routine("log-in", &Conduct::Assisted).await
+                let ended = scene.routine("log-in", &Conduct::Assisted).await?;
+                scene.user.logged_in = ended.outcome == Outcome::Accepted;
+                Ok(ended)
             }
         }
     }
@@ -99,6 +116,27 @@ impl Provisioner {
             pool.give_back(other, loan);
         }
     }
+}
+
+/// Ends the sessions that the run opened for accounts. Returns those that could not be ended, in words.
+pub(super) async fn log_out(run: &Run) -> Vec<String> {
+    let mut left = Vec::new();
+    let Provisioner::Accounts(pool) = &run.provisioner else { return left };
+    for persona in pool.close().into_iter().filter(|persona| persona.logged_in) {
+        let name = persona.name.clone();
+        let mut scene = Scene::open(&run.stage, persona, "", "log-out").await;
+        // A case may have ended it already.
+        let lives = scene.routine("recognise", &Conduct::Assisted).await;
+        if lives.is_ok_and(|ended| ended.outcome == Outcome::Refused) {
+            continue;
+        }
+        match scene.routine("log-out", &Conduct::Assisted).await {
+            Ok(Ended { outcome: Outcome::Accepted, .. }) => {}
+            Ok(ended) => left.push(format!("a session of {name}: {}", ended.saw)),
+            Err(mistake) => left.push(format!("a session of {name}: {mistake}")),
+        }
+    }
+    left
 }
 
 /// Undoes what a case made and changed. Returns what is left, in words; `None` when there was nothing to undo.

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::dialect::LeavesAccount;
 use crate::judge::{Outcome, Verdict, judge};
 use crate::persona::Persona;
 use crate::result::{CaseResult, Probe, Status};
@@ -72,8 +73,14 @@ pub async fn second_factor(run: &Run) -> Result<NoFactor, String> {
     Ok(None)
 }
 
-/// Runs the cases, a bounded number at a time, and sends each result as it comes.
-pub async fn run(run: &Run, cases: &[Case], no_factor: &NoFactor, done: UnboundedSender<(usize, CaseResult)>) {
+/// Runs the cases, a bounded number at a time, and sends each result as it comes. Returns what is left of the run as a
+/// whole on the target, in words.
+pub async fn run(
+    run: &Run,
+    cases: &[Case],
+    no_factor: &NoFactor,
+    done: UnboundedSender<(usize, CaseResult)>,
+) -> Vec<String> {
     // While cases are being started, simulated time stands still, so that the same seed gives the same run.
     let starting = run.stage.clock.work();
     let mut tasks = tokio::task::JoinSet::new();
@@ -87,6 +94,7 @@ pub async fn run(run: &Run, cases: &[Case], no_factor: &NoFactor, done: Unbounde
     }
     drop((starting, done));
     while tasks.join_next().await.is_some() {}
+    cast::log_out(run).await
 }
 
 async fn one(run: &Run, number: usize, case: &Case, no_factor: &NoFactor) -> CaseResult {
@@ -114,10 +122,14 @@ async fn one(run: &Run, number: usize, case: &Case, no_factor: &NoFactor) -> Cas
     let probes = play.probes;
     let mut result = judged(case, result, &mut scene, played, probes);
     let undone = cast::clean_up(run, &mut scene, &case.id).await;
-    // After a case that did not hold nobody knows what it did to its account.
-    let restored = undone.as_ref().is_some_and(Vec::is_empty) && result.status == Status::Pass;
+    let as_before = match surface.leaves_account {
+        LeavesAccount::AsItWas => true,
+        // After a case that did not hold nobody knows what it did to its account.
+        LeavesAccount::Restored => undone.as_ref().is_some_and(Vec::is_empty) && result.status == Status::Pass,
+        LeavesAccount::UsedUp => false,
+    };
     result.left = undone.unwrap_or_default();
-    run.provisioner.release(scene, cast.loans, restored || !surface.expends_account);
+    run.provisioner.release(scene, cast.loans, as_before);
     result
 }
 

@@ -490,7 +490,7 @@ impl Scene {
             let token = persona.token.as_ref().map(value).unwrap_or_default();
             let former = persona.former.as_ref().map(value).unwrap_or_default();
             let first = value(&persona.first);
-            minijinja::context! { name => persona.name.clone(), password => value(&persona.password), former, first, token }
+            minijinja::context! { name => persona.name.clone(), password => value(&persona.password), former, first, token, lent => persona.lent }
         };
         let other = self.other.as_ref().map(persona).unwrap_or_default();
         minijinja::context! {

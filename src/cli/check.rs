@@ -103,7 +103,9 @@ impl Check {
         let simulated = !clock.is_real();
         let guard_ms = if simulated { 0 } else { GUARD_MS };
         let provisioner = match &target.accounts {
-            Some(file) => Provisioner::Accounts(Pool::new(accounts::read(file)?, target.skew.into(), guard_ms)),
+            Some(file) => {
+                Provisioner::Accounts(Pool::new(accounts::read(file)?, target.skew.into(), guard_ms, clock.now()))
+            }
             None => Provisioner::SelfService,
         };
         let journal = match target.start {
@@ -133,7 +135,7 @@ impl Check {
         let no_factor = check::second_factor(&run)
             .await
             .map_err(|message| Failure::new(exit::UNREACHABLE, format!("target {}: {message}", target.name)))?;
-        let results = collect(&run, &cases, &no_factor).await;
+        let (left, results) = collect(&run, &cases, &no_factor).await;
         let (observed, judged): (Vec<_>, Vec<_>) =
             results.into_iter().zip(&cases).partition(|(_, case)| case.expectation.is_none());
         let strip = |pairs: Vec<(CaseResult, &Case)>| pairs.into_iter().map(|(result, _)| result).collect::<Vec<_>>();
@@ -152,6 +154,7 @@ impl Check {
             complete: !run.interrupted.load(Ordering::Relaxed),
             summary: Summary::of(&judged, observations.len()),
             stale_deviations,
+            left,
             cases: judged,
             observations,
         };
@@ -200,7 +203,7 @@ fn address(text: &str) -> Result<Url, Failure> {
     }
 }
 
-async fn collect(run: &Run, cases: &[Case], no_factor: &check::NoFactor) -> Vec<CaseResult> {
+async fn collect(run: &Run, cases: &[Case], no_factor: &check::NoFactor) -> (Vec<String>, Vec<CaseResult>) {
     let interrupted = Arc::clone(&run.interrupted);
     let listener = tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
@@ -210,7 +213,7 @@ async fn collect(run: &Run, cases: &[Case], no_factor: &check::NoFactor) -> Vec<
     });
     let (done, mut results) = mpsc::unbounded_channel();
     let progress = indicatif::ProgressBar::new(cases.len() as u64);
-    let ((), mut numbered) = tokio::join!(check::run(run, cases, no_factor, done), async {
+    let (left, mut numbered) = tokio::join!(check::run(run, cases, no_factor, done), async {
         let mut numbered = Vec::with_capacity(cases.len());
         while let Some(result) = results.recv().await {
             numbered.push(result);
@@ -221,7 +224,7 @@ async fn collect(run: &Run, cases: &[Case], no_factor: &check::NoFactor) -> Vec<
     progress.finish_and_clear();
     listener.abort();
     numbered.sort_by_key(|(number, _)| *number);
-    numbered.into_iter().map(|(_, result)| result).collect()
+    (left, numbered.into_iter().map(|(_, result)| result).collect())
 }
 
 fn write(out: &Path, result: &RunResult) -> Result<(), String> {

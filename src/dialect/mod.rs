@@ -77,9 +77,9 @@ pub struct Surface {
     /// What a read-back shows.
     #[serde(default)]
     pub effect: Vec<Fact>,
-    /// The case may leave the account without its authenticator or with another password.
+    /// How it leaves the account that it was played on.
     #[serde(default)]
-    pub expends_account: bool,
+    pub leaves_account: LeavesAccount,
     /// The read-back spends proofs of its own, so it waits until the replay has been sent.
     #[serde(default)]
     pub late_effect: bool,
@@ -87,6 +87,19 @@ pub struct Surface {
     pub spend_on: Option<String>,
     /// Why it cannot be driven, where it cannot.
     pub unsupported: Option<String>,
+}
+
+/// How a case leaves its account, for registries where accounts are few.
+#[derive(Debug, Deserialize, Default, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum LeavesAccount {
+    /// As it was.
+    #[default]
+    AsItWas,
+    /// As it was when all goes well; else without its authenticator, or with another password.
+    Restored,
+    /// Without its authenticator.
+    UsedUp,
 }
 
 impl Surface {

@@ -45,6 +45,11 @@ impl Ledger {
         Ledger { secret, skew, guard_ms, last: None }
     }
 
+    /// A ledger for a secret that others have used until now: no step up to the present is handed out.
+    pub fn resumed(secret: TotpSecret, skew: Skew, guard_ms: i64, now: UnixMillis) -> Self {
+        Ledger { secret, skew, guard_ms, last: Some(step_at(now.0)) }
+    }
+
     /// The next code, spent from now on whatever becomes of it.
     pub fn issue(&mut self, now: UnixMillis) -> Issue {
         let earliest = OtpStep(step_at(now.0).0 - self.skew.behind);
@@ -118,6 +123,15 @@ mod tests {
             assert!(matches!(ledger.issue(now), Issue::Code(_)));
         }
         assert!(matches!(ledger.issue(now), Issue::WaitUntil(_)));
+    }
+
+    #[test]
+    fn a_secret_that_others_have_used_starts_after_the_present_step() {
+        let now = UnixMillis(1_000_000_005_000);
+        let secret = TotpSecret::from_bytes(*b"12345678901234567890");
+        let mut ledger = Ledger::resumed(secret, Skew { behind: 1, ahead: 1 }, GUARD_MS, now);
+        assert!(matches!(ledger.issue(now), Issue::Code(_)));
+        assert_eq!(ledger.last, Some(OtpStep(step_at(now.0).0 + 1)));
     }
 
     proptest! {

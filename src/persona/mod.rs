@@ -21,6 +21,10 @@ pub struct Persona {
     pub token: Option<Secret>,
     /// Its one-time passwords, once it has enrolled.
     pub ledger: Option<Ledger>,
+    /// Whether the account outlives the run, so that it must be left as it was.
+    pub lent: bool,
+    /// Whether its token is one that this run asked for, and has to give back.
+    pub logged_in: bool,
     /// Whether the target has accepted a code of this ledger, so that a refusal says something of the target.
     pub confirmed: bool,
 }
@@ -28,6 +32,16 @@ pub struct Persona {
 impl Persona {
     /// A user that does not exist on the target yet.
     pub fn new(name: String, password: Secret) -> Self {
-        Persona { name, first: password.clone(), password, former: None, token: None, ledger: None, confirmed: false }
+        Persona {
+            name,
+            first: password.clone(),
+            password,
+            former: None,
+            token: None,
+            ledger: None,
+            lent: false,
+            logged_in: false,
+            confirmed: false,
+        }
     }
 }

@@ -36,6 +36,10 @@ pub fn render(result: &RunResult) -> String {
     for stale in &result.stale_deviations {
         let _ = writeln!(out, "\nSTALE: {stale}");
     }
+    let of_cases = result.cases.iter().chain(&result.observations);
+    for left in result.left.iter().chain(of_cases.flat_map(|case| &case.left)) {
+        let _ = writeln!(out, "\nLEFT ON THE TARGET: {left}");
+    }
     let s = &result.summary;
     let _ = writeln!(
         out,
