@@ -51,6 +51,9 @@ pub struct TargetInfo {
     pub name: String,
     /// The evidence that it has no second factor at all, when it has none.
     pub no_second_factor: Option<String>,
+    /// How far its clock is ahead of this machine's, in milliseconds; zero when that cannot be told from none.
+    #[serde(default)]
+    pub clock_offset_ms: i64,
 }
 
 /// The table of a run.

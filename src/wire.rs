@@ -134,10 +134,7 @@ impl Wire {
     }
 
     async fn exchange(&self, outgoing: Outgoing) -> Result<Answer, String> {
-        let url = self.base.join(&outgoing.place).map_err(|error| format!("not an address: {error}"))?;
-        if !same_origin(&url, &self.base) {
-            return Err(format!("an address outside the target, on {}", url.host_str().unwrap_or("no host")));
-        }
+        let url = locate(&self.base, &outgoing.place)?;
         let method = match outgoing.method {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
@@ -172,6 +169,28 @@ impl Wire {
         }
         Ok(answer)
     }
+}
+
+/// The address of a place: a path below the target's own, or an absolute address that the target handed out, which
+/// must be on it. A target that calls itself by another name of loopback is spoken to under the name it was given by.
+fn locate(base: &Url, place: &str) -> Result<Url, String> {
+    let mut url = base.clone();
+    let path_and_query = if place.starts_with("http://") || place.starts_with("https://") {
+        let named = Url::parse(place).map_err(|error| format!("not an address: {error}"))?;
+        if !same_origin(&named, base) {
+            return Err(format!("an address outside the target, on {}", named.host_str().unwrap_or("no host")));
+        }
+        named.query().map_or_else(|| named.path().to_owned(), |query| format!("{}?{query}", named.path()))
+    } else {
+        format!("{}/{}", base.path().trim_end_matches('/'), place.trim_start_matches('/'))
+    };
+    let (path, query) = match path_and_query.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (path_and_query.as_str(), None),
+    };
+    url.set_path(path);
+    url.set_query(query);
+    Ok(url)
 }
 
 /// Whether the address is this machine's own.
@@ -213,5 +232,36 @@ fn shorten(text: &str) -> String {
     match text.char_indices().nth(EVIDENCE_LIMIT) {
         Some((end, _)) => format!("{}… ({} bytes in all)", &text[..end], text.len()),
         None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_below_the_targets_path_and_never_on_another_host() {
+        let at = |base: &str, place: &str| locate(&Url::parse(base).expect("a base"), place).map(String::from);
+        let local = "http://127.0.0.1:4873";
+        assert_eq!(
+            at(local, "/-/v1/search?text=a&size=1").as_deref(),
+            Ok("http://127.0.0.1:4873/-/v1/search?text=a&size=1")
+        );
+        assert_eq!(at(local, "/@a%2fb").as_deref(), Ok("http://127.0.0.1:4873/@a%2fb"));
+        for base in ["http://127.0.0.1:4873/npm", "http://127.0.0.1:4873/npm/"] {
+            assert_eq!(at(base, "/-/ping").as_deref(), Ok("http://127.0.0.1:4873/npm/-/ping"));
+            let handed_out = "http://localhost:4873/npm/-/v1/done?id=1";
+            assert_eq!(at(base, handed_out).as_deref(), Ok("http://127.0.0.1:4873/npm/-/v1/done?id=1"));
+        }
+        for elsewhere in [
+            "http://example.test/",
+            "https://127.0.0.1:4873/",
+            "http://127.0.0.1:4874/",
+            "http://127.0.0.1:4873@example.test/",
+        ] {
+            assert!(at(local, elsewhere).is_err(), "{elsewhere}");
+        }
+        // A place is never an address of its own, whatever it looks like.
+        assert_eq!(at(local, "//example.test/a").as_deref(), Ok("http://127.0.0.1:4873/example.test/a"));
     }
 }

@@ -82,7 +82,7 @@ fn exit_codes_are_those_documented() {
     assert_eq!(code(&["--case", "auth-only/whoami/*", "--mutant", "whoami-challenged"]), Some(1));
     assert_eq!(code(&["--target", "nobody"]), Some(2));
     assert_eq!(code(&["--target", "http://192.0.2.1:4873"]), Some(2));
-    assert_eq!(code(&["--target", "http://127.0.0.1:9/below"]), Some(2));
+    assert_eq!(code(&["--target", "http://127.0.0.1:9/below"]), Some(3));
     assert_eq!(code(&["--target", "http://127.0.0.1:9"]), Some(3));
     assert_eq!(code(&["--case", "nothing/like/this"]), Some(4));
     let file = folder.path().join("file");

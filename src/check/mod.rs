@@ -5,6 +5,7 @@ pub mod deviations;
 mod journal;
 pub mod plan;
 mod play;
+mod preflight;
 pub mod scene;
 
 use std::sync::Arc;
@@ -19,11 +20,11 @@ use crate::result::{CaseResult, Probe, Status};
 use crate::secret::{Secret, SecretKind};
 use crate::table::Mode;
 pub use cast::Provisioner;
-use journal::Entry;
 pub use journal::Journal;
 use plan::Case;
 use play::{Play, Played};
-use scene::{Conduct, Mistake, Scene, Stage};
+pub use preflight::{Preflight, preflight};
+use scene::{Mistake, Scene, Stage};
 
 /// One run's constants.
 #[derive(Debug, Clone)]
@@ -42,52 +43,21 @@ pub struct Run {
     pub interrupted: Arc<AtomicBool>,
 }
 
-impl Run {
-    fn journal_user(&self, case: &str, name: &str) -> Result<(), Mistake> {
-        self.stage.journal.as_ref().map_or(Ok(()), |journal| journal.write(&Entry::User { case, name }))
-    }
-}
-
-/// Why the target's personas cannot have a second factor, when they cannot.
-pub type NoFactor = Option<String>;
-
-/// Tries once to enrol a user, so that a registry without a second factor is told from one with a fault. Accounts that
-/// were handed over say so themselves.
-pub async fn second_factor(run: &Run) -> Result<NoFactor, String> {
-    if matches!(run.provisioner, Provisioner::Accounts(_)) {
-        return Ok(None);
-    }
-    let user = persona(run, "probe");
-    run.journal_user("pre-flight", &user.name)?;
-    let mut scene = Scene::open(&run.stage, user, Mode::AuthOnly.name(), "pre-flight").await;
-    for routine in ["sign-up", "enrol"] {
-        let ended = scene.routine(routine, &Conduct::Bare).await?;
-        match (routine, ended.outcome) {
-            (_, Outcome::Accepted) => {}
-            ("enrol", Outcome::NotImplemented) => return Ok(Some(ended.saw)),
-            ("sign-up", _) => return Err(format!("a user cannot be made: {}", ended.saw)),
-            // Every case will show it with its own evidence.
-            _ => return Ok(None),
-        }
-    }
-    Ok(None)
-}
-
 /// Runs the cases, a bounded number at a time, and sends each result as it comes. Returns what is left of the run as a
 /// whole on the target, in words.
 pub async fn run(
     run: &Run,
     cases: &[Case],
-    no_factor: &NoFactor,
+    preflight: &Preflight,
     done: UnboundedSender<(usize, CaseResult)>,
 ) -> Vec<String> {
     // While cases are being started, simulated time stands still, so that the same seed gives the same run.
     let starting = run.stage.clock.work();
     let mut tasks = tokio::task::JoinSet::new();
     for (number, case) in cases.iter().cloned().enumerate() {
-        let (run, no_factor, done) = (run.clone(), no_factor.clone(), done.clone());
+        let (run, preflight, done) = (run.clone(), preflight.clone(), done.clone());
         tasks.spawn(async move {
-            let result = one(&run, number, &case, &no_factor).await;
+            let result = one(&run, number, &case, &preflight).await;
             // The receiver lives until all senders are gone.
             let _ = done.send((number, result));
         });
@@ -97,13 +67,13 @@ pub async fn run(
     cast::log_out(run).await
 }
 
-async fn one(run: &Run, number: usize, case: &Case, no_factor: &NoFactor) -> CaseResult {
+async fn one(run: &Run, number: usize, case: &Case, preflight: &Preflight) -> CaseResult {
     let surface = &run.stage.dialect.surfaces[case.surface];
     let result = CaseResult::new(case, surface, run);
     if let Some(reason) = &surface.unsupported {
         return result.ended(Status::Unsupported, vec![Verdict::Unsupported], reason.clone());
     }
-    if let (Some(evidence), Mode::AuthOnly | Mode::AuthAndWrites) = (no_factor, case.mode) {
+    if let (Some(evidence), Mode::AuthOnly | Mode::AuthAndWrites) = (&preflight.no_second_factor, case.mode) {
         let saw = format!("the registry has no second factor: {evidence}");
         return result.ended(Status::Unsupported, vec![Verdict::Unsupported], saw);
     }

@@ -43,7 +43,7 @@ pub struct Stage {
 
 impl Stage {
     /// The present, as the target's clock has it.
-    fn target_time(&self) -> UnixMillis {
+    pub fn target_time(&self) -> UnixMillis {
         UnixMillis(self.clock.now().0.saturating_add(self.offset_ms))
     }
 }

@@ -102,40 +102,45 @@ impl Check {
         std::fs::create_dir_all(&out).map_err(unwritable)?;
         let simulated = !clock.is_real();
         let guard_ms = if simulated { 0 } else { GUARD_MS };
-        let provisioner = match &target.accounts {
-            Some(file) => {
-                Provisioner::Accounts(Pool::new(accounts::read(file)?, target.skew.into(), guard_ms, clock.now()))
-            }
-            None => Provisioner::SelfService,
-        };
         let journal = match target.start {
             // A target that lives on after the run is left as it was found.
             Start::Running => Some(Journal::create(&out.join("journal.jsonl")).map_err(unwritable)?),
             Start::Embedded | Start::Installed => None,
         };
         let prefix_seed = if simulated { self.seed } else { self.seed ^ started.as_millisecond().unsigned_abs() };
-        let run = Run {
-            stage: Stage {
-                wire: Wire::new(base, if simulated { Reuse::WhenIdle } else { Reuse::Never })
-                    .map_err(|message| Failure::new(exit::UNREACHABLE, message))?,
-                dialect,
+        let mut stage = Stage {
+            wire: Wire::new(base, if simulated { Reuse::WhenIdle } else { Reuse::Never })
+                .map_err(|message| Failure::new(exit::UNREACHABLE, message))?,
+            dialect,
+            guard_ms,
+            offset_ms: 0,
+            journal,
+            clock,
+            skew: target.skew.into(),
+            jobs: Arc::new(Semaphore::new(self.jobs.into())),
+        };
+        stage.read_clock().await;
+        let provisioner = match &target.accounts {
+            Some(file) => Provisioner::Accounts(Pool::new(
+                accounts::read(file)?,
+                target.skew.into(),
                 guard_ms,
-                offset_ms: 0,
-                journal,
-                clock,
-                skew: target.skew.into(),
-                jobs: Arc::new(Semaphore::new(self.jobs.into())),
-            },
+                stage.target_time(),
+            )),
+            None => Provisioner::SelfService,
+        };
+        let mut run = Run {
+            stage,
             prefix: format!("su{:08x}", check::mix(prefix_seed, "prefix") & 0xffff_ffff),
             target: self.target.clone(),
             seed: self.seed,
             provisioner,
             interrupted: Arc::new(AtomicBool::new(false)),
         };
-        let no_factor = check::second_factor(&run)
+        let preflight = check::preflight(&mut run)
             .await
             .map_err(|message| Failure::new(exit::UNREACHABLE, format!("target {}: {message}", target.name)))?;
-        let (left, results) = collect(&run, &cases, &no_factor).await;
+        let (left, results) = collect(&run, &cases, &preflight).await;
         let (observed, judged): (Vec<_>, Vec<_>) =
             results.into_iter().zip(&cases).partition(|(_, case)| case.expectation.is_none());
         let strip = |pairs: Vec<(CaseResult, &Case)>| pairs.into_iter().map(|(result, _)| result).collect::<Vec<_>>();
@@ -146,7 +151,11 @@ impl Check {
         let result = RunResult {
             format: FORMAT.to_owned(),
             tool: format!("stepup {}", env!("CARGO_PKG_VERSION")),
-            target: TargetInfo { name: target.name.clone(), no_second_factor: no_factor },
+            target: TargetInfo {
+                name: target.name.clone(),
+                no_second_factor: preflight.no_second_factor,
+                clock_offset_ms: preflight.clock_offset_ms,
+            },
             table: TableInfo { id: table.id, revision: table.revision, source: table.source },
             seed: self.seed,
             started: started.to_string(),
@@ -188,11 +197,6 @@ impl Check {
 fn address(text: &str) -> Result<Url, Failure> {
     let url =
         Url::parse(text).map_err(|error| Failure::new(exit::USAGE, format!("target address `{text}`: {error}")))?;
-    if url.path() != "/" {
-        let message =
-            format!("target address `{text}`: a registry below a path is not supported yet; allowed: http://HOST:PORT");
-        return Err(Failure::new(exit::USAGE, message));
-    }
     if is_loopback(&url) {
         Ok(url)
     } else {
@@ -203,7 +207,7 @@ fn address(text: &str) -> Result<Url, Failure> {
     }
 }
 
-async fn collect(run: &Run, cases: &[Case], no_factor: &check::NoFactor) -> (Vec<String>, Vec<CaseResult>) {
+async fn collect(run: &Run, cases: &[Case], preflight: &check::Preflight) -> (Vec<String>, Vec<CaseResult>) {
     let interrupted = Arc::clone(&run.interrupted);
     let listener = tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
@@ -213,7 +217,7 @@ async fn collect(run: &Run, cases: &[Case], no_factor: &check::NoFactor) -> (Vec
     });
     let (done, mut results) = mpsc::unbounded_channel();
     let progress = indicatif::ProgressBar::new(cases.len() as u64);
-    let (left, mut numbered) = tokio::join!(check::run(run, cases, no_factor, done), async {
+    let (left, mut numbered) = tokio::join!(check::run(run, cases, preflight, done), async {
         let mut numbered = Vec::with_capacity(cases.len());
         while let Some(result) = results.recv().await {
             numbered.push(result);

@@ -25,10 +25,6 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment.add_filter("escape", |text: String| utf8_percent_encode(&text, UNRESERVED).to_string());
     environment.add_filter("with", with);
     environment.add_filter("without", without);
-    environment.add_filter("url_path", |url: String| {
-        let after_scheme = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
-        after_scheme.find('/').map_or_else(|| "/".to_owned(), |at| after_scheme[at..].to_owned())
-    });
     environment.add_filter("query_value", |url: String, name: String| {
         let query = url.split_once('?').map_or("", |(_, query)| query);
         form_urlencoded::parse(query.as_bytes())

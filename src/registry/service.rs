@@ -7,12 +7,13 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::Response;
+use axum::http::header::{DATE, HeaderValue};
 use tokio::sync::Notify;
 
 use super::model::State;
 use super::routes::route;
 use super::settings::{BODY_LIMIT, Settings};
-use super::wire::{Answer, Call, Intake, Refusal, take_in};
+use super::wire::{Answer, Call, Intake, Refusal, http_date, take_in};
 
 /// A registry. Clones share one memory.
 #[derive(Clone)]
@@ -81,7 +82,12 @@ impl Registry {
         if answer.is_never() {
             desk.closing.notified().await;
         }
-        answer.into_response()
+        let mut response = answer.into_response();
+        // The clock that judges codes is the one that clients see.
+        if let Ok(date) = HeaderValue::from_str(&http_date((desk.settings.now)())) {
+            response.headers_mut().insert(DATE, date);
+        }
+        response
     }
 }
 

@@ -16,6 +16,11 @@ pub fn render(result: &RunResult) -> String {
     if let Some(evidence) = &result.target.no_second_factor {
         let _ = writeln!(out, "This registry has no second factor: enrolment was answered {evidence}\n");
     }
+    if result.target.clock_offset_ms != 0 {
+        let (seconds, side) = (result.target.clock_offset_ms.abs() / 1_000, result.target.clock_offset_ms.signum());
+        let side = if side > 0 { "ahead of" } else { "behind" };
+        let _ = writeln!(out, "The target's clock is {seconds} s {side} this machine's; codes are those of its time\n");
+    }
     grid(&mut out, &result.cases, "");
     if !result.observations.is_empty() {
         let _ = writeln!(out, "\nWrites outside the tables (observed, not judged)");
