@@ -1,6 +1,7 @@
 //! `stepup check`: run the tables against a registry, judge, report.
 
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,11 +11,12 @@ use reqwest::Url;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+use super::interrupt::Interruptions;
 use super::{Failure, exit};
 use crate::accounts::{self, Pool};
 use crate::check::plan::{self, Case};
 use crate::check::scene::Stage;
-use crate::check::{self, Journal, Provisioner, Run, deviations};
+use crate::check::{self, Journal, Preflight, Provisioner, Run, deviations};
 use crate::clock::{Clock, UnixMillis};
 use crate::installed;
 use crate::persona::ledger::GUARD_MS;
@@ -22,7 +24,7 @@ use crate::registry::{Mutant, Mutants, Registry, Settings};
 use crate::report;
 use crate::result::{CaseResult, FORMAT, RunResult, Status, Summary, TableInfo, TargetInfo};
 use crate::table::Table;
-use crate::target::{self, Start};
+use crate::target::{self, Start, Target};
 use crate::wire::{Reuse, Wire, is_loopback};
 use crate::yaml::{self, FileError};
 
@@ -63,6 +65,25 @@ impl Check {
     }
 
     async fn play(self) -> Result<u8, Failure> {
+        let mut interruptions = Interruptions::listen()
+            .map_err(|error| Failure::new(exit::USAGE, format!("signals cannot be listened for: {error}")))?;
+        let session = tokio::select! {
+            session = self.set_up() => session?,
+            () = interruptions.next() => return Err(Failure::new(exit::INCOMPLETE, "interrupted before the first case")),
+        };
+        let (left, results) = session.collect(interruptions).await?;
+        let out = session.out.clone();
+        let result = session.result(left, results, self.case.is_empty());
+        print!("{}", report::terminal::render(&result));
+        if let Err(message) = write(&out, &result) {
+            return Err(Failure::new(exit::INCOMPLETE, message));
+        }
+        println!("reports: {}", out.display());
+        Ok(code(&result))
+    }
+
+    /// Everything before the first case.
+    async fn set_up(&self) -> Result<Session, Failure> {
         let started = Timestamp::now();
         let table = table()?;
         let mut target = target::find(&self.target)?;
@@ -73,25 +94,10 @@ impl Check {
         if cases.is_empty() {
             return Err(Failure::new(exit::NOTHING, "no case matches; `stepup list cases` shows their ids"));
         }
-        let mut installed = None;
-        let (clock, base, _registry) = match target.start {
-            Start::Embedded => self.embedded().await?,
-            Start::Installed => {
-                let running = installed::start(&target)
-                    .await
-                    .map_err(|message| Failure::new(exit::UNREACHABLE, format!("target {}: {message}", target.name)))?;
-                let base = address(&running.base)?;
-                installed = Some(running);
-                (Clock::system(), base, None)
-            }
-            Start::Running => {
-                if !self.mutant.is_empty() {
-                    return Err(Failure::new(exit::USAGE, "--mutant is for the embedded registry"));
-                }
-                let base = target.base.clone().unwrap_or_default();
-                (Clock::system(), address(&base)?, None)
-            }
-        };
+        if target.start != Start::Embedded && !self.mutant.is_empty() {
+            return Err(Failure::new(exit::USAGE, "--mutant is for the embedded registry"));
+        }
+        let accounts = target.accounts.as_deref().map(accounts::read).transpose()?;
         let out = self
             .out
             .clone()
@@ -100,6 +106,19 @@ impl Check {
             Failure::new(exit::INCOMPLETE, format!("{} cannot be written: {error}", out.display()))
         };
         std::fs::create_dir_all(&out).map_err(unwritable)?;
+        let (clock, base, host) = match target.start {
+            Start::Embedded => self.embedded().await?,
+            Start::Installed => {
+                let running = installed::start(&target)
+                    .await
+                    .map_err(|message| Failure::new(exit::UNREACHABLE, format!("target {}: {message}", target.name)))?;
+                (Clock::system(), address(&running.base)?, Host::Installed { _running: Box::new(running) })
+            }
+            Start::Running => {
+                let base = target.base.clone().unwrap_or_default();
+                (Clock::system(), address(&base)?, Host::Elsewhere)
+            }
+        };
         let simulated = !clock.is_real();
         let guard_ms = if simulated { 0 } else { GUARD_MS };
         let journal = match target.start {
@@ -107,7 +126,6 @@ impl Check {
             Start::Running => Some(Journal::create(&out.join("journal.jsonl")).map_err(unwritable)?),
             Start::Embedded | Start::Installed => None,
         };
-        let prefix_seed = if simulated { self.seed } else { self.seed ^ started.as_millisecond().unsigned_abs() };
         let mut stage = Stage {
             wire: Wire::new(base, if simulated { Reuse::WhenIdle } else { Reuse::Never })
                 .map_err(|message| Failure::new(exit::UNREACHABLE, message))?,
@@ -120,15 +138,11 @@ impl Check {
             jobs: Arc::new(Semaphore::new(self.jobs.into())),
         };
         stage.read_clock().await;
-        let provisioner = match &target.accounts {
-            Some(file) => Provisioner::Accounts(Pool::new(
-                accounts::read(file)?,
-                target.skew.into(),
-                guard_ms,
-                stage.target_time(),
-            )),
+        let provisioner = match accounts {
+            Some(accounts) => Provisioner::Accounts(Pool::new(accounts, stage.skew, guard_ms, stage.target_time())),
             None => Provisioner::SelfService,
         };
+        let prefix_seed = if simulated { self.seed } else { self.seed ^ started.as_millisecond().unsigned_abs() };
         let mut run = Run {
             stage,
             prefix: format!("su{:08x}", check::mix(prefix_seed, "prefix") & 0xffff_ffff),
@@ -140,43 +154,11 @@ impl Check {
         let preflight = check::preflight(&mut run)
             .await
             .map_err(|message| Failure::new(exit::UNREACHABLE, format!("target {}: {message}", target.name)))?;
-        let (left, results) = collect(&run, &cases, &preflight).await;
-        let (observed, judged): (Vec<_>, Vec<_>) =
-            results.into_iter().zip(&cases).partition(|(_, case)| case.expectation.is_none());
-        let strip = |pairs: Vec<(CaseResult, &Case)>| pairs.into_iter().map(|(result, _)| result).collect::<Vec<_>>();
-        let (observations, mut judged) = (strip(observed), strip(judged));
-        let today = started.to_zoned(jiff::tz::TimeZone::UTC).date();
-        let stale_deviations = deviations::apply(&target.deviations, today, self.case.is_empty(), &mut judged);
-        drop(installed);
-        let result = RunResult {
-            format: FORMAT.to_owned(),
-            tool: format!("stepup {}", env!("CARGO_PKG_VERSION")),
-            target: TargetInfo {
-                name: target.name.clone(),
-                no_second_factor: preflight.no_second_factor,
-                clock_offset_ms: preflight.clock_offset_ms,
-            },
-            table: TableInfo { id: table.id, revision: table.revision, source: table.source },
-            seed: self.seed,
-            started: started.to_string(),
-            finished: Timestamp::now().to_string(),
-            complete: !run.interrupted.load(Ordering::Relaxed),
-            summary: Summary::of(&judged, observations.len()),
-            stale_deviations,
-            left,
-            cases: judged,
-            observations,
-        };
-        print!("{}", report::terminal::render(&result));
-        if let Err(message) = write(&out, &result) {
-            return Err(Failure::new(exit::INCOMPLETE, message));
-        }
-        println!("reports: {}", out.display());
-        Ok(code(&result))
+        Ok(Session { started, table, target, cases, out, run, preflight, _host: host })
     }
 
     /// The reference registry on a free loopback port, on a clock that the run shares.
-    async fn embedded(&self) -> Result<(Clock, Url, Option<oneshot::Sender<()>>), Failure> {
+    async fn embedded(&self) -> Result<(Clock, Url, Host), Failure> {
         let cannot = |error: std::io::Error| Failure::new(exit::UNREACHABLE, format!("the embedded registry: {error}"));
         let offset = i64::try_from(check::mix(self.seed, "start") % 60_000).unwrap_or_default();
         let clock = Clock::simulated(UnixMillis(1_767_225_600_000 + offset));
@@ -190,7 +172,7 @@ impl Check {
             // Dropping the sender ends the registry too.
             let _ = stopped.await;
         }));
-        Ok((clock, base, Some(stop)))
+        Ok((clock, base, Host::Embedded { _stop: stop }))
     }
 }
 
@@ -207,28 +189,91 @@ fn address(text: &str) -> Result<Url, Failure> {
     }
 }
 
-async fn collect(run: &Run, cases: &[Case], preflight: &check::Preflight) -> (Vec<String>, Vec<CaseResult>) {
-    let interrupted = Arc::clone(&run.interrupted);
-    let listener = tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            eprintln!("interrupted: finishing what is under way");
-            interrupted.store(true, Ordering::Relaxed);
+/// What keeps a target running.
+enum Host {
+    /// This process, until the sender is dropped.
+    Embedded { _stop: oneshot::Sender<()> },
+    /// A process of ours.
+    Installed { _running: Box<installed::Running> },
+    /// Somebody else.
+    Elsewhere,
+}
+
+/// A run that can begin.
+struct Session {
+    started: Timestamp,
+    table: Table,
+    target: Target,
+    cases: Vec<Case>,
+    out: PathBuf,
+    run: Run,
+    preflight: Preflight,
+    _host: Host,
+}
+
+impl Session {
+    /// Runs the cases. The first interruption lets those under way end, the second does not.
+    async fn collect(&self, mut interruptions: Interruptions) -> Result<(Vec<String>, Vec<CaseResult>), Failure> {
+        let (done, mut results) = mpsc::unbounded_channel();
+        let progress = indicatif::ProgressBar::new(self.cases.len() as u64);
+        let playing = async {
+            tokio::join!(check::run(&self.run, &self.cases, &self.preflight, done), async {
+                let mut numbered = Vec::with_capacity(self.cases.len());
+                while let Some(result) = results.recv().await {
+                    numbered.push(result);
+                    progress.inc(1);
+                }
+                numbered
+            })
+        };
+        let mut playing = pin!(playing);
+        let (left, mut numbered) = loop {
+            tokio::select! {
+                ended = &mut playing => break ended,
+                () = interruptions.next() => {
+                    if self.run.interrupted.swap(true, Ordering::Relaxed) {
+                        let journal = self.out.join("journal.jsonl");
+                        let hint = if journal.exists() { format!("; {} says what they made", journal.display()) } else { String::new() };
+                        let message = format!("interrupted twice: the cases under way were abandoned{hint}");
+                        return Err(Failure::new(exit::INCOMPLETE, message));
+                    }
+                    progress.suspend(|| eprintln!("interrupted: finishing the cases under way; once more to abandon them"));
+                }
+            }
+        };
+        progress.finish_and_clear();
+        numbered.sort_by_key(|(number, _)| *number);
+        Ok((left, numbered.into_iter().map(|(_, result)| result).collect()))
+    }
+
+    /// The document of the run.
+    fn result(self, left: Vec<String>, results: Vec<CaseResult>, all: bool) -> RunResult {
+        let (observed, judged): (Vec<_>, Vec<_>) =
+            results.into_iter().zip(&self.cases).partition(|(_, case)| case.expectation.is_none());
+        let strip = |pairs: Vec<(CaseResult, &Case)>| pairs.into_iter().map(|(result, _)| result).collect::<Vec<_>>();
+        let (observations, mut judged) = (strip(observed), strip(judged));
+        let today = self.started.to_zoned(jiff::tz::TimeZone::UTC).date();
+        let stale_deviations = deviations::apply(&self.target.deviations, today, all, &mut judged);
+        RunResult {
+            format: FORMAT.to_owned(),
+            tool: format!("stepup {}", env!("CARGO_PKG_VERSION")),
+            target: TargetInfo {
+                name: self.target.name,
+                no_second_factor: self.preflight.no_second_factor,
+                clock_offset_ms: self.preflight.clock_offset_ms,
+            },
+            table: TableInfo { id: self.table.id, revision: self.table.revision, source: self.table.source },
+            seed: self.run.seed,
+            started: self.started.to_string(),
+            finished: Timestamp::now().to_string(),
+            complete: !self.run.interrupted.load(Ordering::Relaxed),
+            summary: Summary::of(&judged, observations.len()),
+            stale_deviations,
+            left,
+            cases: judged,
+            observations,
         }
-    });
-    let (done, mut results) = mpsc::unbounded_channel();
-    let progress = indicatif::ProgressBar::new(cases.len() as u64);
-    let (left, mut numbered) = tokio::join!(check::run(run, cases, preflight, done), async {
-        let mut numbered = Vec::with_capacity(cases.len());
-        while let Some(result) = results.recv().await {
-            numbered.push(result);
-            progress.inc(1);
-        }
-        numbered
-    });
-    progress.finish_and_clear();
-    listener.abort();
-    numbered.sort_by_key(|(number, _)| *number);
-    (left, numbered.into_iter().map(|(_, result)| result).collect())
+    }
 }
 
 fn write(out: &Path, result: &RunResult) -> Result<(), String> {

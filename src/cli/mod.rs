@@ -2,6 +2,7 @@
 
 mod check;
 pub mod exit;
+mod interrupt;
 mod list;
 mod serve;
 

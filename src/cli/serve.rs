@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use clap::Args;
 use tokio::net::TcpListener;
 
+use super::interrupt::Interruptions;
 use super::{Failure, exit};
 use crate::registry::{Mutant, Mutants, Registry, Settings};
 
@@ -30,9 +31,13 @@ impl Serve {
             let mut settings = Settings::new(Arc::new(SystemTime::now));
             settings.mutants = self.mutant.into_iter().collect::<Mutants>();
             println!("http://{address}");
+            let interruptions = Interruptions::listen();
             crate::registry::serve(listener, Registry::new(settings), async {
-                // Without a signal handler the default action ends the process all the same.
-                let _ = tokio::signal::ctrl_c().await;
+                match interruptions {
+                    Ok(mut interruptions) => interruptions.next().await,
+                    // The default action ends the process all the same.
+                    Err(_) => std::future::pending().await,
+                }
             })
             .await
             .map_err(|error| Failure::new(exit::UNREACHABLE, format!("the registry stopped: {error}")))?;
