@@ -8,26 +8,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-use crate::target::Target;
-
-/// The committed manifest and lockfile of each installed target.
-const MANIFESTS: [(&str, &str, &str); 3] = [
-    (
-        "verdaccio-9",
-        include_str!("../fixtures/targets/verdaccio-9/package.json"),
-        include_str!("../fixtures/targets/verdaccio-9/package-lock.json"),
-    ),
-    (
-        "verdaccio-6",
-        include_str!("../fixtures/targets/verdaccio-6/package.json"),
-        include_str!("../fixtures/targets/verdaccio-6/package-lock.json"),
-    ),
-    (
-        "pnpr",
-        include_str!("../fixtures/targets/pnpr/package.json"),
-        include_str!("../fixtures/targets/pnpr/package-lock.json"),
-    ),
-];
+use crate::target::Program;
 
 /// How long an installation may take.
 const INSTALL_TIMEOUT: Duration = Duration::from_secs(300);
@@ -45,19 +26,19 @@ pub struct Running {
 }
 
 /// Installs the target once, and starts it in a temporary folder.
-pub async fn start(target: &Target) -> Result<Running, String> {
-    let home = install(&target.name).await?;
+pub async fn start(program: &Program) -> Result<Running, String> {
+    let home = install(program).await?;
     let folder = TempDir::new().map_err(|error| format!("no temporary folder: {error}"))?;
     let port = TcpListener::bind("127.0.0.1:0")
         .and_then(|listener| listener.local_addr())
         .map_err(|error| format!("no free port: {error}"))?
         .port();
     let config = folder.path().join("config.yaml");
-    std::fs::write(&config, target.config.replace("{port}", &port.to_string()))
+    std::fs::write(&config, program.config.replace("{port}", &port.to_string()))
         .map_err(|error| format!("{} cannot be written: {error}", config.display()))?;
-    let (program, arguments) = target.program.split_first().ok_or("the target file names no `program`")?;
+    let (executable, arguments) = program.command.split_first().ok_or("the target file names no `program`")?;
     let in_home = |path: &String| if path.starts_with("node_modules/") { home.join(path) } else { PathBuf::from(path) };
-    let mut child = Command::new(in_home(program))
+    let mut child = Command::new(in_home(executable))
         .args(arguments.iter().map(|argument| match argument.as_str() {
             "{config}" => config.clone(),
             _ => in_home(&argument.replace("{port}", &port.to_string())),
@@ -69,14 +50,14 @@ pub async fn start(target: &Target) -> Result<Running, String> {
         .stderr(Stdio::null())
         .kill_on_drop(true)
         .spawn()
-        .map_err(|error| format!("{program} cannot be started: {error}"))?;
+        .map_err(|error| format!("{executable} cannot be started: {error}"))?;
     let started = Instant::now();
     while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
         if let Ok(Some(status)) = child.try_wait() {
-            return Err(format!("{} ended at its start: {status}", target.name));
+            return Err(format!("{} ended at its start: {status}", program.name));
         }
         if started.elapsed() > START_TIMEOUT {
-            return Err(format!("{} does not listen after {} s", target.name, START_TIMEOUT.as_secs()));
+            return Err(format!("{} does not listen after {} s", program.name, START_TIMEOUT.as_secs()));
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -84,14 +65,13 @@ pub async fn start(target: &Target) -> Result<Running, String> {
 }
 
 /// Installs the target's packages into the cache folder, unless they are there already.
-pub async fn install(name: &str) -> Result<PathBuf, String> {
-    let (_, manifest, lock) =
-        MANIFESTS.iter().find(|(known, _, _)| *known == name).ok_or_else(|| format!("{name} has no manifest"))?;
+pub async fn install(program: &Program) -> Result<PathBuf, String> {
+    let Program { name, manifest, lockfile, .. } = program;
     let cache = std::env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache")))
         .ok_or("neither XDG_CACHE_HOME nor HOME is set")?;
-    let home = cache.join(format!("stepup/targets/{name}-{:016x}", crate::check::mix(0, lock)));
+    let home = cache.join(format!("stepup/targets/{name}-{:016x}", crate::check::mix(0, lockfile)));
     let done = home.join("installed");
     if done.exists() {
         return Ok(home);
@@ -99,7 +79,7 @@ pub async fn install(name: &str) -> Result<PathBuf, String> {
     let cannot = |error: std::io::Error| format!("{} cannot be written: {error}", home.display());
     std::fs::create_dir_all(&home).map_err(cannot)?;
     std::fs::write(home.join("package.json"), manifest).map_err(cannot)?;
-    std::fs::write(home.join("package-lock.json"), lock).map_err(cannot)?;
+    std::fs::write(home.join("package-lock.json"), lockfile).map_err(cannot)?;
     eprintln!("installing {name} (once)");
     let npm = Command::new("npm")
         .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"])

@@ -7,16 +7,18 @@
 //! - [`check`] plans cases, plays them and sends results; [`judge`] says what they show, without I/O or clock.
 //! - [`persona`] holds the simulated users and the ledger of their proofs; [`wire`] sends requests.
 //! - [`accounts`] lends users that an operator handed over.
-//! - [`target`] says whom we drive, [`installed`] installs and starts real registries, [`dialect`] how it speaks, [`table`] what must hold: files into checked types.
+//! - [`target`] says whom we drive, [`host`] brings it up ([`installed`] from the npm registry), [`dialect`] how it speaks, [`table`] what must hold: files into checked types.
 //! - [`result`] is the document that a run writes; [`report`] renders it.
 //! - [`registry`] is the reference registry: the other side of the wire. It shares no code with the checker.
-//! - [`clock`], [`secret`] and [`yaml`] are the floor that everything stands on.
+//! - [`clock`], [`secret`], [`source`] and [`yaml`] are the floor that everything stands on.
 
 pub mod accounts;
+mod built_in;
 pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod dialect;
+pub mod host;
 pub mod installed;
 pub mod judge;
 pub mod persona;
@@ -24,6 +26,7 @@ pub mod registry;
 pub mod report;
 pub mod result;
 pub mod secret;
+pub mod source;
 pub mod table;
 pub mod target;
 pub mod wire;

@@ -95,6 +95,12 @@ pub struct Observed {
 }
 
 impl Table {
+    /// Every action that it knows, in its order.
+    pub fn actions(&self) -> Vec<&str> {
+        let rows = self.auth_and_writes.iter().chain(&self.reads).map(|row| row.action.as_str());
+        rows.chain(self.observed.iter().map(|row| row.action.as_str())).collect()
+    }
+
     /// The row that demands a challenge of `action` in `mode`.
     pub fn row(&self, mode: Mode, action: &str) -> Option<&Row> {
         let rows = match mode {

@@ -4,52 +4,110 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
+use reqwest::Url;
 use serde::Deserialize;
 
-use crate::dialect::Dialect;
+use crate::accounts::{self, Account};
+use crate::built_in;
 use crate::dialect::predicate::Predicate;
 use crate::dialect::step::Step;
+use crate::dialect::{Change, Dialect, Surface};
 use crate::judge::Verdict;
 use crate::persona::ledger::Skew;
-use crate::yaml::{self, FileError};
+use crate::source::Source;
+use crate::wire::is_loopback;
+use crate::yaml::{self, FileError, Spanned};
+
+/// The folder of the built-in target files.
+const FOLDER: &str = "fixtures/targets";
+
+/// A registry, and how it is driven.
+#[derive(Debug)]
+pub struct Target {
+    /// Its name.
+    pub name: String,
+    /// What it is, in a line.
+    pub about: String,
+    /// How it comes to run.
+    pub start: Start,
+    /// Which one-time passwords it accepts.
+    pub skew: Skew,
+    /// How it speaks.
+    pub dialect: Dialect,
+    /// What it is known to do differently.
+    pub deviations: Vec<Deviation>,
+}
+
+/// How a target comes to run.
+#[derive(Debug)]
+pub enum Start {
+    /// In this process.
+    Embedded,
+    /// It runs already.
+    Running {
+        /// Its address.
+        base: Url,
+        /// Users that exist, where users cannot make themselves.
+        accounts: Option<Vec<Account>>,
+    },
+    /// It is installed from the npm registry and started for the run.
+    Installed(Program),
+}
+
+/// A registry from the npm registry.
+#[derive(Debug)]
+pub struct Program {
+    /// What it is installed as.
+    pub name: String,
+    /// Its `package.json`.
+    pub manifest: String,
+    /// Its `package-lock.json`.
+    pub lockfile: String,
+    /// The program, relative to where it is installed, then its arguments.
+    pub command: Vec<String>,
+    /// The content of its configuration file, with `{port}`.
+    pub config: String,
+}
 
 /// A target file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Target {
-    /// Its name.
-    pub name: String,
-    /// How it comes to run.
-    pub start: Start,
-    /// Its address, for a target that runs already.
-    pub base: Option<String>,
-    /// The accounts file, beside the target file, for a registry where users cannot make themselves.
-    pub accounts: Option<PathBuf>,
-    /// Which one-time passwords it accepts.
+struct TargetFile {
+    name: String,
     #[serde(default)]
-    pub skew: SkewFields,
-    /// Routines that it does differently from the dialect.
+    about: String,
+    start: Spanned<HowToStart>,
+    base: Option<Spanned<String>>,
+    accounts: Option<PathBuf>,
+    #[serde(default = "npm")]
+    dialect: Spanned<String>,
     #[serde(default)]
-    pub routines: BTreeMap<String, Vec<Step>>,
-    /// Answers that say that there is no such route, beside the dialect's.
+    skew: SkewFields,
     #[serde(default)]
-    pub not_implemented: Vec<Predicate>,
-    /// Surfaces that it does not have, each with the reason.
+    routines: BTreeMap<String, Vec<Step>>,
     #[serde(default)]
-    pub unsupported: BTreeMap<String, String>,
-    /// The program of an installed target, relative to its folder, then its arguments.
+    surfaces: Vec<Surface>,
     #[serde(default)]
-    pub program: Vec<String>,
-    /// The content of its configuration file, with `{port}`.
+    not_implemented: Vec<Predicate>,
     #[serde(default)]
-    pub config: String,
-    /// What it is known to do differently.
+    unsupported: BTreeMap<String, Spanned<String>>,
     #[serde(default)]
-    pub deviations: Vec<Deviation>,
+    program: Vec<String>,
+    #[serde(default)]
+    config: String,
+    deviations: Option<String>,
+}
+
+#[derive(Debug, Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+enum HowToStart {
+    Embedded,
+    Running,
+    Installed,
 }
 
 /// One thing that a target is known to do differently.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Deviation {
     /// The cases, as a glob over their ids.
@@ -62,86 +120,126 @@ pub struct Deviation {
     pub until: Date,
 }
 
-/// How a target comes to run.
-#[derive(Debug, Deserialize, Clone, Copy, PartialEq, Eq)]
-#[serde(rename_all = "kebab-case")]
-pub enum Start {
-    /// In this process.
-    Embedded,
-    /// It runs already.
-    Running,
-    /// It is installed from the npm registry and started for the run.
-    Installed,
-}
-
 /// The accepted steps, as written.
 #[derive(Debug, Deserialize, Clone, Copy, Default)]
 #[serde(deny_unknown_fields)]
-pub struct SkewFields {
-    /// Steps before the present one.
-    pub behind: u8,
-    /// Steps after it.
-    pub ahead: u8,
+struct SkewFields {
+    behind: u8,
+    ahead: u8,
 }
 
-impl From<SkewFields> for Skew {
-    fn from(fields: SkewFields) -> Self {
-        Skew { behind: fields.behind.into(), ahead: fields.ahead.into() }
-    }
+fn npm() -> Spanned<String> {
+    let nowhere = yaml::Location::UNKNOWN;
+    Spanned::new("npm".to_owned(), nowhere, nowhere)
 }
 
-/// The built-in target files.
-const BUILT_IN: [(&str, &str); 5] = [
-    ("embedded", include_str!("../fixtures/targets/embedded.yaml")),
-    ("verdaccio-9", include_str!("../fixtures/targets/verdaccio-9.yaml")),
-    ("verdaccio-6", include_str!("../fixtures/targets/verdaccio-6.yaml")),
-    ("pnpr", include_str!("../fixtures/targets/pnpr.yaml")),
-    ("url", include_str!("../fixtures/targets/url.yaml")),
-];
+/// The names of the built-in targets.
+pub fn names() -> Vec<&'static str> {
+    // `url` is what an address on the command line becomes.
+    built_in::names(FOLDER).into_iter().filter(|name| *name != "url").collect()
+}
 
 /// Finds a target by built-in name, file or address.
 pub fn find(name: &str) -> Result<Target, FileError> {
     if name.starts_with("http://") || name.starts_with("https://") {
-        let mut target = built_in("url")?;
-        target.base = Some(name.to_owned());
-        name.clone_into(&mut target.name);
-        return Ok(target);
+        let source = Source::BuiltIn(format!("{FOLDER}/url.yaml"));
+        let mut file: TargetFile = source.parse()?;
+        name.clone_into(&mut file.name);
+        let base = loopback(name).map_err(|(message, hint)| FileError::whole(name, message, hint))?;
+        return checked(&source, file, Some(base));
     }
-    if Path::new(name).extension().is_some_and(|extension| extension == "yaml") {
-        let path = Path::new(name);
-        let mut target: Target = yaml::read(path)?;
-        target.accounts = target.accounts.map(|file| path.with_file_name("").join(file));
-        return Ok(target);
-    }
-    built_in(name)
+    let is_file = Path::new(name).extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+    let source = if is_file {
+        Source::File(PathBuf::from(name))
+    } else if names().contains(&name) {
+        Source::BuiltIn(format!("{FOLDER}/{name}.yaml"))
+    } else {
+        let hint = format!("{}; or a .yaml file, or http://HOST:PORT", yaml::allowed(name, &names()));
+        return Err(FileError::whole(name, "no target of this name", Some(hint)));
+    };
+    checked(&source, source.parse()?, None)
 }
 
-fn built_in(name: &str) -> Result<Target, FileError> {
-    match BUILT_IN.iter().find(|(known, _)| *known == name) {
-        Some((_, text)) => yaml::parse(&format!("fixtures/targets/{name}.yaml"), text),
-        None => {
-            let names: Vec<&str> = BUILT_IN.iter().map(|(known, _)| *known).filter(|known| *known != "url").collect();
-            let hint = format!("{}; or a .yaml file, or http://HOST:PORT", yaml::allowed(name, &names));
-            Err(FileError::whole(name, "no target of this name", Some(hint)))
+fn checked(source: &Source, file: TargetFile, base: Option<Url>) -> Result<Target, FileError> {
+    let how = file.start.value;
+    let start = match how {
+        HowToStart::Embedded => Start::Embedded,
+        HowToStart::Running => {
+            let base = match (&base, &file.base) {
+                (Some(base), _) => base.clone(),
+                (None, Some(text)) => {
+                    loopback(&text.value).map_err(|(message, hint)| source.wrong(text, message, hint))?
+                }
+                (None, None) => {
+                    let hint = Some("`base: http://127.0.0.1:PORT`".to_owned());
+                    return Err(source.wrong(&file.start, "a target that runs already needs its address", hint));
+                }
+            };
+            let accounts = match (&file.accounts, source) {
+                (None, _) => None,
+                (Some(path), Source::File(own)) => Some(accounts::read(&own.with_file_name("").join(path))?),
+                (Some(path), Source::BuiltIn(_)) => Some(accounts::read(path)?),
+            };
+            Start::Running { base, accounts }
         }
+        HowToStart::Installed => {
+            if file.program.is_empty() {
+                return Err(source.wrong(&file.start, "an installed target needs its `program`", None));
+            }
+            let folder = source.name();
+            let folder = Path::new(&folder).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
+            Start::Installed(Program {
+                manifest: source.beside(&format!("{folder}/package.json")).text()?.into_owned(),
+                lockfile: source.beside(&format!("{folder}/package-lock.json")).text()?.into_owned(),
+                name: folder,
+                command: file.program,
+                config: file.config,
+            })
+        }
+    };
+    let dialect = dialect_source(source, &file.dialect)?;
+    let change = Change {
+        source: source.clone(),
+        routines: file.routines,
+        surfaces: file.surfaces,
+        unsupported: file.unsupported,
+        not_implemented: file.not_implemented,
+    };
+    let dialect = Dialect::read(&dialect, change)?;
+    let deviations = match &file.deviations {
+        Some(path) => source.beside(path).parse()?,
+        None => Vec::new(),
+    };
+    let skew = Skew { behind: file.skew.behind.into(), ahead: file.skew.ahead.into() };
+    Ok(Target { name: file.name, about: file.about, start, skew, dialect, deviations })
+}
+
+/// Reads a deviations file.
+pub fn deviations(path: &Path) -> Result<Vec<Deviation>, FileError> {
+    Source::File(path.to_owned()).parse()
+}
+
+fn dialect_source(target: &Source, name: &Spanned<String>) -> Result<Source, FileError> {
+    if Path::new(&name.value).extension().is_some_and(|extension| extension == "yaml") {
+        return Ok(target.beside(&name.value));
+    }
+    let known = built_in::names("fixtures/dialects");
+    if known.contains(&name.value.as_str()) {
+        Ok(Source::BuiltIn(format!("fixtures/dialects/{}.yaml", name.value)))
+    } else {
+        let hint = format!("{}; or a .yaml file", yaml::allowed(&name.value, &known));
+        Err(target.wrong(name, format!("no dialect `{}`", name.value), Some(hint)))
     }
 }
 
-impl Target {
-    /// The npm dialect with this target's own ways.
-    pub fn dialect(&mut self) -> Result<Dialect, FileError> {
-        let mut dialect: Dialect =
-            yaml::parse("fixtures/dialects/npm.yaml", include_str!("../fixtures/dialects/npm.yaml"))?;
-        dialect.routines.append(&mut self.routines);
-        dialect.not_implemented.append(&mut self.not_implemented);
-        let ids: Vec<String> = dialect.surfaces.iter().map(crate::dialect::Surface::id).collect();
-        if let Some(unknown) = self.unsupported.keys().find(|key| !ids.contains(key)) {
-            let message = format!("`unsupported` names `{unknown}`, which is no surface");
-            return Err(FileError::whole(&self.name, message, Some(yaml::allowed(unknown, &ids))));
-        }
-        for surface in &mut dialect.surfaces {
-            surface.unsupported = self.unsupported.get(&surface.id()).cloned();
-        }
-        Ok(dialect)
+/// An address on this machine. The error is what is wrong with it, and a hint.
+fn loopback(text: &str) -> Result<Url, (String, Option<String>)> {
+    let url = Url::parse(text)
+        .map_err(|error| (format!("`{text}` is no address: {error}"), Some("allowed: http://HOST:PORT".to_owned())))?;
+    if is_loopback(&url) {
+        Ok(url)
+    } else {
+        let hint = "allowed: http://127.0.0.1:PORT, http://localhost:PORT".to_owned();
+        Err((format!("`{text}`: only this machine's own registries may be driven"), Some(hint)))
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode, SourceSpan};
 use serde::de::DeserializeOwned;
 use serde_saphyr::{Error as YamlError, UserMessageFormatter};
+pub use serde_saphyr::{Location, Spanned};
 
 /// A file that could not be read, or whose content is not what it must be.
 #[derive(Debug)]
@@ -28,6 +29,23 @@ impl FileError {
     /// An error about a file as a whole.
     pub fn whole(name: impl Into<String>, message: impl Into<String>, hint: Option<String>) -> Self {
         FileError { name: name.into(), place: None, message: message.into(), hint }
+    }
+
+    /// An error about a value that was read from the file called `name`, whose content is `text`.
+    pub fn at_value<T>(
+        name: &str,
+        text: &str,
+        value: &Spanned<T>,
+        message: impl Into<String>,
+        hint: Option<String>,
+    ) -> Self {
+        let at = &value.referenced;
+        FileError {
+            name: name.to_owned(),
+            place: Some(place(name, text, at.line(), at.column())),
+            message: message.into(),
+            hint,
+        }
     }
 
     /// `file:line:column` where the error is, or the file's name alone.
@@ -78,18 +96,20 @@ pub fn parse<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, FileError
 
 fn locate(name: &str, text: &str, error: &YamlError) -> FileError {
     let (message, hint) = explain(error);
-    let place = error.location().map(|location| {
-        let start = byte_offset(text, location.line(), location.column());
-        let length =
-            text[start..].find(['\n', ':', ',', '}', ']']).unwrap_or(text.len() - start).max(1).min(text.len() - start);
-        Box::new(Place {
-            line: location.line(),
-            column: location.column(),
-            source: NamedSource::new(name, text.to_owned()).with_language("yaml"),
-            span: SourceSpan::new(start.into(), length),
-        })
-    });
+    let place = error.location().map(|location| place(name, text, location.line(), location.column()));
     FileError { name: name.to_owned(), place, message, hint }
+}
+
+fn place(name: &str, text: &str, line: u64, column: u64) -> Box<Place> {
+    let start = byte_offset(text, line, column);
+    let length =
+        text[start..].find(['\n', ':', ',', '}', ']']).unwrap_or(text.len() - start).max(1).min(text.len() - start);
+    Box::new(Place {
+        line,
+        column,
+        source: NamedSource::new(name, text.to_owned()).with_language("yaml"),
+        span: SourceSpan::new(start.into(), length),
+    })
 }
 
 /// The byte at a one-based line and column (in characters); the end of the text when there is none.

@@ -49,14 +49,3 @@ fn an_unusable_target_is_named_with_what_was_seen() {
         assert!(said.contains(seen), "{name}: {said}");
     }
 }
-
-#[test]
-fn a_broken_target_file_is_pointed_at() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let file = folder.path().join("mine.yaml");
-    std::fs::write(&file, "name: mine\nstrat: running\n").expect("written");
-    let (code, said) = check(&file.display().to_string());
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("mine.yaml:2:1") && said.contains("unknown key `strat`"), "{said}");
-    assert!(said.contains("did you mean `start`?"), "{said}");
-}

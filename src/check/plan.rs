@@ -5,6 +5,7 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 use crate::dialect::{Dialect, Surface};
 use crate::judge::Expectation;
 use crate::table::{Mode, Table};
+use crate::yaml;
 
 /// One case that will be run.
 #[derive(Debug, Clone)]
@@ -35,8 +36,13 @@ pub fn factor(mode: Mode) -> &'static str {
     }
 }
 
-/// All cases, in the table's order.
-pub fn cases(table: &Table, dialect: &Dialect) -> Vec<Case> {
+/// All cases, in the table's order. The error names a surface of an action that the table does not know.
+pub fn cases(table: &Table, dialect: &Dialect) -> Result<Vec<Case>, String> {
+    let known = table.actions();
+    if let Some(surface) = dialect.surfaces.iter().find(|surface| !known.contains(&surface.action.as_str())) {
+        let hint = yaml::allowed(&surface.action, &known);
+        return Err(format!("dialect {}: table {} has no action `{}`; {hint}", dialect.name, table.id, surface.action));
+    }
     let mut cases = Vec::new();
     let rows = table.auth_and_writes.iter().map(|row| (&row.action, &row.label, &row.command));
     let reads = table.reads.iter().map(|row| (&row.action, &row.label, &row.command));
@@ -51,7 +57,7 @@ pub fn cases(table: &Table, dialect: &Dialect) -> Vec<Case> {
             }
         }
     }
-    cases
+    Ok(cases)
 }
 
 fn case(table: &Table, surface: &Surface, index: usize, mode: Mode, label: String, command: String) -> Case {

@@ -106,7 +106,7 @@ impl<'a> Play<'a> {
         let proof = self.scene.code().await?;
         if let Some(action) = &self.surface.spend_on {
             // The action ends the factor, so the replayed proof is spent elsewhere and refused here first.
-            self.spend(action, proof.clone()).await?;
+            self.spend(&action.value, proof.clone()).await?;
             let replay = self.send("replay", "spent code", Conduct::Proof(proof)).await?;
             observation.replay = Some(self.read_back(replay).await?);
             let fresh = Conduct::Proof(self.scene.code().await?);

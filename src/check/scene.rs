@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::journal::{Entry, Journal};
 use crate::clock::{AtWork, Clock, UnixMillis};
 use crate::dialect::predicate::{Answer, Predicate};
-use crate::dialect::step::{Auth, Step};
+use crate::dialect::step::{Auth, Deed, Request, Step};
 use crate::dialect::template::{Document, Unfilled};
 use crate::dialect::{Dialect, Fact};
 use crate::judge::{Effect, Outcome};
@@ -192,15 +192,15 @@ impl Scene {
             {
                 continue;
             }
-            ended = match &step.routine {
-                Some(name) => {
-                    let args = self.fill_all(&step.with)?;
+            ended = match &step.deed {
+                Deed::Routine { name, with } => {
+                    let args = self.fill_all(with)?;
                     let before = std::mem::replace(&mut self.args, args);
-                    let ended = Box::pin(self.routine(name, conduct)).await;
+                    let ended = Box::pin(self.routine(&name.value, conduct)).await;
                     self.args = before;
                     ended?
                 }
-                None => self.step(step, conduct).await?.0,
+                Deed::Request(request) => self.request(request, &step.undo, conduct).await?.0,
             };
             if ended.outcome != Outcome::Accepted {
                 break;
@@ -236,34 +236,39 @@ impl Scene {
         Some(left)
     }
 
-    async fn step(&mut self, step: &Step, conduct: &Conduct) -> Result<(Ended, Option<Answer>), Mistake> {
+    async fn request(
+        &mut self,
+        step: &Request,
+        undo: &Arc<Vec<Step>>,
+        conduct: &Conduct,
+    ) -> Result<(Ended, Option<Answer>), Mistake> {
         let entered = if step.enters_code { Some(self.code().await?) } else { None };
         let carried = match conduct {
             Conduct::Proof(proof) if !step.unproven => Some(proof.clone()),
             Conduct::Proof(_) | Conduct::Bare | Conduct::Assisted => None,
         };
-        let (mut ended, mut answer) = self.ask(step, carried.as_ref(), entered.as_ref()).await?;
+        let (mut ended, mut answer) = self.ask(step, undo, carried.as_ref(), entered.as_ref()).await?;
         if carried.is_none()
             && entered.is_none()
             && ended.outcome == Outcome::Throttled
             && let Some(wait) = answer.as_ref().and_then(retry_after).filter(|wait| *wait <= PATIENCE)
         {
             self.rest(wait).await;
-            (ended, answer) = self.ask(step, None, None).await?;
+            (ended, answer) = self.ask(step, undo, None, None).await?;
         }
         if matches!(conduct, Conduct::Assisted)
             && matches!(ended.outcome, Outcome::Challenged { .. })
             && self.user.ledger.is_some()
         {
             let code = self.code().await?;
-            (ended, answer) = self.ask(step, Some(&code), entered.as_ref()).await?;
+            (ended, answer) = self.ask(step, undo, Some(&code), entered.as_ref()).await?;
             self.user.confirmed |= ended.outcome == Outcome::Accepted;
         }
         self.user.confirmed |= step.enters_code && ended.outcome == Outcome::Accepted;
         self.learn(step, &ended, answer.as_ref())?;
-        if self.stage.journal.is_some() && !step.undo.is_empty() {
+        if self.stage.journal.is_some() && !undo.is_empty() {
             let (object, args) = (self.object.clone(), self.args.clone());
-            self.undos.push(Undo { steps: Arc::clone(&step.undo), object, args, kept: self.kept.clone() });
+            self.undos.push(Undo { steps: Arc::clone(undo), object, args, kept: self.kept.clone() });
         }
         Ok((ended, answer))
     }
@@ -271,11 +276,12 @@ impl Scene {
     /// Sends one request and says what the answer means.
     async fn ask(
         &mut self,
-        step: &Step,
+        step: &Request,
+        undo: &[Step],
         carried: Option<&Secret>,
         entered: Option<&Secret>,
     ) -> Result<(Ended, Option<Answer>), Mistake> {
-        let answer = self.send(step, carried, entered).await?;
+        let answer = self.send(step, undo, carried, entered).await?;
         let ended = self.classify(step, answer.as_ref())?;
         Ok((ended, answer))
     }
@@ -291,7 +297,7 @@ impl Scene {
                 absent += 1;
                 continue;
             }
-            let (_, answer) = self.step(&fact.read, &Conduct::Assisted).await?;
+            let (_, answer) = self.request(&fact.read, &Arc::default(), &Conduct::Assisted).await?;
             let Some(answer) = answer else {
                 unclear += 1;
                 continue;
@@ -320,7 +326,8 @@ impl Scene {
 
     async fn send(
         &mut self,
-        step: &Step,
+        step: &Request,
+        undo: &[Step],
         carried: Option<&Secret>,
         entered: Option<&Secret>,
     ) -> Result<Option<Answer>, Mistake> {
@@ -328,7 +335,7 @@ impl Scene {
         let real = self.variables(entered, false);
         let shown = self.variables(entered, true);
         let outgoing = self.fill(step, carried, &real, &shown).map_err(|error| error.to_string())?;
-        if let Some(journal) = self.stage.journal.as_ref().filter(|_| !step.undo.is_empty()) {
+        if let Some(journal) = self.stage.journal.as_ref().filter(|_| !undo.is_empty()) {
             journal.write(&Entry::Making { case: &self.case, request: &outgoing.shown_line() })?;
         }
         let hide = |text: &str| self.hide(text);
@@ -337,10 +344,15 @@ impl Scene {
         Ok(answer)
     }
 
-    fn fill(&self, step: &Step, carried: Option<&Secret>, real: &Value, shown: &Value) -> Result<Outgoing, Unfilled> {
+    fn fill(
+        &self,
+        step: &Request,
+        carried: Option<&Secret>,
+        real: &Value,
+        shown: &Value,
+    ) -> Result<Outgoing, Unfilled> {
         let dialect = &self.stage.dialect;
-        let line = step.request.as_ref();
-        let place = |variables: &Value| line.map_or(Ok(String::new()), |line| line.place.text(variables));
+        let place = |variables: &Value| step.line.place.text(variables);
         let mut headers = Vec::new();
         for (name, value) in dialect.headers.iter().chain(&step.headers) {
             headers.push((name.clone(), value.text(real)?, value.text(shown)?));
@@ -382,11 +394,16 @@ impl Scene {
             headers.push(("content-type".to_owned(), kind.to_owned(), kind.to_owned()));
             body = Some((encode(&sent).into_bytes(), if is_form { encode(&told) } else { self.hide(&encode(&told)) }));
         }
-        let method = line.map_or(crate::dialect::step::Method::Get, |line| line.method);
-        Ok(Outgoing { method, place: place(real)?, shown_place: self.hide(&place(shown)?), headers, body })
+        Ok(Outgoing {
+            method: step.line.method,
+            place: place(real)?,
+            shown_place: self.hide(&place(shown)?),
+            headers,
+            body,
+        })
     }
 
-    fn classify(&self, step: &Step, answer: Option<&Answer>) -> Result<Ended, Mistake> {
+    fn classify(&self, step: &Request, answer: Option<&Answer>) -> Result<Ended, Mistake> {
         let Some(answer) = answer else {
             let fault = self.exchanges.last().and_then(|exchange| exchange.fault.clone()).unwrap_or_default();
             return Ok(Ended { outcome: Outcome::Failed, saw: fault });
@@ -437,7 +454,7 @@ impl Scene {
     }
 
     /// Keeps what the step says to keep, and lets the persona become what it says.
-    fn learn(&mut self, step: &Step, ended: &Ended, answer: Option<&Answer>) -> Result<(), Mistake> {
+    fn learn(&mut self, step: &Request, ended: &Ended, answer: Option<&Answer>) -> Result<(), Mistake> {
         let Some(json) = answer.and_then(|answer| answer.json.as_ref()) else {
             return Ok(());
         };

@@ -7,25 +7,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 use jiff::Timestamp;
-use reqwest::Url;
-use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc};
 
 use super::interrupt::Interruptions;
 use super::{Failure, exit};
-use crate::accounts::{self, Pool};
+use crate::accounts::Pool;
 use crate::check::plan::{self, Case};
 use crate::check::scene::Stage;
 use crate::check::{self, Journal, Preflight, Provisioner, Run, deviations};
-use crate::clock::{Clock, UnixMillis};
-use crate::installed;
+use crate::host::Host;
 use crate::persona::ledger::GUARD_MS;
-use crate::registry::{Mutant, Mutants, Registry, Settings};
+use crate::registry::{Mutant, Mutants};
 use crate::report;
 use crate::result::{CaseResult, FORMAT, RunResult, Status, Summary, TableInfo, TargetInfo};
 use crate::table::Table;
-use crate::target::{self, Start, Target};
-use crate::wire::{Reuse, Wire, is_loopback};
+use crate::target::{self, Deviation, Start, Target};
+use crate::wire::{Reuse, Wire};
 use crate::yaml::{self, FileError};
 
 #[derive(Debug, Args)]
@@ -48,6 +45,9 @@ pub(super) struct Check {
     /// Run the selected cases this many times over.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=100))]
     repeat: u16,
+    /// What the target is known to do differently, in place of the list that its own file names.
+    #[arg(long, value_name = "FILE")]
+    deviations: Option<PathBuf>,
     /// A seeded fault of the embedded registry.
     #[arg(long, value_name = "NAME")]
     mutant: Vec<Mutant>,
@@ -86,18 +86,20 @@ impl Check {
     async fn set_up(&self) -> Result<Session, Failure> {
         let started = Timestamp::now();
         let table = table()?;
-        let mut target = target::find(&self.target)?;
-        let dialect = Arc::new(target.dialect()?);
-        let once = plan::select(plan::cases(&table, &dialect), &self.case)
+        let Target { name, start, skew, dialect, mut deviations, .. } = target::find(&self.target)?;
+        if let Some(path) = &self.deviations {
+            deviations = target::deviations(path)?;
+        }
+        let once = plan::cases(&table, &dialect)
+            .and_then(|cases| plan::select(cases, &self.case))
             .map_err(|message| Failure::new(exit::USAGE, message))?;
         let cases: Vec<Case> = (0..self.repeat).flat_map(|_| once.clone()).collect();
         if cases.is_empty() {
             return Err(Failure::new(exit::NOTHING, "no case matches; `stepup list cases` shows their ids"));
         }
-        if target.start != Start::Embedded && !self.mutant.is_empty() {
+        if !matches!(start, Start::Embedded) && !self.mutant.is_empty() {
             return Err(Failure::new(exit::USAGE, "--mutant is for the embedded registry"));
         }
-        let accounts = target.accounts.as_deref().map(accounts::read).transpose()?;
         let out = self
             .out
             .clone()
@@ -106,39 +108,26 @@ impl Check {
             Failure::new(exit::INCOMPLETE, format!("{} cannot be written: {error}", out.display()))
         };
         std::fs::create_dir_all(&out).map_err(unwritable)?;
-        let (clock, base, host) = match target.start {
-            Start::Embedded => self.embedded().await?,
-            Start::Installed => {
-                let running = installed::start(&target)
-                    .await
-                    .map_err(|message| Failure::new(exit::UNREACHABLE, format!("target {}: {message}", target.name)))?;
-                (Clock::system(), address(&running.base)?, Host::Installed { _running: Box::new(running) })
-            }
-            Start::Running => {
-                let base = target.base.clone().unwrap_or_default();
-                (Clock::system(), address(&base)?, Host::Elsewhere)
-            }
-        };
-        let simulated = !clock.is_real();
+        let unusable = |message: String| Failure::new(exit::UNREACHABLE, format!("target {name}: {message}"));
+        let mutants = self.mutant.iter().copied().collect::<Mutants>();
+        let mut host = Host::bring_up(start, self.seed, mutants).await.map_err(unusable)?;
+        let simulated = !host.clock.is_real();
         let guard_ms = if simulated { 0 } else { GUARD_MS };
-        let journal = match target.start {
-            // A target that lives on after the run is left as it was found.
-            Start::Running => Some(Journal::create(&out.join("journal.jsonl")).map_err(unwritable)?),
-            Start::Embedded | Start::Installed => None,
-        };
+        let journal =
+            if host.lives_on { Some(Journal::create(&out.join("journal.jsonl")).map_err(unwritable)?) } else { None };
+        let reuse = if simulated { Reuse::WhenIdle } else { Reuse::Never };
         let mut stage = Stage {
-            wire: Wire::new(base, if simulated { Reuse::WhenIdle } else { Reuse::Never })
-                .map_err(|message| Failure::new(exit::UNREACHABLE, message))?,
-            dialect,
+            wire: Wire::new(host.base.clone(), reuse).map_err(unusable)?,
+            dialect: Arc::new(dialect),
             guard_ms,
             offset_ms: 0,
             journal,
-            clock,
-            skew: target.skew.into(),
+            clock: host.clock.clone(),
+            skew,
             jobs: Arc::new(Semaphore::new(self.jobs.into())),
         };
         stage.read_clock().await;
-        let provisioner = match accounts {
+        let provisioner = match host.accounts.take() {
             Some(accounts) => Provisioner::Accounts(Pool::new(accounts, stage.skew, guard_ms, stage.target_time())),
             None => Provisioner::SelfService,
         };
@@ -151,59 +140,17 @@ impl Check {
             provisioner,
             interrupted: Arc::new(AtomicBool::new(false)),
         };
-        let preflight = check::preflight(&mut run)
-            .await
-            .map_err(|message| Failure::new(exit::UNREACHABLE, format!("target {}: {message}", target.name)))?;
-        Ok(Session { started, table, target, cases, out, run, preflight, _host: host })
+        let preflight = check::preflight(&mut run).await.map_err(unusable)?;
+        Ok(Session { started, table, name, deviations, cases, out, run, preflight, _host: host })
     }
-
-    /// The reference registry on a free loopback port, on a clock that the run shares.
-    async fn embedded(&self) -> Result<(Clock, Url, Host), Failure> {
-        let cannot = |error: std::io::Error| Failure::new(exit::UNREACHABLE, format!("the embedded registry: {error}"));
-        let offset = i64::try_from(check::mix(self.seed, "start") % 60_000).unwrap_or_default();
-        let clock = Clock::simulated(UnixMillis(1_767_225_600_000 + offset));
-        let registry_clock = clock.clone();
-        let mut settings = Settings::new(Arc::new(move || registry_clock.system_time()));
-        settings.mutants = self.mutant.iter().copied().collect::<Mutants>();
-        let listener = TcpListener::bind("127.0.0.1:0").await.map_err(cannot)?;
-        let base = address(&format!("http://{}", listener.local_addr().map_err(cannot)?))?;
-        let (stop, stopped) = oneshot::channel();
-        tokio::spawn(crate::registry::serve(listener, Registry::new(settings), async {
-            // Dropping the sender ends the registry too.
-            let _ = stopped.await;
-        }));
-        Ok((clock, base, Host::Embedded { _stop: stop }))
-    }
-}
-
-fn address(text: &str) -> Result<Url, Failure> {
-    let url =
-        Url::parse(text).map_err(|error| Failure::new(exit::USAGE, format!("target address `{text}`: {error}")))?;
-    if is_loopback(&url) {
-        Ok(url)
-    } else {
-        Err(Failure::new(
-            exit::USAGE,
-            format!("target address `{text}`: only this machine's own registries may be driven"),
-        ))
-    }
-}
-
-/// What keeps a target running.
-enum Host {
-    /// This process, until the sender is dropped.
-    Embedded { _stop: oneshot::Sender<()> },
-    /// A process of ours.
-    Installed { _running: Box<installed::Running> },
-    /// Somebody else.
-    Elsewhere,
 }
 
 /// A run that can begin.
 struct Session {
     started: Timestamp,
     table: Table,
-    target: Target,
+    name: String,
+    deviations: Vec<Deviation>,
     cases: Vec<Case>,
     out: PathBuf,
     run: Run,
@@ -253,12 +200,12 @@ impl Session {
         let strip = |pairs: Vec<(CaseResult, &Case)>| pairs.into_iter().map(|(result, _)| result).collect::<Vec<_>>();
         let (observations, mut judged) = (strip(observed), strip(judged));
         let today = self.started.to_zoned(jiff::tz::TimeZone::UTC).date();
-        let stale_deviations = deviations::apply(&self.target.deviations, today, all, &mut judged);
+        let stale_deviations = deviations::apply(&self.deviations, today, all, &mut judged);
         RunResult {
             format: FORMAT.to_owned(),
             tool: format!("stepup {}", env!("CARGO_PKG_VERSION")),
             target: TargetInfo {
-                name: self.target.name,
+                name: self.name,
                 no_second_factor: self.preflight.no_second_factor,
                 clock_offset_ms: self.preflight.clock_offset_ms,
             },

@@ -23,8 +23,9 @@ impl List {
     pub(super) fn run(self) -> Result<u8, Failure> {
         match self.what {
             What::Cases => {
-                let dialect = crate::target::find("embedded")?.dialect()?;
-                for case in plan::cases(&super::check::table()?, &dialect) {
+                let dialect = crate::target::find("embedded")?.dialect;
+                let cases = plan::cases(&super::check::table()?, &dialect);
+                for case in cases.map_err(|message| Failure::new(exit::USAGE, message))? {
                     let level = if case.expectation.is_some() { case.level } else { "observed" };
                     println!("{:<12} {}", level, case.id);
                 }

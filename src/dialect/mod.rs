@@ -8,14 +8,15 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::source::Source;
 use crate::table::Mode;
+use crate::yaml::{self, FileError, Spanned};
 use predicate::Predicate;
-use step::Step;
+use step::{Deed, Request, Step};
 use template::Template;
 
-/// A dialect, as its file states it.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+/// A dialect.
+#[derive(Debug)]
 pub struct Dialect {
     /// Its name.
     pub name: String,
@@ -31,10 +32,112 @@ pub struct Dialect {
     pub throttled: Vec<Predicate>,
     /// Names of JSON members whose values are secrets in any answer.
     pub secret_members: Vec<String>,
-    /// Named sequences of steps: `sign-up` and `enrol` make personas.
+    /// Named sequences of steps.
     pub routines: BTreeMap<String, Vec<Step>>,
     /// Every way to perform every action.
     pub surfaces: Vec<Surface>,
+}
+
+/// A dialect, as its file states it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct DialectFile {
+    name: String,
+    headers: BTreeMap<String, Template>,
+    proof_header: String,
+    challenge: Vec<Recogniser>,
+    not_implemented: Vec<Predicate>,
+    throttled: Vec<Predicate>,
+    secret_members: Vec<String>,
+    routines: BTreeMap<String, Vec<Step>>,
+    surfaces: Vec<String>,
+}
+
+/// The routines that the checker runs by name: `sign-up` and `enrol` make users; `recognise`, `recognise-mode`,
+/// `log-in` and `log-out` are for users who exist already; `step-down` takes a user's second factor away.
+const NEEDED: [&str; 7] = ["sign-up", "enrol", "recognise", "recognise-mode", "log-in", "log-out", "step-down"];
+
+impl Dialect {
+    /// Reads a dialect and the files of surfaces that it names, and lets a target change it before it is checked.
+    pub fn read(source: &Source, change: Change) -> Result<Self, FileError> {
+        let file: DialectFile = source.parse()?;
+        let mut routines: Vec<(Source, String, Vec<Step>)> =
+            file.routines.into_iter().map(|(name, steps)| (source.clone(), name, steps)).collect();
+        for (name, steps) in change.routines {
+            routines.retain(|(_, known, _)| *known != name);
+            routines.push((change.source.clone(), name, steps));
+        }
+        let names: Vec<String> = routines.iter().map(|(_, name, _)| name.clone()).collect();
+        if let Some(missing) = NEEDED.iter().find(|needed| !names.iter().any(|name| name == *needed)) {
+            return Err(FileError::whole(source.name(), format!("the routine `{missing}` is missing"), None));
+        }
+        for (source, _, steps) in &routines {
+            know(source, steps, &names)?;
+        }
+        let mut surfaces: Vec<(Source, Surface)> = Vec::new();
+        for path in &file.surfaces {
+            let source = source.beside(path);
+            let listed: Vec<Surface> = source.parse()?;
+            surfaces.extend(listed.into_iter().map(|surface| (source.clone(), surface)));
+        }
+        surfaces.extend(change.surfaces.into_iter().map(|surface| (change.source.clone(), surface)));
+        let ids: Vec<String> = surfaces.iter().map(|(_, surface)| surface.id()).collect();
+        if let Some((unknown, reason)) = change.unsupported.iter().find(|(id, _)| !ids.contains(id)) {
+            let hint = Some(yaml::allowed(unknown, &ids));
+            return Err(change.source.wrong(reason, format!("`{unknown}` is no surface"), hint));
+        }
+        for (source, surface) in &mut surfaces {
+            match change.unsupported.get(&surface.id()) {
+                Some(reason) => surface.unsupported = Some(reason.value.clone()),
+                None => surface.check(source, &names)?,
+            }
+        }
+        let mut not_implemented = file.not_implemented;
+        not_implemented.extend(change.not_implemented);
+        let routines = routines.into_iter().map(|(_, name, steps)| (name, steps)).collect();
+        let surfaces = surfaces.into_iter().map(|(_, surface)| surface).collect();
+        let DialectFile { name, headers, proof_header, challenge, throttled, secret_members, .. } = file;
+        Ok(Dialect {
+            name,
+            headers,
+            proof_header,
+            challenge,
+            not_implemented,
+            throttled,
+            secret_members,
+            routines,
+            surfaces,
+        })
+    }
+}
+
+/// What a target does differently from its dialect.
+#[derive(Debug)]
+pub struct Change {
+    /// The target's file.
+    pub source: Source,
+    /// Routines in place of the dialect's.
+    pub routines: BTreeMap<String, Vec<Step>>,
+    /// Surfaces beside the dialect's.
+    pub surfaces: Vec<Surface>,
+    /// Surfaces that the target does not have, or that cannot be driven, each with the reason.
+    pub unsupported: BTreeMap<String, Spanned<String>>,
+    /// Answers that say that there is no such route, beside the dialect's.
+    pub not_implemented: Vec<Predicate>,
+}
+
+/// Every routine that the steps run is one of the known.
+fn know(source: &Source, steps: &[Step], known: &[String]) -> Result<(), FileError> {
+    for step in steps {
+        if let Deed::Routine { name, .. } = &step.deed
+            && !known.contains(&name.value)
+        {
+            let message = format!("no routine `{}`", name.value);
+            return Err(source.wrong(name, message, Some(yaml::allowed(&name.value, known))));
+        }
+        know(source, &step.undo, known)?;
+    }
+    Ok(())
 }
 
 /// One rule of the challenge recogniser.
@@ -84,8 +187,9 @@ pub struct Surface {
     #[serde(default)]
     pub late_effect: bool,
     /// The action to spend the replayed proof on first, for actions that end the factor itself.
-    pub spend_on: Option<String>,
+    pub spend_on: Option<Spanned<String>>,
     /// Why it cannot be driven, where it cannot.
+    #[serde(skip)]
     pub unsupported: Option<String>,
 }
 
@@ -110,6 +214,19 @@ impl Surface {
             None => self.action.clone(),
         }
     }
+
+    fn check(&self, source: &Source, routines: &[String]) -> Result<(), FileError> {
+        for steps in [&self.prepare, &self.before, &self.perform] {
+            know(source, steps, routines)?;
+        }
+        match &self.spend_on {
+            Some(name) if !routines.contains(&name.value) => {
+                let message = format!("no routine `{}` to spend a code on", name.value);
+                Err(source.wrong(name, message, Some(yaml::allowed(&name.value, routines))))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
 }
 
 /// One thing that a read-back shows.
@@ -117,7 +234,7 @@ impl Surface {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Fact {
     /// The read.
-    pub read: Step,
+    pub read: Request,
     /// The value that must have been kept for there to be anything to read; without it nothing was applied.
     pub needs: Option<String>,
     /// Only asked when the facts before it show that the action was applied.

@@ -8,26 +8,42 @@ use serde::de::{self, Deserializer};
 
 use super::predicate::Predicate;
 use super::template::{Document, Template};
+use crate::yaml::Spanned;
 
-/// One request of a command, a set-up or a read-back.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+/// One request of a command, a set-up or a read-back, or a routine of them.
+#[derive(Debug)]
 pub struct Step {
-    /// The routine to run in this step's place.
-    #[serde(rename = "do")]
-    pub routine: Option<String>,
+    /// What it does.
+    pub deed: Deed,
     /// The step is left out when this is false, empty or none.
     pub when: Option<Template>,
-    /// What the routine reads as `args`.
-    #[serde(default)]
-    pub with: BTreeMap<String, Document>,
+    /// Undoes what the step makes or changes, on a target that lives on. It reads what was kept by then; finding
+    /// nothing to undo is as good.
+    pub undo: Arc<Vec<Step>>,
+}
+
+/// What a step does.
+#[derive(Debug)]
+pub enum Deed {
+    /// It runs a routine.
+    Routine {
+        /// The routine's name.
+        name: Spanned<String>,
+        /// What the routine reads as `args`.
+        with: BTreeMap<String, Document>,
+    },
+    /// It sends a request.
+    Request(Box<Request>),
+}
+
+/// One request, and what is made of its answer.
+#[derive(Debug)]
+pub struct Request {
     /// Method and path, or method and absolute address.
-    pub request: Option<RequestLine>,
+    pub line: RequestLine,
     /// Headers beside the dialect's own.
-    #[serde(default)]
     pub headers: BTreeMap<String, Template>,
     /// Who asks: the persona's token unless said otherwise.
-    #[serde(default)]
     pub auth: Auth,
     /// A JSON body.
     pub json: Option<Document>,
@@ -36,33 +52,89 @@ pub struct Step {
     /// Success. Any 2xx unless said otherwise.
     pub expect: Option<Predicate>,
     /// What later steps read as `kept`: a pointer into the JSON body, from any answer that has it.
-    #[serde(default)]
     pub keep: BTreeMap<String, String>,
     /// The lengths of arrays in the body, kept likewise.
-    #[serde(default)]
     pub count: BTreeMap<String, String>,
     /// What the persona becomes once the step has succeeded.
-    #[serde(default)]
     pub r#become: Become,
     /// The body carries a fresh one-time password as `proof`.
-    #[serde(default)]
     pub enters_code: bool,
     /// This step never carries a proof, because the command's proof is for a later one.
-    #[serde(default)]
     pub unproven: bool,
-    /// Undoes what the request makes or changes, on a target that lives on. It reads what was kept by then; finding
-    /// nothing to undo is as good.
-    #[serde(default, deserialize_with = "shared")]
-    pub undo: Arc<Vec<Step>>,
     /// This step's own challenge, where a page asks and not the protocol.
-    #[serde(default)]
     pub challenge: Vec<Predicate>,
     /// The form or JSON member in which this step's proof travels, in place of the dialect's header.
     pub proof_field: Option<String>,
 }
 
-fn shared<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<Vec<Step>>, D::Error> {
-    Vec::deserialize(deserializer).map(Arc::new)
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Raw {
+    r#do: Option<Spanned<String>>,
+    #[serde(default)]
+    with: BTreeMap<String, Document>,
+    when: Option<Template>,
+    request: Option<RequestLine>,
+    #[serde(default)]
+    headers: BTreeMap<String, Template>,
+    #[serde(default)]
+    auth: Auth,
+    json: Option<Document>,
+    form: Option<Document>,
+    expect: Option<Predicate>,
+    #[serde(default)]
+    keep: BTreeMap<String, String>,
+    #[serde(default)]
+    count: BTreeMap<String, String>,
+    #[serde(default)]
+    r#become: Become,
+    #[serde(default)]
+    enters_code: bool,
+    #[serde(default)]
+    unproven: bool,
+    #[serde(default)]
+    undo: Vec<Step>,
+    #[serde(default)]
+    challenge: Vec<Predicate>,
+    proof_field: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for Step {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Raw::deserialize(deserializer)?;
+        let deed = match (raw.r#do, raw.request) {
+            (Some(name), None) => Deed::Routine { name, with: raw.with },
+            (None, Some(line)) => Deed::Request(Box::new(Request {
+                line,
+                headers: raw.headers,
+                auth: raw.auth,
+                json: raw.json,
+                form: raw.form,
+                expect: raw.expect,
+                keep: raw.keep,
+                count: raw.count,
+                r#become: raw.r#become,
+                enters_code: raw.enters_code,
+                unproven: raw.unproven,
+                challenge: raw.challenge,
+                proof_field: raw.proof_field,
+            })),
+            (None, None) => return Err(de::Error::custom("a step has neither `request` nor `do`")),
+            (Some(_), Some(_)) => {
+                return Err(de::Error::custom("a step has both `request` and `do`; allowed: one of them"));
+            }
+        };
+        Ok(Step { deed, when: raw.when, undo: Arc::new(raw.undo) })
+    }
+}
+
+impl<'de> Deserialize<'de> for Request {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Step::deserialize(deserializer)?.deed {
+            Deed::Request(request) => Ok(*request),
+            Deed::Routine { .. } => Err(de::Error::custom("a read-back is one `request`, not a routine")),
+        }
+    }
 }
 
 /// What a persona becomes by a step.

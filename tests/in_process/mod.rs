@@ -98,9 +98,10 @@ impl Target {
     pub async fn run(&self, provisioner: Provisioner, select: &[&str]) -> Vec<CaseResult> {
         let text = include_str!("../../scenarios/tables/npm-docs-2022-08.yaml");
         let table: Table = stepup::yaml::parse("table", text).expect("the table");
-        let dialect = Arc::new(stepup::target::find("embedded").and_then(|mut target| target.dialect()).expect("npm"));
+        let dialect = Arc::new(stepup::target::find("embedded").expect("npm").dialect);
         let globs: Vec<String> = select.iter().map(|&glob| glob.to_owned()).collect();
-        let cases: Vec<Case> = plan::select(plan::cases(&table, &dialect), &globs).expect("globs");
+        let cases: Vec<Case> =
+            plan::cases(&table, &dialect).and_then(|cases| plan::select(cases, &globs)).expect("globs");
         let mut stage = Stage {
             wire: Wire::new(self.base.clone(), Reuse::WhenIdle).expect("a client"),
             dialect,

@@ -1,4 +1,5 @@
 //! Runs the program as a user would.
+#![allow(dead_code, reason = "each test file uses its part")]
 
 use std::path::Path;
 use std::process::Command;

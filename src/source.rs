@@ -1,0 +1,65 @@
+//! Where the files that users write come from: the program itself, or a folder of the user's.
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+
+use serde::de::DeserializeOwned;
+
+use crate::built_in;
+use crate::yaml::{self, FileError, Spanned};
+
+/// A file, read when asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// One that the program carries, by its path from the root of the repository.
+    BuiltIn(String),
+    /// One on disk.
+    File(PathBuf),
+}
+
+impl Source {
+    /// Its name in messages.
+    pub fn name(&self) -> String {
+        match self {
+            Source::BuiltIn(path) => path.clone(),
+            Source::File(path) => path.display().to_string(),
+        }
+    }
+
+    /// Its text.
+    pub fn text(&self) -> Result<Cow<'static, str>, FileError> {
+        match self {
+            Source::BuiltIn(path) => built_in::text(path)
+                .map(Cow::Borrowed)
+                .ok_or_else(|| FileError::whole(path, "the program carries no such file", None)),
+            Source::File(path) => std::fs::read_to_string(path)
+                .map(Cow::Owned)
+                .map_err(|error| FileError::whole(self.name(), format!("cannot be read: {error}"), None)),
+        }
+    }
+
+    /// Its content.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, FileError> {
+        yaml::parse(&self.name(), &self.text()?)
+    }
+
+    /// The file that a path in this one means: relative to its own folder.
+    #[must_use]
+    pub fn beside(&self, path: &str) -> Source {
+        match self {
+            Source::BuiltIn(own) => {
+                let folder = own.rsplit_once('/').map_or("", |(folder, _)| folder);
+                Source::BuiltIn(format!("{folder}/{path}"))
+            }
+            Source::File(own) => Source::File(own.with_file_name("").join(path)),
+        }
+    }
+
+    /// An error about a value in it.
+    pub fn wrong<T>(&self, value: &Spanned<T>, message: impl Into<String>, hint: Option<String>) -> FileError {
+        match self.text() {
+            Ok(text) => FileError::at_value(&self.name(), &text, value, message, hint),
+            Err(unreadable) => unreadable,
+        }
+    }
+}
