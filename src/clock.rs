@@ -82,6 +82,14 @@ impl Clock {
         matches!(self.0, Source::System)
     }
 
+    /// Lets simulated time pass although somebody is at work, as it does when a target is slow.
+    pub fn pass(&self, by: Duration) {
+        if let Source::Simulated(simulation) = &self.0 {
+            let mut simulation = lock(simulation);
+            simulation.now = simulation.now.after(by);
+        }
+    }
+
     /// Marks the caller as at work until the guard is dropped: a simulated clock stands still meanwhile.
     pub fn work(&self) -> AtWork {
         if let Source::Simulated(simulation) = &self.0 {

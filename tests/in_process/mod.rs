@@ -1,6 +1,8 @@
 //! The checker as a library, on a registry in the same process.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod relay;
+
 use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::Arc;
