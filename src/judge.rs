@@ -153,6 +153,45 @@ pub fn judge(expectation: Expectation, observation: &Observation) -> Vec<Verdict
     verdicts
 }
 
+/// What must become of one attempt of a scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Must {
+    /// It succeeds. Without a proof, being asked for one is the fault; with one, being refused.
+    Succeed {
+        /// Whether it carries a proof.
+        proven: bool,
+    },
+    /// It is refused without effect.
+    BeRefused {
+        /// What it is when it is not.
+        otherwise: Verdict,
+    },
+}
+
+/// Judges the attempts of a scenario. The verdicts are sorted, the worst first, and never empty.
+pub fn judge_attempts(attempts: &[(Must, Seen)]) -> Vec<Verdict> {
+    let mut verdicts = Vec::new();
+    for (must, seen) in attempts {
+        match must {
+            Must::Succeed { proven: false } => verdicts.extend(unchallenged(seen)),
+            Must::Succeed { proven: true } => {
+                let first = Seen { outcome: Outcome::Challenged { flaw: None }, effect: Effect::None };
+                right(seen, &first, &mut verdicts);
+            }
+            Must::BeRefused { .. } if seen.outcome == Outcome::NotImplemented && !seen.effect.leaked() => {
+                verdicts.push(Verdict::Unsupported);
+            }
+            Must::BeRefused { otherwise } => spent_or_wrong(seen, *otherwise, &mut verdicts),
+        }
+    }
+    verdicts.sort_unstable();
+    verdicts.dedup();
+    if verdicts.is_empty() {
+        verdicts.push(Verdict::Exact);
+    }
+    verdicts
+}
+
 fn unchallenged(bare: &Seen) -> Vec<Verdict> {
     match (&bare.outcome, bare.effect) {
         (Outcome::Accepted, Effect::Applied | Effect::None) => vec![],
@@ -200,24 +239,28 @@ fn challenged(observation: &Observation) -> Vec<Verdict> {
     if let Some(wrong) = &observation.wrong {
         spent_or_wrong(wrong, Verdict::WrongProofAccepted, &mut verdicts);
     }
-    if let Some(right) = &observation.right {
-        match (&right.outcome, right.effect) {
-            (Outcome::Accepted, Effect::NotApplied | Effect::Partial) => verdicts.push(Verdict::NoEffect),
-            (Outcome::Accepted, Effect::Unknown) => verdicts.push(Verdict::TargetFailed),
-            (Outcome::Accepted, Effect::Applied | Effect::None) => {}
-            // The bare probe has found the route missing already.
-            (Outcome::NotImplemented, _) if bare.outcome == Outcome::NotImplemented => {}
-            (Outcome::Refused | Outcome::Challenged { .. } | Outcome::NotImplemented, _) => {
-                verdicts.push(Verdict::RightProofRefused);
-            }
-            (Outcome::Throttled, _) => verdicts.push(Verdict::Throttled),
-            (Outcome::Failed, _) => verdicts.push(Verdict::TargetFailed),
-        }
+    if let Some(seen) = &observation.right {
+        right(seen, bare, &mut verdicts);
     }
     if let Some(replay) = &observation.replay {
         spent_or_wrong(replay, Verdict::ReplayAccepted, &mut verdicts);
     }
     verdicts
+}
+
+fn right(seen: &Seen, bare: &Seen, verdicts: &mut Vec<Verdict>) {
+    match (&seen.outcome, seen.effect) {
+        (Outcome::Accepted, Effect::NotApplied | Effect::Partial) => verdicts.push(Verdict::NoEffect),
+        (Outcome::Accepted, Effect::Unknown) => verdicts.push(Verdict::TargetFailed),
+        (Outcome::Accepted, Effect::Applied | Effect::None) => {}
+        // The bare probe has found the route missing already.
+        (Outcome::NotImplemented, _) if bare.outcome == Outcome::NotImplemented => {}
+        (Outcome::Refused | Outcome::Challenged { .. } | Outcome::NotImplemented, _) => {
+            verdicts.push(Verdict::RightProofRefused);
+        }
+        (Outcome::Throttled, _) => verdicts.push(Verdict::Throttled),
+        (Outcome::Failed, _) => verdicts.push(Verdict::TargetFailed),
+    }
 }
 
 fn spent_or_wrong(seen: &Seen, accepted: Verdict, verdicts: &mut Vec<Verdict>) {
@@ -275,6 +318,27 @@ mod tests {
             let mut observation = compliant();
             fault(&mut observation);
             assert_eq!(judge(Expectation::Challenged, &observation), [verdict]);
+        }
+    }
+
+    #[test]
+    fn attempts_are_judged_each_by_what_must_become_of_it() {
+        let refused = Must::BeRefused { otherwise: Verdict::ReplayAccepted };
+        let right = Must::Succeed { proven: true };
+        let accepted = || seen(Outcome::Accepted, Effect::Applied);
+        let compliant = [(right, accepted()), (refused, seen(STOCK, Effect::NotApplied))];
+        assert_eq!(judge_attempts(&compliant), [Verdict::Exact]);
+        let faults = [
+            ((refused, accepted()), Verdict::ReplayAccepted),
+            ((refused, seen(STOCK, Effect::Applied)), Verdict::ReplayAccepted),
+            ((refused, seen(STOCK, Effect::Unknown)), Verdict::TargetFailed),
+            ((refused, seen(Outcome::NotImplemented, Effect::NotApplied)), Verdict::Unsupported),
+            ((right, seen(STOCK, Effect::NotApplied)), Verdict::RightProofRefused),
+            ((right, seen(Outcome::Accepted, Effect::NotApplied)), Verdict::NoEffect),
+            ((Must::Succeed { proven: false }, seen(STOCK, Effect::NotApplied)), Verdict::UnexpectedChallenge),
+        ];
+        for (attempt, verdict) in faults {
+            assert_eq!(judge_attempts(&[attempt]), [verdict]);
         }
     }
 

@@ -7,7 +7,7 @@
 //! - [`check`] plans cases, plays them and sends results; [`judge`] says what they show, without I/O or clock.
 //! - [`persona`] holds the simulated users and the ledger of their proofs; [`wire`] sends requests.
 //! - [`accounts`] lends users that an operator handed over.
-//! - [`target`] says whom we drive, [`host`] brings it up ([`installed`] from the npm registry), [`dialect`] how it speaks, [`table`] what must hold: files into checked types.
+//! - [`target`] says whom we drive, [`host`] brings it up ([`installed`] from the npm registry), [`dialect`] how it speaks, [`table`] and [`scenario`] what must hold: files into checked types.
 //! - [`result`] is the document that a run writes; [`report`] renders it.
 //! - [`registry`] is the reference registry: the other side of the wire. It shares no code with the checker.
 //! - [`clock`], [`secret`], [`source`] and [`yaml`] are the floor that everything stands on.
@@ -25,6 +25,7 @@ pub mod persona;
 pub mod registry;
 pub mod report;
 pub mod result;
+pub mod scenario;
 pub mod secret;
 pub mod source;
 pub mod table;

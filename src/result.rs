@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::check::Run;
-use crate::check::plan::{Case, factor};
+use crate::check::plan::{Case, Script, factor};
 use crate::check::scene::Ended;
-use crate::dialect::Surface;
 use crate::judge::{Effect, Expectation, Outcome, Verdict};
+use crate::table::Level;
 use crate::wire::Exchange;
 
 /// The document's format.
@@ -144,7 +144,7 @@ pub struct CaseResult {
     /// Who performed the action.
     pub client: String,
     /// How binding the case is.
-    pub level: String,
+    pub level: Level,
     /// How it ended.
     pub status: Status,
     /// What it showed, the worst first.
@@ -168,28 +168,28 @@ pub struct CaseResult {
 
 impl CaseResult {
     /// A case that has not ended yet.
-    pub fn new(case: &Case, surface: &Surface, run: &Run) -> Self {
-        let expected = match case.expectation {
-            Some(Expectation::Challenged) => {
-                "challenged before any effect; a wrong and a spent code refused; a valid code accepted, once"
+    pub fn new(case: &Case, run: &Run) -> Self {
+        let (action, surface, expected) = match &case.script {
+            Script::Row { surface, expectation } => {
+                let surface = &run.stage.dialect.surfaces[*surface];
+                (surface.action.clone(), surface.surface.clone(), expected(*expectation).to_owned())
             }
-            Some(Expectation::Unchallenged) => "succeeds without a second factor",
-            None => "observed only",
+            Script::Scenario(scenario) => (scenario.id.clone(), None, scenario.rule.clone()),
         };
         let target = if run.target == "embedded" { String::new() } else { format!(" --target {}", run.target) };
         CaseResult {
             id: case.id.clone(),
-            action: surface.action.clone(),
-            surface: surface.surface.clone(),
+            action,
+            surface,
             label: case.label.clone(),
             command: case.command.clone(),
             mode: case.mode.name().to_owned(),
             factor: factor(case.mode).to_owned(),
             client: "wire".to_owned(),
-            level: case.level.to_owned(),
+            level: case.level,
             status: Status::Error,
             verdicts: Vec::new(),
-            expected: expected.to_owned(),
+            expected,
             observed: String::new(),
             cites: case.cites.clone(),
             known: None,
@@ -208,11 +208,21 @@ impl CaseResult {
             .probes
             .iter()
             .map(|probe| format!("{}: {}, effect {}", probe.name, probe.outcome, probe.effect_word()));
-        self.observed = match self.probes.len() {
-            0 => observed,
-            _ => probes.collect::<Vec<_>>().join("; "),
+        self.observed = match (self.probes.len(), status) {
+            (0, _) | (_, Status::Skipped) => observed,
+            (_, _) => probes.collect::<Vec<_>>().join("; "),
         };
         self
+    }
+}
+
+fn expected(expectation: Option<Expectation>) -> &'static str {
+    match expectation {
+        Some(Expectation::Challenged) => {
+            "challenged before any effect; a wrong and a spent code refused; a valid code accepted, once"
+        }
+        Some(Expectation::Unchallenged) => "succeeds without a second factor",
+        None => "observed only",
     }
 }
 

@@ -36,6 +36,35 @@ impl fmt::Display for Mode {
     }
 }
 
+/// How binding a case is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// A row of a table, or a sentence beside it.
+    Documented,
+    /// The row is empty without it.
+    Implied,
+    /// A clause of an RFC or of WebAuthn beyond that.
+    Recommended,
+}
+
+impl Level {
+    /// The name in files and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Documented => "documented",
+            Level::Implied => "implied",
+            Level::Recommended => "recommended",
+        }
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// A table, as its file states it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]

@@ -63,6 +63,24 @@ fn a_seeded_fault_gets_its_verdict_and_exit_code_1() {
         ("login-token-dead", "disabled/login/none/wire", Verdict::NoEffect),
         ("default-mode-auth-only", "disabled/mode-change:default/none/wire", Verdict::NoEffect),
         ("old-password-works", "auth-only/profile-set:password/totp/wire", Verdict::NoEffect),
+        ("wide-window", "otp/expired-by-2/auth-only/totp/wire", Verdict::WrongProofAccepted),
+        ("wide-window", "otp/expired-by-10/auth-only/totp/wire", Verdict::WrongProofAccepted),
+        ("wide-window", "otp/early-by-2/auth-only/totp/wire", Verdict::WrongProofAccepted),
+        ("recovery-code-reusable", "otp/recovery-code-once/auth-only/totp/wire", Verdict::ReplayAccepted),
+        ("replay-accepted-elsewhere", "otp/replay-on-another-action/auth-only/totp/wire", Verdict::ReplayAccepted),
+        ("replay-accepted", "otp/replay-later-in-the-step/auth-only/totp/wire", Verdict::ReplayAccepted),
+        ("replay-accepted", "otp/replay-one-step-later/auth-only/totp/wire", Verdict::ReplayAccepted),
+        ("replay-accepted", "otp/enrolment-code-again/auth-only/totp/wire", Verdict::ReplayAccepted),
+        ("replay-accepted", "otp/replay-through-another-surface/auth-only/totp/wire", Verdict::ReplayAccepted),
+        ("any-proof-accepted", "otp/letters/auth-only/totp/wire", Verdict::WrongProofAccepted),
+        ("any-proof-accepted", "otp/short/auth-only/totp/wire", Verdict::WrongProofAccepted),
+        ("any-proof-accepted", "otp/long/auth-only/totp/wire", Verdict::WrongProofAccepted),
+        ("any-six-digits-accepted", "otp/of-another-user/auth-only/totp/wire", Verdict::WrongProofAccepted),
+        ("any-six-digits-accepted", "otp/former-secret/auth-only/totp/wire", Verdict::WrongProofAccepted),
+        ("right-proof-refused", "otp/wrong-then-right/auth-only/totp/wire", Verdict::RightProofRefused),
+        ("token-create-unchallenged", "otp/empty/auth-only/totp/wire", Verdict::WrongProofAccepted),
+        ("token-create-unchallenged", "otp/in-another-header/auth-only/totp/wire", Verdict::WrongProofAccepted),
+        ("token-create-unchallenged", "otp/in-the-query-string/auth-only/totp/wire", Verdict::WrongProofAccepted),
         ("half-json", "auth-only/token-create/totp/wire", Verdict::TargetFailed),
         ("token-create-hangs", "disabled/token-create/none/wire", Verdict::TargetFailed),
         ("throttled-at-once", "auth-only/token-create/totp/wire", Verdict::Throttled),
@@ -72,6 +90,15 @@ fn a_seeded_fault_gets_its_verdict_and_exit_code_1() {
         let found = &result.cases[0];
         assert!(found.verdicts.contains(&verdict), "{mutant}: {:?}: {}", found.verdicts, found.observed);
     }
+}
+
+#[test]
+fn a_recommended_clause_decides_the_exit_code_only_when_asked() {
+    let fault = ["--mutant", "wide-window", "--case", "otp/expired-by-2/*/*/*"];
+    let (code, result) = check(&fault);
+    assert_eq!((code, result.summary.deviating), (0, 2));
+    let (code, _) = check(&[&fault[..], &["--level", "recommended"]].concat());
+    assert_eq!(code, 1);
 }
 
 #[test]
@@ -117,7 +144,11 @@ fn no_secret_reaches_a_report() {
     let exchanges = || result.cases.iter().flat_map(|case| &case.probes).flat_map(|probe| &probe.exchanges);
     let proofs: Vec<_> =
         exchanges().flat_map(|exchange| &exchange.headers).filter(|(name, _)| name == "npm-otp").collect();
-    assert!(proofs.len() > 50 && proofs.iter().all(|(_, value)| value == "‹one-time password›"), "a code");
+    assert!(
+        proofs.len() > 50
+            && proofs.iter().all(|(_, value)| value == "‹one-time password›" || value == "‹recovery code›"),
+        "a code"
+    );
     assert!(exchanges().any(|exchange| exchange.headers.iter().any(|(_, value)| value == "Bearer ‹token›")));
     for text in texts {
         // Every password that a run makes up starts like this, and every enrolment answer carries such an address.

@@ -4,7 +4,7 @@
 //! one, which goes back once what the case changed has been undone.
 
 use super::journal::Entry;
-use super::plan::Case;
+use super::plan::{Case, Script};
 use super::scene::{Conduct, Ended, Mistake, Scene};
 use super::{Run, persona};
 use crate::accounts::{Loan, Pool, Role};
@@ -36,17 +36,22 @@ pub(super) struct Cast {
 impl Provisioner {
     /// Finds the cast of a case, waiting until an account is free. The error says why there is none.
     pub(super) async fn cast(&self, run: &Run, case: &Case, number: usize) -> Result<Cast, String> {
-        let surface = &run.stage.dialect.surfaces[case.surface];
+        let dialect = &run.stage.dialect;
+        let companion = case.surfaces(dialect).into_iter().any(|surface| dialect.surfaces[surface].companion);
+        let needs_another = matches!(&case.script, Script::Scenario(scenario) if scenario.needs_another());
         let pool = match self {
             Provisioner::SelfService => {
-                let other = surface.companion.then(|| persona(run, &format!("{number}-other")));
+                let other = (companion || needs_another).then(|| persona(run, &format!("{number}-other")));
                 return Ok(Cast { user: persona(run, &number.to_string()), other, loans: vec![] });
             }
             Provisioner::Accounts(pool) => pool,
         };
         // The companion is always taken first, so that two cases never wait for each other.
-        let companion = if surface.companion { Some(pool.lend(Mode::Disabled, Role::Companion).await?) } else { None };
-        let role = match surface.leaves_account {
+        if needs_another {
+            return Err("a second user's one-time passwords are needed, and accounts are lent one at a time".to_owned());
+        }
+        let companion = if companion { Some(pool.lend(Mode::Disabled, Role::Companion).await?) } else { None };
+        let role = match case.leaves_account(dialect) {
             LeavesAccount::AsItWas => Role::Lasting,
             LeavesAccount::Restored | LeavesAccount::UsedUp => Role::Expendable,
         };

@@ -7,6 +7,8 @@ pub mod plan;
 mod play;
 mod preflight;
 pub mod scene;
+mod script;
+mod writing;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::dialect::LeavesAccount;
-use crate::judge::{Outcome, Verdict, judge};
+use crate::judge::{Outcome, Verdict};
 use crate::persona::Persona;
 use crate::result::{CaseResult, Probe, Status};
 use crate::secret::{Secret, SecretKind};
@@ -68,9 +70,10 @@ pub async fn run(
 }
 
 async fn one(run: &Run, number: usize, case: &Case, preflight: &Preflight) -> CaseResult {
-    let surface = &run.stage.dialect.surfaces[case.surface];
-    let result = CaseResult::new(case, surface, run);
-    if let Some(reason) = &surface.unsupported {
+    let dialect = &run.stage.dialect;
+    let result = CaseResult::new(case, run);
+    let mut surfaces = case.surfaces(dialect).into_iter();
+    if let Some(reason) = surfaces.find_map(|surface| dialect.surfaces[surface].unsupported.as_ref()) {
         return result.ended(Status::Unsupported, vec![Verdict::Unsupported], reason.clone());
     }
     if let (Some(evidence), Mode::AuthOnly | Mode::AuthAndWrites) = (&preflight.no_second_factor, case.mode) {
@@ -90,9 +93,9 @@ async fn one(run: &Run, number: usize, case: &Case, preflight: &Preflight) -> Ca
     let mut play = Play::new(run, case, &mut scene, number);
     let played = play.play().await;
     let probes = play.probes;
-    let mut result = judged(case, result, &mut scene, played, probes);
+    let mut result = judged(result, &mut scene, played, probes);
     let undone = cast::clean_up(run, &mut scene, &case.id).await;
-    let as_before = match surface.leaves_account {
+    let as_before = match case.leaves_account(dialect) {
         LeavesAccount::AsItWas => true,
         // After a case that did not hold nobody knows what it did to its account.
         LeavesAccount::Restored => undone.as_ref().is_some_and(Vec::is_empty) && result.status == Status::Pass,
@@ -104,7 +107,6 @@ async fn one(run: &Run, number: usize, case: &Case, preflight: &Preflight) -> Ca
 }
 
 fn judged(
-    case: &Case,
     mut result: CaseResult,
     scene: &mut Scene,
     played: Result<Played, Mistake>,
@@ -112,8 +114,8 @@ fn judged(
 ) -> CaseResult {
     result.probes = probes;
     match played {
-        Ok(Played::Judged(observation)) => {
-            let verdicts = case.expectation.map_or_else(Vec::new, |expectation| judge(expectation, &observation));
+        Ok(Played::Inconclusive(reason)) => result.ended(Status::Skipped, vec![], reason),
+        Ok(Played::Judged(verdicts)) => {
             if verdicts.contains(&Verdict::RightProofRefused) && !scene.user.confirmed {
                 let doubt = "no code of this account has been accepted yet: is its `totp` in the accounts file right?";
                 result.probes.push(Probe::mistake(doubt, vec![]));

@@ -1,10 +1,13 @@
 //! The plan: which cases a table and a dialect make together.
 
+use std::sync::Arc;
+
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
-use crate::dialect::{Dialect, Surface};
+use crate::dialect::{Dialect, LeavesAccount, Surface};
 use crate::judge::Expectation;
-use crate::table::{Mode, Table};
+use crate::scenario::Scenario;
+use crate::table::{Level, Mode, Table};
 use crate::yaml;
 
 /// One case that will be run.
@@ -12,20 +15,61 @@ use crate::yaml;
 pub struct Case {
     /// Its stable id.
     pub id: String,
-    /// The index of its surface in the dialect.
-    pub surface: usize,
+    /// What is played.
+    pub script: Script,
     /// The persona's mode.
     pub mode: Mode,
-    /// What must hold, or nothing when the case is only observed.
-    pub expectation: Option<Expectation>,
-    /// How binding it is: `documented` or `implied`.
-    pub level: &'static str,
+    /// How binding it is.
+    pub level: Level,
     /// The row's label in the document's words.
     pub label: String,
     /// The row's command.
     pub command: String,
     /// Where it is said.
     pub cites: Vec<String>,
+}
+
+/// What a case plays.
+#[derive(Debug, Clone)]
+pub enum Script {
+    /// A row of the table, on one surface.
+    Row {
+        /// The index of the surface in the dialect.
+        surface: usize,
+        /// What must hold, or nothing when the case is only observed.
+        expectation: Option<Expectation>,
+    },
+    /// A scenario.
+    Scenario(Arc<Scenario>),
+}
+
+impl Case {
+    /// Whether it is run and reported, and not judged.
+    pub fn is_observed(&self) -> bool {
+        matches!(self.script, Script::Row { expectation: None, .. })
+    }
+
+    /// The indexes of the surfaces that it plays on, one for each object that it needs.
+    pub fn surfaces(&self, dialect: &Dialect) -> Vec<usize> {
+        match &self.script {
+            Script::Row { surface, expectation } => {
+                vec![*surface; if *expectation == Some(Expectation::Challenged) { 4 } else { 1 }]
+            }
+            Script::Scenario(scenario) => scenario
+                .attempts()
+                .filter_map(|attempt| Some((Scenario::surface(attempt, dialect)?, attempt.times)))
+                .flat_map(|(surface, times)| vec![surface; times as usize])
+                .collect(),
+        }
+    }
+
+    /// How it leaves its account.
+    pub fn leaves_account(&self, dialect: &Dialect) -> LeavesAccount {
+        match &self.script {
+            Script::Row { surface, .. } => dialect.surfaces[*surface].leaves_account,
+            Script::Scenario(scenario) => scenario.leaves_account,
+        }
+    }
 }
 
 /// The factor's name in case ids.
@@ -36,7 +80,26 @@ pub fn factor(mode: Mode) -> &'static str {
     }
 }
 
-/// All cases, in the table's order. The error names a surface of an action that the table does not know.
+/// The cases of the scenarios, in their order.
+pub fn scenarios(scenarios: Vec<Scenario>) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for scenario in scenarios.into_iter().map(Arc::new) {
+        for &mode in &scenario.modes {
+            cases.push(Case {
+                id: format!("{}/{mode}/{}/wire", scenario.id, factor(mode)),
+                script: Script::Scenario(Arc::clone(&scenario)),
+                mode,
+                level: scenario.level,
+                label: scenario.rule.clone(),
+                command: String::new(),
+                cites: scenario.cites.clone(),
+            });
+        }
+    }
+    cases
+}
+
+/// All cases of the table, in its order. The error names a surface of an action that the table does not know.
 pub fn cases(table: &Table, dialect: &Dialect) -> Result<Vec<Case>, String> {
     let known = table.actions();
     if let Some(surface) = dialect.surfaces.iter().find(|surface| !known.contains(&surface.action.as_str())) {
@@ -65,19 +128,18 @@ fn case(table: &Table, surface: &Surface, index: usize, mode: Mode, label: Strin
     let rule = table.rules.iter().find(|rule| rule.surface == surface.id());
     let observed = table.observed.iter().find(|row| row.action == surface.action);
     let (expectation, level, cite) = if let Some(row) = table.row(mode, &surface.action) {
-        (Some(Expectation::Challenged), "documented", format!("{source}: table {mode}, row \"{}\"", row.label))
+        (Some(Expectation::Challenged), Level::Documented, format!("{source}: table {mode}, row \"{}\"", row.label))
     } else if let Some(rule) = rule {
-        (Some(Expectation::Unchallenged), "documented", format!("{source}: {}", rule.statement))
+        (Some(Expectation::Unchallenged), Level::Documented, format!("{source}: {}", rule.statement))
     } else if let Some(observed) = observed {
-        (None, "implied", observed.says.clone())
+        (None, Level::Implied, observed.says.clone())
     } else {
-        (Some(Expectation::Unchallenged), "implied", format!("{source}: no row of table {mode} names this action"))
+        (Some(Expectation::Unchallenged), Level::Implied, format!("{source}: no row of table {mode} names this action"))
     };
     Case {
         id: format!("{mode}/{}/{}/wire", surface.id(), factor(mode)),
-        surface: index,
+        script: Script::Row { surface: index, expectation },
         mode,
-        expectation,
         level,
         label,
         command,

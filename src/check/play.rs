@@ -5,23 +5,30 @@ use std::collections::BTreeMap;
 use minijinja::Value;
 
 use super::cast::Provisioner;
-use super::plan::Case;
+use super::plan::{Case, Script};
 use super::scene::{Conduct, Ended, Mistake, Scene};
 use super::{Run, mix};
 use crate::dialect::Surface;
-use crate::judge::{Effect, Expectation, Observation, Outcome, Seen};
+use crate::judge::{Effect, Expectation, Observation, Outcome, Seen, Verdict, judge};
+use crate::persona::totp::OtpStep;
 use crate::result::Probe;
 use crate::secret::Secret;
 use crate::table::Mode;
 use crate::wire::Exchange;
 
-/// What a probe worked on, and what was kept on the way.
-type Worked = (Value, BTreeMap<String, serde_json::Value>);
+/// What a probe works on, and what was kept on the way.
+struct Worked<'a> {
+    surface: &'a Surface,
+    object: Value,
+    kept: BTreeMap<String, serde_json::Value>,
+}
 
 /// How a play ended.
 pub(super) enum Played {
-    /// All probes that the case needs were sent.
-    Judged(Observation),
+    /// All probes that the case needs were sent. A case that is only observed has no verdict.
+    Judged(Vec<Verdict>),
+    /// What it would show says nothing about this target.
+    Inconclusive(String),
     /// It did not come to that.
     SetUpFailed(Ended),
 }
@@ -30,20 +37,19 @@ pub(super) enum Played {
 pub(super) struct Play<'a> {
     run: &'a Run,
     case: &'a Case,
-    surface: &'a Surface,
     /// The stage and the cast.
     pub scene: &'a mut Scene,
     number: usize,
     /// What was tried.
     pub probes: Vec<Probe>,
-    worked: Vec<Worked>,
+    worked: Vec<Worked<'a>>,
     next: usize,
 }
 
 /// A probe that was sent and whose effect is still to be read.
-struct Sent {
-    name: &'static str,
-    proof: &'static str,
+pub(super) struct Sent {
+    name: String,
+    proof: String,
     ended: Ended,
     at: usize,
     exchanges: Vec<Exchange>,
@@ -52,28 +58,33 @@ struct Sent {
 impl<'a> Play<'a> {
     /// A play that has not begun.
     pub fn new(run: &'a Run, case: &'a Case, scene: &'a mut Scene, number: usize) -> Self {
-        let surface = &run.stage.dialect.surfaces[case.surface];
-        Play { run, case, surface, scene, number, probes: vec![], worked: vec![], next: 0 }
+        Play { run, case, scene, number, probes: vec![], worked: vec![], next: 0 }
     }
 
     /// Plays the case to its end.
     pub async fn play(&mut self) -> Result<Played, Mistake> {
-        let challenged = self.case.expectation == Some(Expectation::Challenged);
-        if let Some(ended) = self.set_up(if challenged { 4 } else { 1 }).await? {
+        if let Some(ended) = self.set_up().await? {
             return Ok(Played::SetUpFailed(ended));
         }
         self.scene.exchanges.clear();
-        let bare = self.send("bare", "none", Conduct::Bare).await?;
-        let bare = self.read_back(bare).await?;
-        let mut observation = Observation { bare, wrong: None, right: None, replay: None };
-        if challenged && observation.bare.outcome != Outcome::Accepted {
-            self.prove(&mut observation).await?;
+        match &self.case.script {
+            Script::Row { surface, expectation } => {
+                let surface = &self.run.stage.dialect.surfaces[*surface];
+                let bare = self.send("bare", "none", Conduct::Bare, None).await?;
+                let bare = self.read_back(bare).await?;
+                let mut observation = Observation { bare, wrong: None, right: None, replay: None };
+                if *expectation == Some(Expectation::Challenged) && observation.bare.outcome != Outcome::Accepted {
+                    self.prove(surface, &mut observation).await?;
+                }
+                let verdicts = expectation.map_or_else(Vec::new, |expectation| judge(expectation, &observation));
+                Ok(Played::Judged(verdicts))
+            }
+            Script::Scenario(scenario) => self.act_out(scenario).await,
         }
-        Ok(Played::Judged(observation))
     }
 
     /// Brings the cast on stage and makes everything that each probe needs. Anything but success is returned.
-    async fn set_up(&mut self, objects: usize) -> Result<Option<Ended>, Mistake> {
+    async fn set_up(&mut self) -> Result<Option<Ended>, Mistake> {
         let fresh = matches!(self.run.provisioner, Provisioner::SelfService);
         if fresh {
             for persona in [Some(&self.scene.user), self.scene.other.as_ref()].into_iter().flatten() {
@@ -81,16 +92,17 @@ impl<'a> Play<'a> {
             }
         }
         let mut ended = self.run.provisioner.enter(self.scene).await?;
-        for n in 0..objects {
+        let dialect = &self.run.stage.dialect;
+        for (n, index) in self.case.surfaces(dialect).into_iter().enumerate() {
             if ended.outcome != Outcome::Accepted {
                 return Ok(Some(ended));
             }
-            let object = self.object(n)?;
+            let surface = &dialect.surfaces[index];
+            let object = self.object(surface, n)?;
             self.scene.take_up(object.clone(), BTreeMap::new());
-            self.worked.push((object, BTreeMap::new()));
             // A fresh user has no second factor yet, so nothing is challenged here.
-            ended = self.scene.perform(&self.surface.prepare, &Conduct::Assisted).await?;
-            self.worked[n].1 = self.scene.kept();
+            ended = self.scene.perform(&surface.prepare, &Conduct::Assisted).await?;
+            self.worked.push(Worked { surface, object, kept: self.scene.kept() });
         }
         if ended.outcome == Outcome::Accepted && fresh && self.case.mode != Mode::Disabled {
             ended = self.scene.routine("enrol", &Conduct::Bare).await?;
@@ -98,37 +110,54 @@ impl<'a> Play<'a> {
         Ok((ended.outcome != Outcome::Accepted).then_some(ended))
     }
 
+    /// Gives the companion a second factor of its own. Anything but success is returned.
+    pub(super) async fn enrol_another(&mut self) -> Result<Option<Ended>, Mistake> {
+        self.scene.change_places();
+        let ended = self.scene.routine("enrol", &Conduct::Bare).await;
+        self.scene.change_places();
+        let ended = ended?;
+        self.scene.exchanges.clear();
+        Ok((ended.outcome != Outcome::Accepted).then_some(ended))
+    }
+
+    /// How many probes were sent.
+    pub(super) fn sent(&self) -> usize {
+        self.next
+    }
+
     /// The probes of a challenged action after the bare one.
-    async fn prove(&mut self, observation: &mut Observation) -> Result<(), Mistake> {
+    async fn prove(&mut self, surface: &Surface, observation: &mut Observation) -> Result<(), Mistake> {
         let wrong = Conduct::Proof(self.scene.wrong_code()?);
-        let wrong = self.send("wrong", "wrong code", wrong).await?;
+        let wrong = self.send("wrong", "wrong code", wrong, None).await?;
         observation.wrong = Some(self.read_back(wrong).await?);
         let proof = self.scene.code().await?;
-        if let Some(action) = &self.surface.spend_on {
+        let step = self.scene.step();
+        if let Some(action) = &surface.spend_on {
             // The action ends the factor, so the replayed proof is spent elsewhere and refused here first.
             self.spend(&action.value, proof.clone()).await?;
-            let replay = self.send("replay", "spent code", Conduct::Proof(proof)).await?;
+            let replay = self.send("replay", "spent code", Conduct::Proof(proof), step).await?;
             observation.replay = Some(self.read_back(replay).await?);
             let fresh = Conduct::Proof(self.scene.code().await?);
-            let right = self.send("right", "valid code", fresh).await?;
+            let step = self.scene.step();
+            let right = self.send("right", "valid code", fresh, step).await?;
             observation.right = Some(self.read_back(right).await?);
             return Ok(());
         }
-        let right = self.send("right", "valid code", Conduct::Proof(proof.clone())).await?;
+        let right = self.send("right", "valid code", Conduct::Proof(proof.clone()), step).await?;
         self.scene.user.confirmed |=
             right.ended.outcome == Outcome::Accepted && matches!(observation.bare.outcome, Outcome::Challenged { .. });
         if right.ended.outcome != Outcome::Accepted {
             observation.right = Some(self.read_back(right).await?);
             return Ok(());
         }
-        if !self.surface.late_effect {
+        if !surface.late_effect {
             observation.right = Some(self.read_back(right).await?);
-            let replay = self.send("replay", "spent code", Conduct::Proof(proof)).await?;
+            let replay = self.send("replay", "spent code", Conduct::Proof(proof), step).await?;
             observation.replay = Some(self.read_back(replay).await?);
             return Ok(());
         }
         // Reading the effect takes codes of its own: the replay must be sent while its code is still live.
-        let replay = self.send("replay", "spent code", Conduct::Proof(proof)).await?;
+        let replay = self.send("replay", "spent code", Conduct::Proof(proof), step).await?;
         observation.right = Some(if replay.ended.outcome == Outcome::Accepted {
             // What came after it has covered the first effect.
             self.record(right, Effect::None)
@@ -150,45 +179,53 @@ impl<'a> Play<'a> {
         }
     }
 
-    async fn send(&mut self, name: &'static str, proof: &'static str, conduct: Conduct) -> Result<Sent, Mistake> {
-        let at = self.next;
-        let (object, kept) = self.worked.get(at).cloned().ok_or("more probes than objects")?;
+    /// Sends the next probe. The step of the code that it carries tells whether its refusal says anything.
+    pub(super) async fn send(
+        &mut self,
+        name: impl Into<String>,
+        proof: impl Into<String>,
+        conduct: Conduct,
+        step: Option<OtpStep>,
+    ) -> Result<Sent, Mistake> {
+        let (at, proof) = (self.next, proof.into());
+        let Worked { surface, object, kept } = self.worked.get(at).ok_or("more probes than objects")?;
         self.next += 1;
-        self.scene.take_up(object, kept);
-        self.scene.perform(&self.surface.before, &Conduct::Assisted).await?;
-        let ended = self.scene.perform(&self.surface.perform, &conduct).await;
-        self.worked[at].1 = self.scene.kept();
+        self.scene.take_up(object.clone(), kept.clone());
+        self.scene.perform(&surface.before, &Conduct::Assisted).await?;
+        let ended = self.scene.perform(&surface.perform, &conduct).await;
+        self.worked[at].kept = self.scene.kept();
         let ended = ended?;
         // A slow target may let a code age out under way: its refusal would say nothing of the code, nor of a replay.
-        if matches!(name, "right" | "replay") && ended.outcome != Outcome::Accepted && !self.scene.code_is_live() {
+        if ended.outcome != Outcome::Accepted && step.is_some_and(|step| !self.scene.is_live(step)) {
             return Err(format!("the {proof} aged out before the target answered: {}", ended.saw));
         }
-        Ok(Sent { name, proof, ended, at, exchanges: std::mem::take(&mut self.scene.exchanges) })
+        Ok(Sent { name: name.into(), proof, ended, at, exchanges: std::mem::take(&mut self.scene.exchanges) })
     }
 
-    async fn read_back(&mut self, mut sent: Sent) -> Result<Seen, Mistake> {
-        let (object, kept) = self.worked[sent.at].clone();
-        self.scene.take_up(object, kept);
-        let effect = self.scene.effect(&self.surface.effect).await?;
-        self.worked[sent.at].1 = self.scene.kept();
+    /// Reads the effect of a probe.
+    pub(super) async fn read_back(&mut self, mut sent: Sent) -> Result<Seen, Mistake> {
+        let Worked { surface, object, kept } = &self.worked[sent.at];
+        self.scene.take_up(object.clone(), kept.clone());
+        let effect = self.scene.effect(&surface.effect).await?;
+        self.worked[sent.at].kept = self.scene.kept();
         sent.exchanges.append(&mut self.scene.exchanges);
         Ok(self.record(sent, effect))
     }
 
     fn record(&mut self, sent: Sent, effect: Effect) -> Seen {
-        self.probes.push(Probe::new(sent.name, sent.proof, &sent.ended, effect, sent.exchanges));
+        self.probes.push(Probe::new(&sent.name, &sent.proof, &sent.ended, effect, sent.exchanges));
         Seen { outcome: sent.ended.outcome, effect }
     }
 
     /// What the `n`th probe works on: names that nothing else on the target has.
-    fn object(&self, n: usize) -> Result<Value, Mistake> {
+    fn object(&self, surface: &Surface, n: usize) -> Result<Value, Mistake> {
         let name = format!("{}-{}-{n}", self.run.prefix, self.number);
         let password = format!("Pw-{:016x}-{n}", mix(self.run.seed, &name));
         let user = self.scene.user.name.clone();
         let variables = minijinja::context! { n, name => name.clone(), user, password };
         let mut object = serde_json::Map::new();
         object.insert("name".to_owned(), name.clone().into());
-        for (key, template) in &self.surface.object {
+        for (key, template) in &surface.object {
             let value = template.value(&variables).map_err(|error| error.to_string())?;
             object.insert(key.clone(), crate::dialect::template::json(value));
         }

@@ -11,14 +11,14 @@ use super::journal::{Entry, Journal};
 use crate::clock::{AtWork, Clock, UnixMillis};
 use crate::dialect::predicate::{Answer, Predicate};
 use crate::dialect::step::{Auth, Deed, Request, Step};
-use crate::dialect::template::{Document, Unfilled};
 use crate::dialect::{Dialect, Fact};
 use crate::judge::{Effect, Outcome};
 use crate::persona::Persona;
 use crate::persona::ledger::{Issue, Ledger, Skew};
-use crate::persona::totp::TotpSecret;
+use crate::persona::totp::{OtpStep, PERIOD, TotpSecret};
+use crate::scenario::Carrier;
 use crate::secret::{Secret, SecretKind};
-use crate::wire::{Exchange, Outgoing, Wire};
+use crate::wire::{Exchange, Wire};
 
 /// What every scene of a run shares.
 #[derive(Debug, Clone)]
@@ -55,6 +55,8 @@ pub enum Conduct {
     Bare,
     /// It carries this proof from the start.
     Proof(Secret),
+    /// It carries this proof where no proof belongs.
+    Misplaced(Secret, Carrier),
     /// It answers with a fresh code, as set-up and read-backs do.
     Assisted,
 }
@@ -84,17 +86,19 @@ struct Undo {
 
 /// One persona at work.
 pub struct Scene {
-    stage: Stage,
+    pub(super) stage: Stage,
     /// The user.
     pub user: Persona,
     /// The companion without a second factor.
     pub other: Option<Persona>,
-    mode: String,
+    pub(super) mode: String,
     case: String,
-    object: Value,
-    args: Value,
-    kept: BTreeMap<String, serde_json::Value>,
-    tick: u32,
+    pub(super) object: Value,
+    pub(super) args: Value,
+    pub(super) kept: BTreeMap<String, serde_json::Value>,
+    pub(super) tick: u32,
+    /// The code that confirmed the last enrolment.
+    pub confirmation: Option<Secret>,
     /// What was sent and received since it was last taken.
     pub exchanges: Vec<Exchange>,
     undos: Vec<Undo>,
@@ -116,6 +120,7 @@ impl Scene {
             args: Value::from(()),
             kept: BTreeMap::new(),
             tick: 0,
+            confirmation: None,
             exchanges: Vec::new(),
             undos: Vec::new(),
             permit,
@@ -167,7 +172,38 @@ impl Scene {
 
     /// Whether the last code is still of a step that the target accepts, so that its refusal says something.
     pub fn code_is_live(&self) -> bool {
-        self.user.ledger.as_ref().is_some_and(|ledger| ledger.is_live(self.stage.target_time()))
+        self.step().is_some_and(|step| self.is_live(step))
+    }
+
+    /// The step of the last code.
+    pub fn step(&self) -> Option<OtpStep> {
+        self.user.ledger.as_ref()?.last()
+    }
+
+    /// Whether a step's code would be accepted, were it not spent.
+    pub fn is_live(&self, step: OtpStep) -> bool {
+        self.user.ledger.as_ref().is_some_and(|ledger| ledger.is_live(step, self.stage.target_time()))
+    }
+
+    /// The code of a step so far from the present one; none where the target accepts that step by its own skew.
+    pub async fn distant_code(&mut self, steps: i64) -> Result<Option<Secret>, Mistake> {
+        let edge = self.user.ledger.as_ref().and_then(|ledger| ledger.edge(self.stage.target_time()));
+        if let Some(until) = edge {
+            self.rest(self.stage.target_time().until(until)).await;
+        }
+        let ledger = self.user.ledger.as_ref().ok_or("a code was needed from a persona without a factor")?;
+        Ok(ledger.distant(steps, self.stage.target_time()))
+    }
+
+    /// The code of the present step, from the secret before the last enrolment.
+    pub fn former_code(&self) -> Result<Secret, Mistake> {
+        let former = self.user.former_ledger.as_ref().ok_or("the persona has enrolled once only")?;
+        Ok(former.present(self.stage.target_time()))
+    }
+
+    /// Lets so many steps pass.
+    pub async fn let_steps_pass(&mut self, steps: u32) {
+        self.rest(Duration::from_secs(u64::from(steps) * PERIOD.unsigned_abs())).await;
     }
 
     /// A wrong code.
@@ -244,8 +280,9 @@ impl Scene {
     ) -> Result<(Ended, Option<Answer>), Mistake> {
         let entered = if step.enters_code { Some(self.code().await?) } else { None };
         let carried = match conduct {
-            Conduct::Proof(proof) if !step.unproven => Some(proof.clone()),
-            Conduct::Proof(_) | Conduct::Bare | Conduct::Assisted => None,
+            Conduct::Proof(proof) if !step.unproven => Some((proof.clone(), Carrier::AsDocumented)),
+            Conduct::Misplaced(proof, carrier) if !step.unproven => Some((proof.clone(), carrier.clone())),
+            Conduct::Proof(_) | Conduct::Misplaced(..) | Conduct::Bare | Conduct::Assisted => None,
         };
         let (mut ended, mut answer) = self.ask(step, undo, carried.as_ref(), entered.as_ref()).await?;
         if carried.is_none()
@@ -260,11 +297,14 @@ impl Scene {
             && matches!(ended.outcome, Outcome::Challenged { .. })
             && self.user.ledger.is_some()
         {
-            let code = self.code().await?;
+            let code = (self.code().await?, Carrier::AsDocumented);
             (ended, answer) = self.ask(step, undo, Some(&code), entered.as_ref()).await?;
             self.user.confirmed |= ended.outcome == Outcome::Accepted;
         }
-        self.user.confirmed |= step.enters_code && ended.outcome == Outcome::Accepted;
+        if step.enters_code && ended.outcome == Outcome::Accepted {
+            self.user.confirmed = true;
+            self.confirmation = entered;
+        }
         self.learn(step, &ended, answer.as_ref())?;
         if self.stage.journal.is_some() && !undo.is_empty() {
             let (object, args) = (self.object.clone(), self.args.clone());
@@ -278,7 +318,7 @@ impl Scene {
         &mut self,
         step: &Request,
         undo: &[Step],
-        carried: Option<&Secret>,
+        carried: Option<&(Secret, Carrier)>,
         entered: Option<&Secret>,
     ) -> Result<(Ended, Option<Answer>), Mistake> {
         let answer = self.send(step, undo, carried, entered).await?;
@@ -328,7 +368,7 @@ impl Scene {
         &mut self,
         step: &Request,
         undo: &[Step],
-        carried: Option<&Secret>,
+        carried: Option<&(Secret, Carrier)>,
         entered: Option<&Secret>,
     ) -> Result<Option<Answer>, Mistake> {
         self.tick += 1;
@@ -342,65 +382,6 @@ impl Scene {
         let (answer, exchange) = self.stage.wire.send(outgoing, hide).await;
         self.exchanges.push(exchange);
         Ok(answer)
-    }
-
-    fn fill(
-        &self,
-        step: &Request,
-        carried: Option<&Secret>,
-        real: &Value,
-        shown: &Value,
-    ) -> Result<Outgoing, Unfilled> {
-        let dialect = &self.stage.dialect;
-        let place = |variables: &Value| step.line.place.text(variables);
-        let mut headers = Vec::new();
-        for (name, value) in dialect.headers.iter().chain(&step.headers) {
-            headers.push((name.clone(), value.text(real)?, value.text(shown)?));
-        }
-        let token = match step.auth {
-            Auth::User => self.user.token.clone(),
-            Auth::Other => self.other.as_ref().and_then(|other| other.token.clone()),
-            Auth::Kept => self
-                .kept
-                .get("token")
-                .and_then(serde_json::Value::as_str)
-                .map(|token| Secret::new(SecretKind::Token, token)),
-            Auth::None => None,
-        };
-        if let Some(token) = token {
-            headers.push(("authorization".to_owned(), format!("Bearer {}", token.reveal()), format!("Bearer {token}")));
-        }
-        if let (Some(proof), None) = (carried, &step.proof_field) {
-            headers.push((dialect.proof_header.clone(), proof.reveal().to_owned(), proof.to_string()));
-        }
-        let field = |document: &mut serde_json::Value, value: &str| {
-            if let (Some(field), serde_json::Value::Object(members)) = (&step.proof_field, document) {
-                members.insert(field.clone(), value.into());
-            }
-        };
-        let mut body = None;
-        for (document, is_form) in [(&step.json, false), (&step.form, true)] {
-            let Some(document) = document else { continue };
-            let (mut sent, mut told) = (document.fill(real)?, document.fill(shown)?);
-            if let Some(proof) = carried {
-                field(&mut sent, proof.reveal());
-                field(&mut told, &proof.to_string());
-            }
-            let (kind, encode): (_, fn(&serde_json::Value) -> String) = if is_form {
-                ("application/x-www-form-urlencoded", form)
-            } else {
-                ("application/json", ToString::to_string)
-            };
-            headers.push(("content-type".to_owned(), kind.to_owned(), kind.to_owned()));
-            body = Some((encode(&sent).into_bytes(), if is_form { encode(&told) } else { self.hide(&encode(&told)) }));
-        }
-        Ok(Outgoing {
-            method: step.line.method,
-            place: place(real)?,
-            shown_place: self.hide(&place(shown)?),
-            headers,
-            body,
-        })
     }
 
     fn classify(&self, step: &Request, answer: Option<&Answer>) -> Result<Ended, Mistake> {
@@ -481,7 +462,13 @@ impl Scene {
         }
         if let Some(pointer) = &step.r#become.totp {
             let secret = TotpSecret::from_otpauth(text(pointer).unwrap_or_default())?;
-            self.user.ledger = Some(Ledger::new(secret, self.stage.skew, self.stage.guard_ms));
+            let ledger = Ledger::new(secret, self.stage.skew, self.stage.guard_ms);
+            self.user.former_ledger = self.user.ledger.replace(ledger);
+        }
+        if let Some(codes) = step.r#become.recovery_codes.as_ref().and_then(|pointer| json.pointer(pointer)?.as_array())
+        {
+            let code = |code: &str| Secret::new(SecretKind::RecoveryCode, code);
+            self.user.recovery_codes = codes.iter().filter_map(|value| value.as_str().map(code)).collect();
         }
         if let Some(password) = &step.r#become.password {
             let password = password.text(&self.variables(None, false)).map_err(|error| error.to_string())?;
@@ -490,92 +477,9 @@ impl Scene {
         }
         Ok(())
     }
-
-    fn fill_all(&self, documents: &BTreeMap<String, Document>) -> Result<Value, Mistake> {
-        let variables = self.variables(None, false);
-        let mut filled = serde_json::Map::new();
-        for (name, document) in documents {
-            filled.insert(name.clone(), document.fill(&variables).map_err(|error| error.to_string())?);
-        }
-        Ok(Value::from(minijinja::value::Serde(&filled)))
-    }
-
-    /// What templates read; with `shown`, secrets are their placeholders.
-    fn variables(&self, entered: Option<&Secret>, shown: bool) -> Value {
-        let value = |secret: &Secret| Value::from(if shown { secret.to_string() } else { secret.reveal().to_owned() });
-        let persona = |persona: &Persona| {
-            let token = persona.token.as_ref().map(value).unwrap_or_default();
-            let former = persona.former.as_ref().map(value).unwrap_or_default();
-            let first = value(&persona.first);
-            minijinja::context! { name => persona.name.clone(), password => value(&persona.password), former, first, token, lent => persona.lent }
-        };
-        let other = self.other.as_ref().map(persona).unwrap_or_default();
-        minijinja::context! {
-            user => persona(&self.user),
-            other => other,
-            mode => self.mode.clone(),
-            object => self.object.clone(),
-            args => self.args.clone(),
-            kept => Value::from(minijinja::value::Serde(&self.kept)),
-            tick => self.tick,
-            proof => entered.map(value).unwrap_or_default(),
-        }
-    }
-
-    /// A text from the wire without the secrets that it may hold: those of this scene by value, others by the
-    /// names of the JSON members that the dialect says are secret.
-    fn hide(&self, text: &str) -> String {
-        let mut text = match serde_json::from_str::<serde_json::Value>(text) {
-            Ok(mut json) if json.is_object() || json.is_array() => {
-                hide_members(&mut json, &self.stage.dialect.secret_members);
-                json.to_string()
-            }
-            _ => text.to_owned(),
-        };
-        let own = [Some(&self.user), self.other.as_ref()];
-        for persona in own.into_iter().flatten() {
-            for secret in
-                [Some(&persona.password), Some(&persona.first), persona.former.as_ref(), persona.token.as_ref()]
-                    .into_iter()
-                    .flatten()
-            {
-                text = text.replace(secret.reveal(), secret.kind().placeholder());
-            }
-        }
-        let kept = ["token", "secret"].into_iter().filter_map(|name| self.kept.get(name)?.as_str());
-        kept.fold(text, |text, token| text.replace(token, SecretKind::Token.placeholder()))
-    }
 }
 
 /// The whole seconds of a `retry-after` header.
 fn retry_after(answer: &Answer) -> Option<Duration> {
     answer.header("retry-after").next()?.trim().parse().ok().map(Duration::from_secs)
-}
-
-fn hide_members(json: &mut serde_json::Value, names: &[String]) {
-    match json {
-        serde_json::Value::Object(members) => {
-            for (name, value) in members {
-                match value {
-                    serde_json::Value::String(text) if names.contains(name) => *text = "‹hidden›".to_owned(),
-                    serde_json::Value::Array(items)
-                        if names.contains(name) && items.iter().all(serde_json::Value::is_string) =>
-                    {
-                        items.iter_mut().for_each(|item| *item = "‹hidden›".into());
-                    }
-                    _ => hide_members(value, names),
-                }
-            }
-        }
-        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| hide_members(item, names)),
-        _ => {}
-    }
-}
-
-fn form(document: &serde_json::Value) -> String {
-    let mut form = form_urlencoded::Serializer::new(String::new());
-    for (name, value) in document.as_object().into_iter().flatten() {
-        form.append_pair(name, value.as_str().unwrap_or_default());
-    }
-    form.finish()
 }

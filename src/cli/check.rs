@@ -20,7 +20,8 @@ use crate::persona::ledger::GUARD_MS;
 use crate::registry::{Mutant, Mutants};
 use crate::report;
 use crate::result::{CaseResult, FORMAT, RunResult, Status, Summary, TableInfo, TargetInfo};
-use crate::table::Table;
+use crate::scenario::Scenario;
+use crate::table::{Level, Table};
 use crate::target::{self, Deviation, Start, Target};
 use crate::wire::{Reuse, Wire};
 use crate::yaml::{self, FileError};
@@ -33,6 +34,9 @@ pub(super) struct Check {
     /// Only the cases whose id matches; may be given several times.
     #[arg(long, value_name = "GLOB")]
     case: Vec<String>,
+    /// The least binding level whose deviations decide the exit code.
+    #[arg(long, value_enum, default_value_t = Level::Implied)]
+    level: Level,
     /// Where the reports go.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -79,7 +83,7 @@ impl Check {
             return Err(Failure::new(exit::INCOMPLETE, message));
         }
         println!("reports: {}", out.display());
-        Ok(code(&result))
+        Ok(code(&result, self.level))
     }
 
     /// Everything before the first case.
@@ -90,8 +94,9 @@ impl Check {
         if let Some(path) = &self.deviations {
             deviations = target::deviations(path)?;
         }
+        let scenarios = Scenario::all(&dialect)?;
         let once = plan::cases(&table, &dialect)
-            .and_then(|cases| plan::select(cases, &self.case))
+            .and_then(|rows| plan::select([rows, plan::scenarios(scenarios)].concat(), &self.case))
             .map_err(|message| Failure::new(exit::USAGE, message))?;
         let cases: Vec<Case> = (0..self.repeat).flat_map(|_| once.clone()).collect();
         if cases.is_empty() {
@@ -196,7 +201,7 @@ impl Session {
     /// The document of the run.
     fn result(self, left: Vec<String>, results: Vec<CaseResult>, all: bool) -> RunResult {
         let (observed, judged): (Vec<_>, Vec<_>) =
-            results.into_iter().zip(&self.cases).partition(|(_, case)| case.expectation.is_none());
+            results.into_iter().zip(&self.cases).partition(|(_, case)| case.is_observed());
         let strip = |pairs: Vec<(CaseResult, &Case)>| pairs.into_iter().map(|(result, _)| result).collect::<Vec<_>>();
         let (observations, mut judged) = (strip(observed), strip(judged));
         let today = self.started.to_zoned(jiff::tz::TimeZone::UTC).date();
@@ -231,7 +236,7 @@ fn write(out: &Path, result: &RunResult) -> Result<(), String> {
     std::fs::write(out.join("junit.xml"), report::junit::render(result)?).map_err(cannot)
 }
 
-fn code(result: &RunResult) -> u8 {
+fn code(result: &RunResult, level: Level) -> u8 {
     let summary = &result.summary;
     let observed =
         result.observations.iter().filter(|case| matches!(case.status, Status::Pass | Status::Error)).count();
@@ -244,9 +249,18 @@ fn code(result: &RunResult) -> u8 {
         exit::NOTHING
     } else if !reached {
         exit::UNREACHABLE
-    } else if summary.deviating - summary.known + summary.errored + result.stale_deviations.len() > 0 {
+    } else if !result.stale_deviations.is_empty() || result.cases.iter().any(|case| decides(case, level)) {
         exit::DEVIATING
     } else {
         exit::HELD
+    }
+}
+
+/// Whether the case turns the exit code to 1.
+fn decides(case: &CaseResult, level: Level) -> bool {
+    match case.status {
+        Status::Fail => case.level <= level && case.known.is_none(),
+        Status::Error => true,
+        Status::Pass | Status::Unsupported | Status::Skipped => false,
     }
 }

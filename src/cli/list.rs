@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::{Failure, exit};
 use crate::check::plan;
+use crate::scenario::Scenario;
 
 #[derive(Debug, Args)]
 pub(super) struct List {
@@ -24,9 +25,10 @@ impl List {
         match self.what {
             What::Cases => {
                 let dialect = crate::target::find("embedded")?.dialect;
-                let cases = plan::cases(&super::check::table()?, &dialect);
-                for case in cases.map_err(|message| Failure::new(exit::USAGE, message))? {
-                    let level = if case.expectation.is_some() { case.level } else { "observed" };
+                let rows = plan::cases(&super::check::table()?, &dialect);
+                let rows = rows.map_err(|message| Failure::new(exit::USAGE, message))?;
+                for case in rows.into_iter().chain(plan::scenarios(Scenario::all(&dialect)?)) {
+                    let level = if case.is_observed() { "observed" } else { case.level.name() };
                     println!("{:<12} {}", level, case.id);
                 }
             }

@@ -145,6 +145,8 @@ pub struct Become {
     pub token: Option<String>,
     /// Its one-time-password secret: a pointer to an `otpauth://` address.
     pub totp: Option<String>,
+    /// Its recovery codes: a pointer to a list of them.
+    pub recovery_codes: Option<String>,
     /// Its password.
     pub password: Option<Template>,
 }

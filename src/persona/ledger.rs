@@ -69,9 +69,35 @@ impl Ledger {
         Issue::Code(self.secret.code(step))
     }
 
-    /// Whether the last code handed out would still be accepted, were it not spent.
-    pub fn is_live(&self, now: UnixMillis) -> bool {
-        self.last.is_some_and(|step| now.0 < closes(step, self.skew))
+    /// The step of the last code handed out.
+    pub fn last(&self) -> Option<OtpStep> {
+        self.last
+    }
+
+    /// Whether the code of a step would be accepted, were it not spent.
+    pub fn is_live(&self, step: OtpStep, now: UnixMillis) -> bool {
+        now.0 < closes(step, self.skew)
+    }
+
+    /// The code of a step so far from the present one: behind it when negative. It spends nothing. Nothing is returned
+    /// when the target accepts that step by its own skew, or when the code happens to be that of a step it accepts.
+    pub fn distant(&self, steps: i64, now: UnixMillis) -> Option<Secret> {
+        let present = step_at(now.0).0;
+        let code = self.secret.code(OtpStep(present + steps));
+        let mut accepted = -self.skew.behind..=self.skew.ahead;
+        let alike = accepted.any(|near| self.secret.code(OtpStep(present + near)).reveal() == code.reveal());
+        (!alike).then_some(code)
+    }
+
+    /// When the next step begins for sure, if the present one may end before a request arrives.
+    pub fn edge(&self, now: UnixMillis) -> Option<UnixMillis> {
+        let next = OtpStep(step_at(now.0).0 + 1).begins() * 1_000;
+        (now.0 + self.guard_ms >= next).then_some(UnixMillis(next + self.guard_ms))
+    }
+
+    /// The code of the present step, whether or not it is spent.
+    pub fn present(&self, now: UnixMillis) -> Secret {
+        self.secret.code(step_at(now.0))
     }
 
     /// A six-digit code that is wrong in every step near the present. It spends nothing.
@@ -132,6 +158,20 @@ mod tests {
         let mut ledger = Ledger::resumed(secret, Skew { behind: 1, ahead: 1 }, GUARD_MS, now);
         assert!(matches!(ledger.issue(now), Issue::Code(_)));
         assert_eq!(ledger.last, Some(OtpStep(step_at(now.0).0 + 1)));
+    }
+
+    #[test]
+    fn a_distant_code_is_one_that_the_skew_does_not_cover() {
+        let now = UnixMillis(1_000_000_005_000);
+        let ledger = ledger(1, 1);
+        for steps in -1..=1 {
+            assert!(ledger.distant(steps, now).is_none());
+        }
+        let present = step_at(now.0).0;
+        for steps in [-10, -2, 2] {
+            let code = ledger.distant(steps, now).expect("a code that is not accepted");
+            assert_eq!(code.reveal(), ledger.secret.code(OtpStep(present + steps)).reveal());
+        }
     }
 
     proptest! {

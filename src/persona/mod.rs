@@ -21,6 +21,10 @@ pub struct Persona {
     pub token: Option<Secret>,
     /// Its one-time passwords, once it has enrolled.
     pub ledger: Option<Ledger>,
+    /// The one-time passwords of the secret before the last enrolment.
+    pub former_ledger: Option<Ledger>,
+    /// The recovery codes that the enrolment handed out.
+    pub recovery_codes: Vec<Secret>,
     /// Whether the account outlives the run, so that it must be left as it was.
     pub lent: bool,
     /// Whether its token is one that this run asked for, and has to give back.
@@ -39,6 +43,8 @@ impl Persona {
             former: None,
             token: None,
             ledger: None,
+            former_ledger: None,
+            recovery_codes: Vec::new(),
             lent: false,
             logged_in: false,
             confirmed: false,

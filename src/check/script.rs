@@ -1,0 +1,168 @@
+//! Acting a scenario out: its attempts one after the other, each with its proof, and what lies between them.
+
+use std::collections::BTreeMap;
+
+use super::play::{Play, Played};
+use super::scene::{Conduct, Mistake};
+use crate::judge::{Must, Outcome, Verdict, judge_attempts};
+use crate::persona::totp::OtpStep;
+use crate::scenario::{self, Act, Attempt, Carrier, Proof, Scenario};
+use crate::secret::{Secret, SecretKind};
+
+/// A proof that was sent, under the name by which it can be sent again.
+type Sent = BTreeMap<String, (Secret, Option<OtpStep>)>;
+
+/// A proof, or why the scenario says nothing about this target.
+enum Found {
+    Proof(Option<Secret>, Option<OtpStep>),
+    Nothing(String),
+}
+
+impl Play<'_> {
+    /// Plays a scenario to its end.
+    pub(super) async fn act_out(&mut self, scenario: &Scenario) -> Result<Played, Mistake> {
+        if scenario.needs_another()
+            && let Some(ended) = self.enrol_another().await?
+        {
+            return Ok(Played::SetUpFailed(ended));
+        }
+        let mut sent = Sent::new();
+        if let Some(confirmed) = self.scene.confirmation.clone() {
+            sent.insert("enrolment".to_owned(), (confirmed, self.scene.step()));
+        }
+        let mut attempts = Vec::new();
+        for act in &scenario.acts {
+            match act {
+                Act::Wait(steps) => self.scene.let_steps_pass(*steps).await,
+                Act::Run(routine) => {
+                    let ended = self.scene.routine(&routine.value, &Conduct::Assisted).await?;
+                    if ended.outcome != Outcome::Accepted {
+                        return Ok(Played::SetUpFailed(ended));
+                    }
+                    self.scene.exchanges.clear();
+                }
+                Act::Attempt(attempt) => {
+                    for _ in 0..attempt.times {
+                        let (proof, step) = match self.find(attempt, &sent).await? {
+                            Found::Proof(proof, step) => (proof, step),
+                            Found::Nothing(reason) => return Ok(Played::Inconclusive(reason)),
+                        };
+                        if let (Some(name), Some(proof)) = (&attempt.name, &proof) {
+                            sent.insert(name.clone(), (proof.clone(), step));
+                        }
+                        let seen = self.attempt(attempt, proof, step).await?;
+                        attempts.push((must(attempt), seen));
+                    }
+                }
+            }
+        }
+        Ok(Played::Judged(judge_attempts(&attempts)))
+    }
+
+    async fn attempt(
+        &mut self,
+        attempt: &Attempt,
+        proof: Option<Secret>,
+        step: Option<OtpStep>,
+    ) -> Result<crate::judge::Seen, Mistake> {
+        let conduct = match (proof, &attempt.carried) {
+            (None, _) => Conduct::Bare,
+            (Some(proof), Carrier::AsDocumented) => Conduct::Proof(proof),
+            (Some(proof), carrier) => Conduct::Misplaced(proof, carrier.clone()),
+        };
+        let name = format!("attempt {}", self.sent() + 1);
+        let sent = self.send(&name, describe(&attempt.proof), conduct, step).await?;
+        self.read_back(sent).await
+    }
+
+    async fn find(&mut self, attempt: &Attempt, sent: &Sent) -> Result<Found, Mistake> {
+        let text = |text: &str| Found::Proof(Some(Secret::new(SecretKind::OneTimePassword, text)), None);
+        Ok(match &attempt.proof {
+            Proof::None => Found::Proof(None, None),
+            Proof::Right => {
+                let code = self.scene.code().await?;
+                Found::Proof(Some(code), self.scene.step())
+            }
+            Proof::Wrong => Found::Proof(Some(self.scene.wrong_code()?), None),
+            Proof::Empty => text(""),
+            Proof::Text(other) => text(other),
+            Proof::Short => {
+                let code = self.scene.code().await?;
+                text(&code.reveal()[..5])
+            }
+            Proof::Long => {
+                let code = self.scene.code().await?;
+                text(&format!("{}0", code.reveal()))
+            }
+            Proof::OfAnother => {
+                self.scene.change_places();
+                let code = self.scene.code().await;
+                self.scene.change_places();
+                Found::Proof(Some(code?), None)
+            }
+            Proof::Expired(steps) => self.distant(-i64::from(*steps)).await?,
+            Proof::Early(steps) => self.distant(i64::from(*steps)).await?,
+            Proof::Again(name) => match sent.get(name) {
+                Some((proof, Some(step))) if !self.scene.is_live(*step) => {
+                    let _ = proof;
+                    Found::Nothing("by then the target refuses the code for its age".to_owned())
+                }
+                Some((proof, step)) => Found::Proof(Some(proof.clone()), *step),
+                None => return Err(format!("no proof was sent as `{name}`")),
+            },
+            Proof::FormerSecret => Found::Proof(Some(self.scene.former_code()?), None),
+            Proof::Recovery(number) => match self.scene.user.recovery_codes.get(*number) {
+                Some(code) => Found::Proof(Some(code.clone()), None),
+                None => Found::Nothing(format!("the target hands out no recovery code {number}")),
+            },
+        })
+    }
+
+    async fn distant(&mut self, steps: i64) -> Result<Found, Mistake> {
+        Ok(match self.scene.distant_code(steps).await? {
+            Some(code) => Found::Proof(Some(code), None),
+            None => Found::Nothing("the target's file says that it accepts codes of that age".to_owned()),
+        })
+    }
+}
+
+fn must(attempt: &Attempt) -> Must {
+    match attempt.must {
+        scenario::Must::Succeed => Must::Succeed { proven: attempt.proof != Proof::None },
+        scenario::Must::BeRefused => Must::BeRefused {
+            otherwise: match &attempt.proof {
+                Proof::None => Verdict::MissingChallenge,
+                Proof::Again(_) => Verdict::ReplayAccepted,
+                Proof::Right
+                | Proof::Wrong
+                | Proof::Empty
+                | Proof::Text(_)
+                | Proof::Short
+                | Proof::Long
+                | Proof::OfAnother
+                | Proof::Expired(_)
+                | Proof::Early(_)
+                | Proof::FormerSecret
+                | Proof::Recovery(_) => Verdict::WrongProofAccepted,
+            },
+        },
+    }
+}
+
+fn describe(proof: &Proof) -> String {
+    match proof {
+        Proof::None => "none".to_owned(),
+        Proof::Right => "valid code".to_owned(),
+        Proof::Wrong => "wrong code".to_owned(),
+        Proof::Empty => "empty text".to_owned(),
+        Proof::Text(_) => "text that is no code".to_owned(),
+        Proof::Short => "valid code without its last digit".to_owned(),
+        Proof::Long => "valid code with a digit more".to_owned(),
+        Proof::OfAnother => "another user's valid code".to_owned(),
+        Proof::Expired(steps) => format!("code of {steps} steps ago"),
+        Proof::Early(steps) => format!("code of {steps} steps ahead"),
+        Proof::Again(name) => format!("spent proof `{name}`"),
+        Proof::FormerSecret => "code of the secret before".to_owned(),
+        Proof::Recovery(number) => format!("recovery code {number}"),
+    }
+}

@@ -1,0 +1,232 @@
+//! Step scenarios: what a table cannot say. A sequence of attempts at actions, each with a proof and with what must
+//! become of it, and the waits and set-ups between them.
+
+use serde::Deserialize;
+use serde::de::{self, Deserializer};
+
+use crate::built_in;
+use crate::dialect::{Dialect, LeavesAccount};
+use crate::source::Source;
+use crate::table::{Level, Mode};
+use crate::yaml::{self, FileError, Spanned};
+
+/// The folders of scenarios below `scenarios/`.
+const FOLDERS: [&str; 1] = ["otp"];
+
+/// A scenario.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Scenario {
+    /// Its id: its file's path below `scenarios/`, without extension.
+    #[serde(skip)]
+    pub id: String,
+    /// The rule, in our own words.
+    pub rule: String,
+    /// Where it is said.
+    pub cites: Vec<String>,
+    /// How binding it is.
+    pub level: Level,
+    /// The modes that it is played in.
+    #[serde(default = "both_modes")]
+    pub modes: Vec<Mode>,
+    /// How it leaves the account that it was played on.
+    #[serde(default)]
+    pub leaves_account: LeavesAccount,
+    /// What happens, in order.
+    pub acts: Vec<Act>,
+}
+
+fn both_modes() -> Vec<Mode> {
+    vec![Mode::AuthOnly, Mode::AuthAndWrites]
+}
+
+/// One act of a scenario.
+#[derive(Debug)]
+pub enum Act {
+    /// An attempt at an action, whose outcome is judged.
+    Attempt(Attempt),
+    /// Time passes: so many one-time-password steps.
+    Wait(u32),
+    /// A routine of the dialect that must succeed for the scenario to go on.
+    Run(Spanned<String>),
+}
+
+/// An attempt at an action.
+#[derive(Debug)]
+pub struct Attempt {
+    /// The surface of the action, as in case ids.
+    pub perform: Spanned<String>,
+    /// What it carries.
+    pub proof: Proof,
+    /// How the proof travels.
+    pub carried: Carrier,
+    /// The name under which the proof can be sent again.
+    pub name: Option<String>,
+    /// What must become of it.
+    pub must: Must,
+    /// How often it is made, one after the other.
+    pub times: u32,
+}
+
+/// A second factor, or what pretends to be one.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Proof {
+    /// Nothing.
+    None,
+    /// A valid, unspent code.
+    Right,
+    /// Six digits that are wrong in every near step.
+    Wrong,
+    /// An empty text.
+    Empty,
+    /// Other text in place of a code.
+    Text(String),
+    /// A valid code without its last digit.
+    Short,
+    /// A valid code with a digit more.
+    Long,
+    /// A valid code of another user.
+    OfAnother,
+    /// The code of a step that passed so many steps ago.
+    Expired(u32),
+    /// The code of a step that begins in so many steps.
+    Early(u32),
+    /// The proof of an earlier attempt, by its name; `enrolment` is the code that confirmed the enrolment.
+    Again(String),
+    /// The code of the present step, computed from the secret before the last enrolment.
+    FormerSecret,
+    /// A recovery code, by its number.
+    Recovery(usize),
+}
+
+/// How a proof travels.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum Carrier {
+    /// As the dialect says.
+    #[default]
+    AsDocumented,
+    /// In another header.
+    Header(String),
+    /// In the query string, under this name.
+    Query(String),
+}
+
+/// What must become of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Must {
+    /// It succeeds, with its effect.
+    Succeed,
+    /// It is refused, without effect.
+    BeRefused,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Raw {
+    perform: Option<Spanned<String>>,
+    proof: Option<Proof>,
+    #[serde(default)]
+    carried: Carrier,
+    r#as: Option<String>,
+    must: Option<Must>,
+    #[serde(default = "once")]
+    times: u32,
+    wait: Option<u32>,
+    run: Option<Spanned<String>>,
+}
+
+fn once() -> u32 {
+    1
+}
+
+/// The longest wait of a scenario, in steps, and the most attempts of one act.
+const MOST: u32 = 40;
+
+impl<'de> Deserialize<'de> for Act {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Raw::deserialize(deserializer)?;
+        if raw.times == 0 || raw.times > MOST || raw.wait.is_some_and(|steps| steps == 0 || steps > MOST) {
+            return Err(de::Error::custom(format!("`times` and `wait` are numbers from 1 to {MOST}")));
+        }
+        match (raw.perform, raw.wait, raw.run) {
+            (Some(perform), None, None) => match (raw.proof, raw.must) {
+                (Some(proof), Some(must)) => Ok(Act::Attempt(Attempt {
+                    perform,
+                    proof,
+                    carried: raw.carried,
+                    name: raw.r#as,
+                    must,
+                    times: raw.times,
+                })),
+                (_, _) => Err(de::Error::custom("an attempt says its `proof` and what `must` become of it")),
+            },
+            (None, Some(steps), None) => Ok(Act::Wait(steps)),
+            (None, None, Some(routine)) => Ok(Act::Run(routine)),
+            (_, _, _) => Err(de::Error::custom("an act is one of `perform`, `wait` and `run`")),
+        }
+    }
+}
+
+impl Scenario {
+    /// Every scenario that the program carries, checked against a dialect, by id.
+    pub fn all(dialect: &Dialect) -> Result<Vec<Self>, FileError> {
+        let ids = FOLDERS.iter().flat_map(|folder| {
+            built_in::names(&format!("scenarios/{folder}")).into_iter().map(move |name| format!("{folder}/{name}"))
+        });
+        ids.map(|id| Scenario::read(&Source::BuiltIn(format!("scenarios/{id}.yaml")), &id, dialect)).collect()
+    }
+
+    /// Reads a scenario and checks that each proof that is sent again has been sent before.
+    pub fn read(source: &Source, id: &str, dialect: &Dialect) -> Result<Self, FileError> {
+        let scenario: Scenario = source.parse()?;
+        if scenario.cites.is_empty() {
+            return Err(FileError::whole(source.name(), "a scenario cites at least one source", None));
+        }
+        let mut names = vec!["enrolment".to_owned()];
+        let routines: Vec<&str> = dialect.routines.keys().map(String::as_str).collect();
+        for act in &scenario.acts {
+            let attempt = match act {
+                Act::Attempt(attempt) => attempt,
+                Act::Run(name) if !routines.contains(&name.value.as_str()) => {
+                    let hint = Some(yaml::allowed(&name.value, &routines));
+                    return Err(source.wrong(name, format!("no routine `{}`", name.value), hint));
+                }
+                Act::Wait(_) | Act::Run(_) => continue,
+            };
+            if let Proof::Again(name) = &attempt.proof
+                && !names.contains(name)
+            {
+                let hint = Some(yaml::allowed(name, &names));
+                return Err(source.wrong(&attempt.perform, format!("no earlier attempt has `as: {name}`"), hint));
+            }
+            names.extend(attempt.name.clone());
+            if Scenario::surface(attempt, dialect).is_none() {
+                let ids: Vec<String> = dialect.surfaces.iter().map(crate::dialect::Surface::id).collect();
+                let message = format!("`{}` is no surface", attempt.perform.value);
+                return Err(source.wrong(&attempt.perform, message, Some(yaml::allowed(&attempt.perform.value, &ids))));
+            }
+        }
+        Ok(Scenario { id: id.to_owned(), ..scenario })
+    }
+
+    /// The attempts.
+    pub fn attempts(&self) -> impl Iterator<Item = &Attempt> {
+        self.acts.iter().filter_map(|act| match act {
+            Act::Attempt(attempt) => Some(attempt),
+            Act::Wait(_) | Act::Run(_) => None,
+        })
+    }
+
+    /// Whether a proof of another user is sent.
+    pub fn needs_another(&self) -> bool {
+        self.attempts().any(|attempt| attempt.proof == Proof::OfAnother)
+    }
+
+    /// The surface that an attempt names, by its index in the dialect.
+    pub fn surface(attempt: &Attempt, dialect: &Dialect) -> Option<usize> {
+        dialect.surfaces.iter().position(|surface| surface.id() == attempt.perform.value)
+    }
+}
