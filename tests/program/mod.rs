@@ -2,9 +2,13 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::path::Path;
-use std::process::Command;
+use std::time::Duration;
 
 use stepup::result::RunResult;
+use tokio::process::Command;
+
+/// How long a run may take, with the installation of a real registry.
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// What `stepup check` left behind.
 #[derive(Debug)]
@@ -19,12 +23,12 @@ pub struct Ran {
 
 /// Runs `stepup check` with its reports in `out`.
 pub fn check_into(arguments: &[&str], out: &Path) -> Ran {
-    let output = Command::new(env!("CARGO_BIN_EXE_stepup"))
-        .arg("check")
-        .args(arguments)
-        .arg("--out")
-        .arg(out)
-        .output()
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stepup"));
+    command.arg("check").args(arguments).arg("--out").arg(out).kill_on_drop(true);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let output = runtime
+        .block_on(async { tokio::time::timeout(LIMIT, command.output()).await })
+        .expect("stepup ends in time")
         .expect("stepup starts");
     let result = std::fs::read_to_string(out.join("result.json"))
         .ok()
