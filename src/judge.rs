@@ -45,13 +45,15 @@ pub enum Effect {
     Partial,
     /// It could not be read back.
     Unknown,
+    /// What could be read of it was applied; the rest could not be read.
+    Unconfirmed,
     /// The action has none.
     None,
 }
 
 impl Effect {
     fn leaked(self) -> bool {
-        matches!(self, Effect::Applied | Effect::Partial)
+        matches!(self, Effect::Applied | Effect::Partial | Effect::Unconfirmed)
     }
 }
 
@@ -196,7 +198,7 @@ fn unchallenged(bare: &Seen) -> Vec<Verdict> {
     match (&bare.outcome, bare.effect) {
         (Outcome::Accepted, Effect::Applied | Effect::None) => vec![],
         (Outcome::Accepted, Effect::NotApplied | Effect::Partial) => vec![Verdict::NoEffect],
-        (Outcome::Accepted, Effect::Unknown) => vec![Verdict::TargetFailed],
+        (Outcome::Accepted, Effect::Unknown | Effect::Unconfirmed) => vec![Verdict::TargetFailed],
         (Outcome::Challenged { flaw }, _) => {
             let shape = flaw.as_ref().map(|_| Verdict::WrongShape);
             std::iter::once(Verdict::UnexpectedChallenge).chain(shape).collect()
@@ -219,7 +221,7 @@ fn challenged(observation: &Observation) -> Vec<Verdict> {
                 verdicts.push(Verdict::WrongShape);
             }
             match bare.effect {
-                Effect::Applied | Effect::Partial => verdicts.push(Verdict::EffectBeforeFactor),
+                Effect::Applied | Effect::Partial | Effect::Unconfirmed => verdicts.push(Verdict::EffectBeforeFactor),
                 Effect::Unknown => verdicts.push(Verdict::TargetFailed),
                 Effect::NotApplied | Effect::None => {}
             }
@@ -251,7 +253,7 @@ fn challenged(observation: &Observation) -> Vec<Verdict> {
 fn right(seen: &Seen, bare: &Seen, verdicts: &mut Vec<Verdict>) {
     match (&seen.outcome, seen.effect) {
         (Outcome::Accepted, Effect::NotApplied | Effect::Partial) => verdicts.push(Verdict::NoEffect),
-        (Outcome::Accepted, Effect::Unknown) => verdicts.push(Verdict::TargetFailed),
+        (Outcome::Accepted, Effect::Unknown | Effect::Unconfirmed) => verdicts.push(Verdict::TargetFailed),
         (Outcome::Accepted, Effect::Applied | Effect::None) => {}
         // The bare probe has found the route missing already.
         (Outcome::NotImplemented, _) if bare.outcome == Outcome::NotImplemented => {}
@@ -350,6 +352,18 @@ mod tests {
         for observation in [wrong, replay] {
             assert_eq!(judge(Expectation::Challenged, &observation), [Verdict::TargetFailed]);
         }
+    }
+
+    #[test]
+    fn an_effect_that_was_read_in_part_is_a_leak_but_no_proof_of_success() {
+        let mut observation = compliant();
+        observation.bare.effect = Effect::Unconfirmed;
+        assert_eq!(judge(Expectation::Challenged, &observation), [Verdict::EffectBeforeFactor]);
+        let mut observation = compliant();
+        observation.right = Some(seen(Outcome::Accepted, Effect::Unconfirmed));
+        assert_eq!(judge(Expectation::Challenged, &observation), [Verdict::TargetFailed]);
+        observation.bare = seen(Outcome::Accepted, Effect::Unconfirmed);
+        assert_eq!(judge(Expectation::Unchallenged, &observation), [Verdict::TargetFailed]);
     }
 
     #[test]

@@ -280,6 +280,7 @@ impl Probe {
             Effect::NotApplied => "not applied",
             Effect::Partial => "partly applied",
             Effect::Unknown => "unknown",
+            Effect::Unconfirmed => "applied as far as it could be read",
             Effect::None => "none to read",
         }
     }

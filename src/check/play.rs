@@ -51,6 +51,7 @@ pub(super) struct Sent {
     name: String,
     proof: String,
     ended: Ended,
+    baseless: bool,
     at: usize,
     exchanges: Vec<Exchange>,
 }
@@ -191,22 +192,24 @@ impl<'a> Play<'a> {
         let Worked { surface, object, kept } = self.worked.get(at).ok_or("more probes than objects")?;
         self.next += 1;
         self.scene.take_up(object.clone(), kept.clone());
-        self.scene.perform(&surface.before, &Conduct::Assisted).await?;
-        let ended = self.scene.perform(&surface.perform, &conduct).await;
+        let before = self.scene.perform(&surface.before, &Conduct::Assisted).await?;
+        // When the target fails at a read that comes before, there is nothing to compare a read-back with.
+        let baseless = matches!(before.outcome, Outcome::Failed | Outcome::Throttled);
+        let ended = if baseless { Ok(before) } else { self.scene.perform(&surface.perform, &conduct).await };
         self.worked[at].kept = self.scene.kept();
         let ended = ended?;
         // A slow target may let a code age out under way: its refusal would say nothing of the code, nor of a replay.
         if ended.outcome != Outcome::Accepted && step.is_some_and(|step| !self.scene.is_live(step)) {
             return Err(format!("the {proof} aged out before the target answered: {}", ended.saw));
         }
-        Ok(Sent { name: name.into(), proof, ended, at, exchanges: std::mem::take(&mut self.scene.exchanges) })
+        Ok(Sent { name: name.into(), proof, ended, baseless, at, exchanges: std::mem::take(&mut self.scene.exchanges) })
     }
 
     /// Reads the effect of a probe.
     pub(super) async fn read_back(&mut self, mut sent: Sent) -> Result<Seen, Mistake> {
         let Worked { surface, object, kept } = &self.worked[sent.at];
         self.scene.take_up(object.clone(), kept.clone());
-        let effect = self.scene.effect(&surface.effect).await?;
+        let effect = if sent.baseless { Effect::Unknown } else { self.scene.effect(&surface.effect).await? };
         self.worked[sent.at].kept = self.scene.kept();
         sent.exchanges.append(&mut self.scene.exchanges);
         Ok(self.record(sent, effect))

@@ -328,7 +328,7 @@ impl Scene {
 
     /// Reads the effect back.
     pub async fn effect(&mut self, facts: &[Fact]) -> Result<Effect, Mistake> {
-        let (mut applied, mut absent, mut unclear) = (0, 0, 0);
+        let (mut applied, mut absent, mut unclear, mut unread) = (0, 0, 0, 0);
         for fact in facts {
             if fact.if_applied && applied == 0 {
                 continue;
@@ -337,9 +337,9 @@ impl Scene {
                 absent += 1;
                 continue;
             }
-            let (_, answer) = self.request(&fact.read, &Arc::default(), &Conduct::Assisted).await?;
+            let (ended, answer) = self.request(&fact.read, &Arc::default(), &Conduct::Assisted).await?;
             let Some(answer) = answer else {
-                unclear += 1;
+                unread += 1;
                 continue;
             };
             let variables = self.variables(None, false);
@@ -351,15 +351,18 @@ impl Scene {
                 && partial.holds(&answer, &variables).map_err(|error| error.to_string())?
             {
                 return Ok(Effect::Partial);
+            } else if matches!(ended.outcome, Outcome::Failed | Outcome::Throttled) {
+                unread += 1;
             } else {
                 unclear += 1;
             }
         }
-        Ok(match (applied, absent, unclear) {
-            (0, 0, 0) => Effect::None,
-            (_, 0, 0) => Effect::Applied,
-            (0, _, 0) => Effect::NotApplied,
-            (0, _, _) => Effect::Unknown,
+        Ok(match (applied, absent, unclear, unread) {
+            (0, 0, 0, 0) => Effect::None,
+            (_, 0, 0, 0) => Effect::Applied,
+            (0, _, 0, 0) => Effect::NotApplied,
+            (0, ..) => Effect::Unknown,
+            (_, 0, 0, _) => Effect::Unconfirmed,
             _ => Effect::Partial,
         })
     }
@@ -417,18 +420,24 @@ impl Scene {
                 }
             }
         }
+        let class = answer.status / 100;
         let success = match &step.expect {
             Some(predicate) => holds(predicate)?,
-            None => answer.status / 100 == 2,
+            None => class == 2,
         };
+        let wants_json = step.expect.as_ref().is_some_and(|predicate| !predicate.json.is_empty());
         if success {
             ended(Outcome::Accepted, "success")
         } else if any(&dialect.throttled)? {
             ended(Outcome::Throttled, "throttled")
         } else if any(&dialect.not_implemented)? {
             ended(Outcome::NotImplemented, "no such route")
-        } else if answer.status >= 500 {
+        } else if class >= 5 {
             ended(Outcome::Failed, "server error")
+        } else if class == 3 {
+            ended(Outcome::Failed, "redirect, which is not followed")
+        } else if class == 2 && wants_json && answer.json.is_none() {
+            ended(Outcome::Failed, "success without JSON")
         } else {
             ended(Outcome::Refused, "refused without a challenge")
         }
