@@ -206,6 +206,37 @@ impl CaseResult {
     }
 }
 
+/// The kind of answer that a probe got.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answered {
+    /// It succeeded.
+    Accepted,
+    /// A second factor was asked for.
+    Challenged,
+    /// It was refused, and no second factor was asked for.
+    Refused,
+    /// The target has no such route.
+    NotImplemented,
+    /// The target asked for more patience than the run has.
+    Throttled,
+    /// There was no usable answer.
+    Failed,
+}
+
+impl From<&Outcome> for Answered {
+    fn from(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Accepted => Answered::Accepted,
+            Outcome::Challenged { .. } => Answered::Challenged,
+            Outcome::Refused => Answered::Refused,
+            Outcome::NotImplemented => Answered::NotImplemented,
+            Outcome::Throttled => Answered::Throttled,
+            Outcome::Failed => Answered::Failed,
+        }
+    }
+}
+
 /// One probe of a case.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
 pub struct Probe {
@@ -217,7 +248,9 @@ pub struct Probe {
     pub shape: Option<String>,
     /// What proof it carried.
     pub proof: String,
-    /// What it was answered.
+    /// What it was answered, as one word of a closed set.
+    pub answer: Answered,
+    /// What it was answered, in words for people.
     pub outcome: String,
     /// What the read-back showed.
     pub effect: Effect,
@@ -237,6 +270,7 @@ impl Probe {
             challenged: matches!(ended.outcome, Outcome::Challenged { .. }),
             shape,
             proof: proof.to_owned(),
+            answer: Answered::from(&ended.outcome),
             outcome: ended.saw.clone(),
             effect,
             exchanges,

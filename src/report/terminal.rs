@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::result::{CaseResult, RunResult, Status};
+use crate::result::{Answered, CaseResult, RunResult, Status};
 use crate::table::Mode;
 
 /// The width of one mode's column.
@@ -85,15 +85,17 @@ fn cell(case: &CaseResult) -> String {
 }
 
 fn observation(case: &CaseResult) -> String {
-    match (case.status, case.probes.last()) {
-        (Status::Pass, Some(probe)) if probe.challenged => "asked".to_owned(),
-        (Status::Pass, Some(probe)) => {
-            if probe.outcome.ends_with("success") {
-                "not asked".to_owned()
-            } else {
-                "refused".to_owned()
-            }
-        }
-        _ => case.verdicts.first().map_or("not run", |verdict| verdict.word()).to_owned(),
-    }
+    let answer = match (case.status, case.probes.last()) {
+        (Status::Pass, Some(probe)) => probe.answer,
+        _ => return case.verdicts.first().map_or("not run", |verdict| verdict.word()).to_owned(),
+    };
+    let words = match answer {
+        Answered::Accepted => "not asked",
+        Answered::Challenged => "asked",
+        Answered::Refused => "refused",
+        Answered::NotImplemented => "no such route",
+        Answered::Throttled => "throttled",
+        Answered::Failed => "no usable answer",
+    };
+    words.to_owned()
 }
