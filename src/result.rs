@@ -118,6 +118,18 @@ pub enum Status {
     Error,
 }
 
+/// Where a table has an action.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// It is a documented row.
+    Row,
+    /// It is a read, which the table leaves alone.
+    Read,
+    /// It is a write that the table does not name.
+    Observed,
+}
+
 /// One case's result.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
 pub struct CaseResult {
@@ -127,6 +139,8 @@ pub struct CaseResult {
     pub action: String,
     /// Which surface of it.
     pub surface: Option<String>,
+    /// Where the table has the action.
+    pub standing: Standing,
     /// The row in the document's words.
     pub label: String,
     /// The row's command.
@@ -172,6 +186,7 @@ impl CaseResult {
             id: case.id.clone(),
             action: surface.action.clone(),
             surface: surface.surface.clone(),
+            standing: case.standing,
             label: case.label.clone(),
             command: case.command.clone(),
             mode: case.mode.name().to_owned(),
@@ -197,7 +212,7 @@ impl CaseResult {
         let probes = self
             .probes
             .iter()
-            .map(|probe| format!("{}: {}, effect {}", probe.name, probe.outcome, probe.effect_word()));
+            .map(|probe| format!("{}: {}, effect {}", probe.name, probe.outcome, probe.effect.words()));
         self.observed = match self.probes.len() {
             0 => observed,
             _ => probes.collect::<Vec<_>>().join("; "),
@@ -222,6 +237,20 @@ pub enum Answered {
     Throttled,
     /// There was no usable answer.
     Failed,
+}
+
+impl Answered {
+    /// The kind, in words for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Answered::Accepted => "accepted",
+            Answered::Challenged => "challenged",
+            Answered::Refused => "refused",
+            Answered::NotImplemented => "found no such route",
+            Answered::Throttled => "throttled",
+            Answered::Failed => "got no usable answer",
+        }
+    }
 }
 
 impl From<&Outcome> for Answered {
@@ -286,15 +315,5 @@ impl Probe {
     pub fn mistake(mistake: &str, exchanges: Vec<Exchange>) -> Self {
         let ended = Ended { outcome: Outcome::Failed, saw: mistake.to_owned() };
         Probe::set_up(&ended, exchanges)
-    }
-
-    fn effect_word(&self) -> &'static str {
-        match self.effect {
-            Effect::Applied => "applied",
-            Effect::NotApplied => "not applied",
-            Effect::Partial => "partly applied",
-            Effect::Unknown => "unknown",
-            Effect::None => "none to read",
-        }
     }
 }

@@ -4,6 +4,7 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use crate::dialect::{Dialect, Surface};
 use crate::judge::Expectation;
+use crate::result::Standing;
 use crate::table::{Mode, Table};
 
 /// One case that will be run.
@@ -15,6 +16,8 @@ pub struct Case {
     pub surface: usize,
     /// The persona's mode.
     pub mode: Mode,
+    /// Where the table has its action.
+    pub standing: Standing,
     /// What must hold, or nothing when the case is only observed.
     pub expectation: Option<Expectation>,
     /// How binding it is: `documented` or `implied`.
@@ -38,15 +41,15 @@ pub fn factor(mode: Mode) -> &'static str {
 /// All cases, in the table's order.
 pub fn cases(table: &Table, dialect: &Dialect) -> Vec<Case> {
     let mut cases = Vec::new();
-    let rows = table.auth_and_writes.iter().map(|row| (&row.action, &row.label, &row.command));
-    let reads = table.reads.iter().map(|row| (&row.action, &row.label, &row.command));
-    let observed = table.observed.iter().map(|row| (&row.action, &row.label, &row.command));
-    for (action, label, command) in rows.chain(reads).chain(observed) {
+    let rows = table.auth_and_writes.iter().map(|row| (Standing::Row, &row.action, &row.label, &row.command));
+    let reads = table.reads.iter().map(|row| (Standing::Read, &row.action, &row.label, &row.command));
+    let observed = table.observed.iter().map(|row| (Standing::Observed, &row.action, &row.label, &row.command));
+    for (standing, action, label, command) in rows.chain(reads).chain(observed) {
         for (index, surface) in dialect.surfaces.iter().enumerate().filter(|(_, surface)| surface.action == *action) {
             for mode in Mode::ALL {
                 if surface.modes.as_ref().is_none_or(|modes| modes.contains(&mode)) {
                     let (label, command) = (label.clone(), command.clone());
-                    cases.push(case(table, surface, index, mode, label, command));
+                    cases.push(Case { standing, ..case(table, surface, index, mode, label, command) });
                 }
             }
         }
@@ -71,6 +74,7 @@ fn case(table: &Table, surface: &Surface, index: usize, mode: Mode, label: Strin
         id: format!("{mode}/{}/{}/wire", surface.id(), factor(mode)),
         surface: index,
         mode,
+        standing: Standing::Row,
         expectation,
         level,
         label,

@@ -19,6 +19,7 @@ use crate::installed;
 use crate::persona::ledger::GUARD_MS;
 use crate::registry::{Mutant, Mutants, Registry, Settings};
 use crate::report;
+use crate::report::terminal::{Paper, WIDTH};
 use crate::result::{CaseResult, FORMAT, RunResult, Status, Summary, TableInfo, TargetInfo};
 use crate::table::Table;
 use crate::target::{self, Start};
@@ -133,7 +134,7 @@ impl Check {
             cases: judged,
             observations,
         };
-        print!("{}", report::terminal::render(&result));
+        print!("{}", report::terminal::render(&result, paper()));
         let out = self.out.unwrap_or_else(|| PathBuf::from(format!("reports/{}", started.strftime("%Y%m%dT%H%M%SZ"))));
         if let Err(message) = write(&out, &result) {
             return Err(Failure::new(exit::INCOMPLETE, message));
@@ -159,6 +160,14 @@ impl Check {
         }));
         Ok((clock, base, Some(stop)))
     }
+}
+
+/// How standard output takes a report: `NO_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE` are heeded.
+fn paper() -> Paper {
+    let stdout = std::io::stdout();
+    let colour = anstream::AutoStream::choice(&stdout) != anstream::ColorChoice::Never;
+    let width = terminal_size::terminal_size_of(&stdout).map_or(WIDTH, |(width, _)| usize::from(width.0));
+    Paper { width, colour }
 }
 
 fn address(text: &str) -> Result<Url, Failure> {
