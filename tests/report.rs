@@ -42,6 +42,13 @@ fn colour_is_for_terminals_and_says_nothing_alone() {
     assert!(!piped.contains('\u{1b}'), "{piped:?}");
 }
 
+#[test]
+fn a_short_run_is_silent_but_for_its_report() {
+    let ran = program::check(&["--case", "*/whoami/*"]);
+    let after = ran.said.split_once("reports: ").expect("the last line of standard output").1;
+    assert_eq!(after.lines().count(), 1, "{after}");
+}
+
 fn without_colour(text: &str) -> String {
     let mut parts = text.split('\u{1b}');
     let first = parts.next().unwrap_or_default().to_owned();

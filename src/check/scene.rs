@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use minijinja::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -33,6 +34,8 @@ pub struct Stage {
     pub guard_ms: i64,
     /// How many scenes may be at work at once.
     pub jobs: Arc<Semaphore>,
+    /// How many scenes wait for a new time step.
+    pub waiting: Arc<AtomicUsize>,
 }
 
 /// How a command deals with a challenge.
@@ -116,7 +119,9 @@ impl Scene {
                 Issue::WaitUntil(until) => {
                     // Another scene may work meanwhile.
                     self.permit = None;
+                    self.stage.waiting.fetch_add(1, Ordering::Relaxed);
                     self.stage.clock.wait_until(until).await;
+                    self.stage.waiting.fetch_sub(1, Ordering::Relaxed);
                     self.permit = Arc::clone(&self.stage.jobs).acquire_owned().await.ok();
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use clap::Args;
 use jiff::Timestamp;
@@ -10,7 +10,7 @@ use reqwest::Url;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use super::{Failure, exit};
+use super::{Failure, exit, progress};
 use crate::check::plan::{self, Case};
 use crate::check::scene::Stage;
 use crate::check::{self, Run, deviations};
@@ -103,6 +103,7 @@ impl Check {
                 clock,
                 skew: target.skew.into(),
                 jobs: Arc::new(Semaphore::new(self.jobs.into())),
+                waiting: Arc::new(AtomicUsize::new(0)),
             },
             prefix: format!("su{:08x}", check::mix(prefix_seed, "prefix") & 0xffff_ffff),
             target: self.target.clone(),
@@ -196,17 +197,9 @@ async fn collect(run: &Run, cases: &[Case], no_factor: &check::NoFactor) -> Vec<
             interrupted.store(true, Ordering::Relaxed);
         }
     });
-    let (done, mut results) = mpsc::unbounded_channel();
-    let progress = indicatif::ProgressBar::new(cases.len() as u64);
-    let ((), mut numbered) = tokio::join!(check::run(run, cases, no_factor, done), async {
-        let mut numbered = Vec::with_capacity(cases.len());
-        while let Some(result) = results.recv().await {
-            numbered.push(result);
-            progress.inc(1);
-        }
-        numbered
-    });
-    progress.finish_and_clear();
+    let (done, results) = mpsc::unbounded_channel();
+    let follow = progress::follow(&run.stage, cases.len(), results);
+    let ((), mut numbered) = tokio::join!(check::run(run, cases, no_factor, done), follow);
     listener.abort();
     numbered.sort_by_key(|(number, _)| *number);
     numbered.into_iter().map(|(_, result)| result).collect()

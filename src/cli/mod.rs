@@ -3,6 +3,7 @@
 mod check;
 pub mod exit;
 mod list;
+mod progress;
 mod serve;
 
 use clap::{Parser, Subcommand};
