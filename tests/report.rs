@@ -2,6 +2,7 @@
 
 mod program;
 
+use stepup::report::junit;
 use stepup::report::terminal::{self, Paper};
 use stepup::result::{Answered, RunResult, Status};
 
@@ -47,6 +48,31 @@ fn a_short_run_is_silent_but_for_its_report() {
     let ran = program::check(&["--case", "*/whoami/*"]);
     let after = ran.said.split_once("reports: ").expect("the last line of standard output").1;
     assert_eq!(after.lines().count(), 1, "{after}");
+}
+
+#[test]
+fn a_ci_server_comes_to_the_verdict_of_the_exit_code() {
+    let counts = |result: &RunResult| {
+        let xml = junit::render(result).expect("renders");
+        let line = xml.lines().find(|line| line.starts_with("<testsuites")).expect("the root");
+        let count = |name: &str| {
+            let rest = line.split_once(&format!(" {name}=\"")).expect("a count").1;
+            rest.split('"').next().and_then(|number| number.parse::<usize>().ok()).expect("a number")
+        };
+        (count("failures"), count("errors"), count("skipped"))
+    };
+    let mut result = run(&["--mutant", "whoami-challenged", "--case", "*/whoami/*", "--case", "*/star/*"]);
+    assert_eq!(counts(&result), (2, 0, 0));
+    for case in result.cases.iter_mut().filter(|case| case.status == Status::Fail) {
+        case.known = Some("it is so".to_owned());
+    }
+    assert_eq!(counts(&result), (0, 0, 2), "known deviations are skipped");
+    result.stale_deviations.push("deviation `x`: no case has such an id".to_owned());
+    assert_eq!(counts(&result), (1, 0, 2), "a stale entry fails");
+    result.complete = false;
+    assert_eq!(counts(&result), (1, 1, 2), "an interrupted run is an error");
+    result.observations[0].status = Status::Error;
+    assert_eq!(counts(&result), (1, 1, 3), "an observation never fails");
 }
 
 fn without_colour(text: &str) -> String {
