@@ -71,7 +71,9 @@ fn conclusion(result: &RunResult) -> (Tone, String) {
         let so_far = if wrong.is_empty() { String::new() } else { format!("; so far {}", wrong.join(", ")) };
         (Tone::Bad, format!("INCOMPLETE: the run was interrupted{so_far}"))
     } else if !wrong.is_empty() {
-        (Tone::Bad, format!("Did not hold: {}", wrong.join(", ")))
+        let only_unjudged = wrong.len() == 1 && s.errored > 0;
+        let so = if only_unjudged { "Not judged in full" } else { "Did not hold" };
+        (Tone::Bad, format!("{so}: {}", wrong.join(", ")))
     } else if judged == 0 && !seen {
         (Tone::Bad, "Nothing was judged".to_owned())
     } else if judged == 0 {
