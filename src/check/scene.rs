@@ -313,17 +313,15 @@ impl Scene {
         if any(&step.challenge)? {
             return ended(Outcome::Challenged { flaw: None }, "asks for a code on its page");
         }
-        if step.challenge.is_empty() {
-            for recogniser in &dialect.challenge {
-                if holds(&recogniser.when)? {
-                    let Some(flaw) = &recogniser.flaw else {
-                        return ended(Outcome::Challenged { flaw: None }, "challenge");
-                    };
-                    let flaw = format!("{flaw}; breaks {}", recogniser.breaks.join(", "));
-                    let what = format!("challenge with a flaw: {flaw}");
-                    return ended(Outcome::Challenged { flaw: Some(flaw) }, &what);
-                }
-            }
+        if step.challenge.is_empty()
+            && let Some(recogniser) = dialect.recognise(answer, &variables).map_err(|error| error.to_string())?
+        {
+            let Some(flaw) = &recogniser.flaw else {
+                return ended(Outcome::Challenged { flaw: None }, "challenge");
+            };
+            let flaw = format!("{flaw}; breaks {}", recogniser.breaks.join(", "));
+            let what = format!("challenge with a flaw: {flaw}");
+            return ended(Outcome::Challenged { flaw: Some(flaw) }, &what);
         }
         let success = match &step.expect {
             Some(predicate) => holds(predicate)?,

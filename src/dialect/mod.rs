@@ -6,12 +6,13 @@ pub mod template;
 
 use std::collections::BTreeMap;
 
+use minijinja::Value;
 use serde::Deserialize;
 
 use crate::table::Mode;
-use predicate::Predicate;
+use predicate::{Answer, Predicate};
 use step::Step;
-use template::Template;
+use template::{Template, Unfilled};
 
 /// A dialect, as its file states it.
 #[derive(Debug, Deserialize)]
@@ -35,6 +36,18 @@ pub struct Dialect {
     pub routines: BTreeMap<String, Vec<Step>>,
     /// Every way to perform every action.
     pub surfaces: Vec<Surface>,
+}
+
+impl Dialect {
+    /// The first rule that takes the answer for a challenge.
+    pub fn recognise(&self, answer: &Answer, variables: &Value) -> Result<Option<&Recogniser>, Unfilled> {
+        for recogniser in &self.challenge {
+            if recogniser.when.holds(answer, variables)? {
+                return Ok(Some(recogniser));
+            }
+        }
+        Ok(None)
+    }
 }
 
 /// One rule of the challenge recogniser.
