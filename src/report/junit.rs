@@ -97,7 +97,8 @@ fn named(names: &mut Names, case: &CaseResult, status: TestCaseStatus) -> TestCa
     let mut entry = TestCase::new(names.unique(&case.id), status);
     entry.set_classname(format!("stepup.{}.{}", case.mode, case.action));
     let exchanges = case.probes.iter().flat_map(|probe| &probe.exchanges);
-    entry.set_time(Duration::from_micros(exchanges.map(|exchange| exchange.elapsed_us).sum()));
+    let on_the_wire_us = exchanges.map(|exchange| exchange.elapsed_us).fold(0, u64::saturating_add);
+    entry.set_time(Duration::from_micros(on_the_wire_us));
     if passed {
         entry.set_system_out(text(case));
     }
