@@ -52,6 +52,18 @@ pub enum Effect {
 }
 
 impl Effect {
+    /// The effect, in words for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Effect::Applied => "applied",
+            Effect::NotApplied => "not applied",
+            Effect::Partial => "partly applied",
+            Effect::Unconfirmed => "applied as far as it could be read",
+            Effect::Unknown => "unknown",
+            Effect::None => "none to read",
+        }
+    }
+
     fn leaked(self) -> bool {
         matches!(self, Effect::Applied | Effect::Partial | Effect::Unconfirmed)
     }

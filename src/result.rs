@@ -23,6 +23,9 @@ pub struct RunResult {
     pub target: TargetInfo,
     /// The table.
     pub table: TableInfo,
+    /// The least binding level whose deviations decide the exit code.
+    #[serde(default = "RunResult::usual_level")]
+    pub level: Level,
     /// The seed.
     pub seed: u64,
     /// When the run began (RFC 3339).
@@ -42,6 +45,21 @@ pub struct RunResult {
     pub cases: Vec<CaseResult>,
     /// Writes that the table does not name: run and reported, never judged.
     pub observations: Vec<CaseResult>,
+}
+
+impl RunResult {
+    fn usual_level() -> Level {
+        Level::Implied
+    }
+
+    /// Whether a case turns the exit code to 1.
+    pub fn decides(&self, case: &CaseResult) -> bool {
+        match case.status {
+            Status::Fail => case.level <= self.level && case.known.is_none(),
+            Status::Error => true,
+            Status::Pass | Status::Unsupported | Status::Skipped => false,
+        }
+    }
 }
 
 /// The target of a run.
@@ -124,6 +142,20 @@ pub enum Status {
     Error,
 }
 
+/// Where a table has an action.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// It is a documented row.
+    Row,
+    /// It is a read, which the table leaves alone.
+    Read,
+    /// It is a write that the table does not name.
+    Observed,
+    /// It is a scenario, which says what a table cannot.
+    Scenario,
+}
+
 /// One case's result.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
 pub struct CaseResult {
@@ -133,6 +165,8 @@ pub struct CaseResult {
     pub action: String,
     /// Which surface of it.
     pub surface: Option<String>,
+    /// Where the table has the action.
+    pub standing: Standing,
     /// The row in the document's words.
     pub label: String,
     /// The row's command.
@@ -181,6 +215,7 @@ impl CaseResult {
             id: case.id.clone(),
             action,
             surface,
+            standing: case.standing,
             label: case.label.clone(),
             command: case.command.clone(),
             mode: case.mode.name().to_owned(),
@@ -207,7 +242,7 @@ impl CaseResult {
         let probes = self
             .probes
             .iter()
-            .map(|probe| format!("{}: {}, effect {}", probe.name, probe.outcome, probe.effect_word()));
+            .map(|probe| format!("{}: {}, effect {}", probe.name, probe.outcome, probe.effect.words()));
         self.observed = match (self.probes.len(), status) {
             (0, _) | (_, Status::Skipped) => observed,
             (_, _) => probes.collect::<Vec<_>>().join("; "),
@@ -242,6 +277,20 @@ pub enum Answered {
     Throttled,
     /// There was no usable answer.
     Failed,
+}
+
+impl Answered {
+    /// The kind, in words for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Answered::Accepted => "accepted",
+            Answered::Challenged => "challenged",
+            Answered::Refused => "refused",
+            Answered::NotImplemented => "found no such route",
+            Answered::Throttled => "throttled",
+            Answered::Failed => "got no usable answer",
+        }
+    }
 }
 
 impl From<&Outcome> for Answered {
@@ -306,16 +355,5 @@ impl Probe {
     pub fn mistake(mistake: &str, exchanges: Vec<Exchange>) -> Self {
         let ended = Ended { outcome: Outcome::Failed, saw: mistake.to_owned() };
         Probe::set_up(&ended, exchanges)
-    }
-
-    fn effect_word(&self) -> &'static str {
-        match self.effect {
-            Effect::Applied => "applied",
-            Effect::NotApplied => "not applied",
-            Effect::Partial => "partly applied",
-            Effect::Unknown => "unknown",
-            Effect::Unconfirmed => "applied as far as it could be read",
-            Effect::None => "none to read",
-        }
     }
 }

@@ -6,6 +6,7 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use crate::dialect::{Dialect, LeavesAccount, Surface};
 use crate::judge::Expectation;
+use crate::result::Standing;
 use crate::scenario::Scenario;
 use crate::table::{Level, Mode, Table};
 use crate::yaml;
@@ -19,6 +20,8 @@ pub struct Case {
     pub script: Script,
     /// The persona's mode.
     pub mode: Mode,
+    /// Where the table has its action.
+    pub standing: Standing,
     /// How binding it is.
     pub level: Level,
     /// The row's label in the document's words.
@@ -89,6 +92,7 @@ pub fn scenarios(scenarios: Vec<Scenario>) -> Vec<Case> {
                 id: format!("{}/{mode}/{}/wire", scenario.id, factor(mode)),
                 script: Script::Scenario(Arc::clone(&scenario)),
                 mode,
+                standing: Standing::Scenario,
                 level: scenario.level,
                 label: scenario.rule.clone(),
                 command: String::new(),
@@ -107,15 +111,15 @@ pub fn cases(table: &Table, dialect: &Dialect) -> Result<Vec<Case>, String> {
         return Err(format!("dialect {}: table {} has no action `{}`; {hint}", dialect.name, table.id, surface.action));
     }
     let mut cases = Vec::new();
-    let rows = table.auth_and_writes.iter().map(|row| (&row.action, &row.label, &row.command));
-    let reads = table.reads.iter().map(|row| (&row.action, &row.label, &row.command));
-    let observed = table.observed.iter().map(|row| (&row.action, &row.label, &row.command));
-    for (action, label, command) in rows.chain(reads).chain(observed) {
+    let rows = table.auth_and_writes.iter().map(|row| (Standing::Row, &row.action, &row.label, &row.command));
+    let reads = table.reads.iter().map(|row| (Standing::Read, &row.action, &row.label, &row.command));
+    let observed = table.observed.iter().map(|row| (Standing::Observed, &row.action, &row.label, &row.command));
+    for (standing, action, label, command) in rows.chain(reads).chain(observed) {
         for (index, surface) in dialect.surfaces.iter().enumerate().filter(|(_, surface)| surface.action == *action) {
             for mode in Mode::ALL {
                 if surface.modes.as_ref().is_none_or(|modes| modes.contains(&mode)) {
                     let (label, command) = (label.clone(), command.clone());
-                    cases.push(case(table, surface, index, mode, label, command));
+                    cases.push(Case { standing, ..case(table, surface, index, mode, label, command) });
                 }
             }
         }
@@ -140,6 +144,7 @@ fn case(table: &Table, surface: &Surface, index: usize, mode: Mode, label: Strin
         id: format!("{mode}/{}/{}/wire", surface.id(), factor(mode)),
         script: Script::Row { surface: index, expectation },
         mode,
+        standing: Standing::Row,
         level,
         label,
         command,

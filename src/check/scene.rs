@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use minijinja::Value;
@@ -39,6 +40,8 @@ pub struct Stage {
     pub journal: Option<Journal>,
     /// How many scenes may be at work at once.
     pub jobs: Arc<Semaphore>,
+    /// How many scenes wait for a new time step.
+    pub waiting: Arc<AtomicUsize>,
 }
 
 impl Stage {
@@ -166,7 +169,9 @@ impl Scene {
     /// Waits. Another scene may work meanwhile.
     async fn rest(&mut self, long: Duration) {
         self.permit = None;
+        self.stage.waiting.fetch_add(1, Ordering::Relaxed);
         self.stage.clock.wait_until(self.stage.clock.now().after(long)).await;
+        self.stage.waiting.fetch_sub(1, Ordering::Relaxed);
         self.permit = Arc::clone(&self.stage.jobs).acquire_owned().await.ok();
     }
 
@@ -408,17 +413,15 @@ impl Scene {
         if any(&step.challenge)? {
             return ended(Outcome::Challenged { flaw: None }, "asks for a code on its page");
         }
-        if step.challenge.is_empty() {
-            for recogniser in &dialect.challenge {
-                if holds(&recogniser.when)? {
-                    let Some(flaw) = &recogniser.flaw else {
-                        return ended(Outcome::Challenged { flaw: None }, "challenge");
-                    };
-                    let flaw = format!("{flaw}; breaks {}", recogniser.breaks.join(", "));
-                    let what = format!("challenge with a flaw: {flaw}");
-                    return ended(Outcome::Challenged { flaw: Some(flaw) }, &what);
-                }
-            }
+        if step.challenge.is_empty()
+            && let Some(recogniser) = dialect.recognise(answer, &variables).map_err(|error| error.to_string())?
+        {
+            let Some(flaw) = &recogniser.flaw else {
+                return ended(Outcome::Challenged { flaw: None }, "challenge");
+            };
+            let flaw = format!("{flaw}; breaks {}", recogniser.breaks.join(", "));
+            let what = format!("challenge with a flaw: {flaw}");
+            return ended(Outcome::Challenged { flaw: Some(flaw) }, &what);
         }
         let class = answer.status / 100;
         let success = match &step.expect {

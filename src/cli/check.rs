@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use clap::Args;
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::interrupt::Interruptions;
-use super::{Failure, exit};
+use super::{Failure, exit, progress};
 use crate::accounts::Pool;
 use crate::check::plan::{self, Case};
 use crate::check::scene::Stage;
@@ -19,6 +19,7 @@ use crate::host::Host;
 use crate::persona::ledger::GUARD_MS;
 use crate::registry::{Mutant, Mutants};
 use crate::report;
+use crate::report::terminal::{Paper, WIDTH};
 use crate::result::{CaseResult, FORMAT, RunResult, Status, Summary, TableInfo, TargetInfo};
 use crate::scenario::Scenario;
 use crate::table::{Level, Table};
@@ -77,13 +78,13 @@ impl Check {
         };
         let (left, results) = session.collect(interruptions).await?;
         let out = session.out.clone();
-        let result = session.result(left, results, self.case.is_empty());
-        print!("{}", report::terminal::render(&result));
+        let result = session.result(left, results, self.level, self.case.is_empty());
+        print!("{}", report::terminal::render(&result, paper()));
         if let Err(message) = write(&out, &result) {
             return Err(Failure::new(exit::INCOMPLETE, message));
         }
         println!("reports: {}", out.display());
-        Ok(code(&result, self.level))
+        Ok(code(&result))
     }
 
     /// Everything before the first case.
@@ -130,6 +131,7 @@ impl Check {
             clock: host.clock.clone(),
             skew,
             jobs: Arc::new(Semaphore::new(self.jobs.into())),
+            waiting: Arc::new(AtomicUsize::new(0)),
         };
         stage.read_clock().await;
         let provisioner = match host.accounts.take() {
@@ -166,17 +168,12 @@ struct Session {
 impl Session {
     /// Runs the cases. The first interruption lets those under way end, the second does not.
     async fn collect(&self, mut interruptions: Interruptions) -> Result<(Vec<String>, Vec<CaseResult>), Failure> {
-        let (done, mut results) = mpsc::unbounded_channel();
-        let progress = indicatif::ProgressBar::new(self.cases.len() as u64);
+        let (done, results) = mpsc::unbounded_channel();
         let playing = async {
-            tokio::join!(check::run(&self.run, &self.cases, &self.preflight, done), async {
-                let mut numbered = Vec::with_capacity(self.cases.len());
-                while let Some(result) = results.recv().await {
-                    numbered.push(result);
-                    progress.inc(1);
-                }
-                numbered
-            })
+            tokio::join!(
+                check::run(&self.run, &self.cases, &self.preflight, done),
+                progress::follow(&self.run.stage, self.cases.len(), results)
+            )
         };
         let mut playing = pin!(playing);
         let (left, mut numbered) = loop {
@@ -189,17 +186,16 @@ impl Session {
                         let message = format!("interrupted twice: the cases under way were abandoned{hint}");
                         return Err(Failure::new(exit::INCOMPLETE, message));
                     }
-                    progress.suspend(|| eprintln!("interrupted: finishing the cases under way; once more to abandon them"));
+                    eprintln!("interrupted: finishing the cases under way; once more to abandon them");
                 }
             }
         };
-        progress.finish_and_clear();
         numbered.sort_by_key(|(number, _)| *number);
         Ok((left, numbered.into_iter().map(|(_, result)| result).collect()))
     }
 
     /// The document of the run.
-    fn result(self, left: Vec<String>, results: Vec<CaseResult>, all: bool) -> RunResult {
+    fn result(self, left: Vec<String>, results: Vec<CaseResult>, level: Level, all: bool) -> RunResult {
         let (observed, judged): (Vec<_>, Vec<_>) =
             results.into_iter().zip(&self.cases).partition(|(_, case)| case.is_observed());
         let strip = |pairs: Vec<(CaseResult, &Case)>| pairs.into_iter().map(|(result, _)| result).collect::<Vec<_>>();
@@ -215,6 +211,7 @@ impl Session {
                 clock_offset_ms: self.preflight.clock_offset_ms,
             },
             table: TableInfo { id: self.table.id, revision: self.table.revision, source: self.table.source },
+            level,
             seed: self.run.seed,
             started: self.started.to_string(),
             finished: Timestamp::now().to_string(),
@@ -228,6 +225,14 @@ impl Session {
     }
 }
 
+/// How standard output takes a report: `NO_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE` are heeded.
+fn paper() -> Paper {
+    let stdout = std::io::stdout();
+    let colour = anstream::AutoStream::choice(&stdout) != anstream::ColorChoice::Never;
+    let width = terminal_size::terminal_size_of(&stdout).map_or(WIDTH, |(width, _)| usize::from(width.0));
+    Paper { width, colour }
+}
+
 fn write(out: &Path, result: &RunResult) -> Result<(), String> {
     let cannot = |error: std::io::Error| format!("{} cannot be written: {error}", out.display());
     std::fs::create_dir_all(out).map_err(cannot)?;
@@ -236,7 +241,7 @@ fn write(out: &Path, result: &RunResult) -> Result<(), String> {
     std::fs::write(out.join("junit.xml"), report::junit::render(result)?).map_err(cannot)
 }
 
-fn code(result: &RunResult, level: Level) -> u8 {
+fn code(result: &RunResult) -> u8 {
     let summary = &result.summary;
     let observed =
         result.observations.iter().filter(|case| matches!(case.status, Status::Pass | Status::Error)).count();
@@ -249,18 +254,9 @@ fn code(result: &RunResult, level: Level) -> u8 {
         exit::NOTHING
     } else if !reached {
         exit::UNREACHABLE
-    } else if !result.stale_deviations.is_empty() || result.cases.iter().any(|case| decides(case, level)) {
+    } else if !result.stale_deviations.is_empty() || result.cases.iter().any(|case| result.decides(case)) {
         exit::DEVIATING
     } else {
         exit::HELD
-    }
-}
-
-/// Whether the case turns the exit code to 1.
-fn decides(case: &CaseResult, level: Level) -> bool {
-    match case.status {
-        Status::Fail => case.level <= level && case.known.is_none(),
-        Status::Error => true,
-        Status::Pass | Status::Unsupported | Status::Skipped => false,
     }
 }

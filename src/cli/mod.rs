@@ -4,6 +4,7 @@ mod check;
 pub mod exit;
 mod interrupt;
 mod list;
+mod progress;
 mod serve;
 
 use clap::{Parser, Subcommand};

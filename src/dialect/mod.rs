@@ -6,14 +6,15 @@ pub mod template;
 
 use std::collections::BTreeMap;
 
+use minijinja::Value;
 use serde::Deserialize;
 
 use crate::source::Source;
 use crate::table::Mode;
 use crate::yaml::{self, FileError, Spanned};
-use predicate::Predicate;
+use predicate::{Answer, Predicate};
 use step::{Deed, Request, Step};
-use template::Template;
+use template::{Template, Unfilled};
 
 /// A dialect.
 #[derive(Debug)]
@@ -108,6 +109,18 @@ impl Dialect {
             routines,
             surfaces,
         })
+    }
+}
+
+impl Dialect {
+    /// The first rule that takes the answer for a challenge.
+    pub fn recognise(&self, answer: &Answer, variables: &Value) -> Result<Option<&Recogniser>, Unfilled> {
+        for recogniser in &self.challenge {
+            if recogniser.when.holds(answer, variables)? {
+                return Ok(Some(recogniser));
+            }
+        }
+        Ok(None)
     }
 }
 

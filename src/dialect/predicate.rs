@@ -162,10 +162,10 @@ impl Matcher {
             }
         }
         if let Some(element) = element {
-            // RFC 9110 §5.6.1: a list's elements are separated by commas and optional white space.
+            // RFC 9110 §5.6.1 allows white space on both sides of a comma; stock npm clients drop what follows one only.
             let listed = seen
                 .and_then(|value| value.as_str())
-                .is_some_and(|list| list.split(',').any(|item| item.trim().eq_ignore_ascii_case(element)));
+                .is_some_and(|list| list.trim().split(',').any(|item| item.trim_start().eq_ignore_ascii_case(element)));
             if !listed {
                 return Ok(false);
             }

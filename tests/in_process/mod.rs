@@ -113,6 +113,7 @@ impl Target {
             offset_ms: 0,
             journal: Some(Journal::create(&self.journal()).expect("a journal")),
             jobs: Arc::new(Semaphore::new(8)),
+            waiting: Arc::default(),
         };
         stage.read_clock().await;
         let mut run = Run {
