@@ -75,6 +75,20 @@ fn a_ci_server_comes_to_the_verdict_of_the_exit_code() {
     assert_eq!(counts(&result), (1, 1, 3), "an observation never fails");
 }
 
+#[test]
+fn the_reports_are_written_though_nobody_reads_standard_output() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_stepup"))
+        .args(["check", "--case", "*/ping/*", "--out"])
+        .arg(folder.path())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("stepup starts");
+    drop(child.stdout.take());
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    assert!(folder.path().join("junit.xml").exists());
+}
+
 fn without_colour(text: &str) -> String {
     let mut parts = text.split('\u{1b}');
     let first = parts.next().unwrap_or_default().to_owned();

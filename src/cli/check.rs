@@ -1,5 +1,6 @@
 //! `stepup check`: run the tables against a registry, judge, report.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
@@ -79,11 +80,13 @@ impl Check {
         let (left, results) = session.collect(interruptions).await?;
         let out = session.out.clone();
         let result = session.result(left, results, self.level, self.case.is_empty());
-        print!("{}", report::terminal::render(&result, paper()));
+        // Whoever stops reading early still gets the reports below.
+        let mut stdout = std::io::stdout();
+        let _ = stdout.write_all(report::terminal::render(&result, paper()).as_bytes());
         if let Err(message) = write(&out, &result) {
             return Err(Failure::new(exit::INCOMPLETE, message));
         }
-        println!("reports: {}", out.display());
+        let _ = writeln!(stdout, "reports: {}", out.display());
         Ok(code(&result))
     }
 
