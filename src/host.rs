@@ -45,7 +45,7 @@ impl Host {
         match start {
             Start::Embedded => embedded(seed, mutants).await,
             Start::Installed(program) => {
-                let running = Box::new(installed::start(&program).await?);
+                let running = Box::new(installed::start(&program, None).await?);
                 let base = address(&running.base)?;
                 let (clock, lives_on, accounts) = (Clock::system(), false, None);
                 Ok(Host { base, clock, lives_on, accounts, _keeper: Keeper::Installed(running) })

@@ -212,6 +212,15 @@ impl Scenario {
         Ok(Scenario { id: id.to_owned(), ..scenario })
     }
 
+    /// How many steps it waits in all.
+    pub fn waits(&self) -> u32 {
+        let wait = |act: &Act| match act {
+            Act::Wait(steps) => *steps,
+            Act::Attempt(_) | Act::Run(_) => 0,
+        };
+        self.acts.iter().map(wait).sum()
+    }
+
     /// The attempts.
     pub fn attempts(&self) -> impl Iterator<Item = &Attempt> {
         self.acts.iter().filter_map(|act| match act {

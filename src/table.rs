@@ -119,8 +119,8 @@ pub struct Observed {
     pub label: String,
     /// The command.
     pub command: String,
-    /// What other first-party pages say of it.
-    pub says: String,
+    /// What other first-party pages say of it; they do not always agree.
+    pub says: Vec<String>,
 }
 
 impl Table {

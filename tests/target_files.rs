@@ -20,7 +20,6 @@ fn complaint(text: &str) -> String {
 #[test]
 fn a_broken_target_file_is_pointed_at_with_what_is_allowed() {
     let running = "name: mine\nstart: running\nbase: http://127.0.0.1:4873\n";
-    let no_page = "unsupported: { 'login:web': its page is not described }\n";
     for (text, place, seen) in [
         ("name: mine\nstrat: running\n".to_owned(), "2:1", "did you mean `start`?"),
         ("name: mine\nstart: runing\n".to_owned(), "2:8", "did you mean `running`?"),
@@ -30,26 +29,18 @@ fn a_broken_target_file_is_pointed_at_with_what_is_allowed() {
         ("name: mine\nstart: running\nbase: here\n".to_owned(), "3:7", "is no address"),
         (format!("{running}dialect: nmp\n"), "4:10", "did you mean `npm`?"),
         (format!("{running}unsupported:\n  publsh: it has none\n"), "5:11", "did you mean `publish`?"),
-        (format!("{running}{no_page}routines:\n  enrol: [{{ do: publsh }}]\n"), "6:17", "did you mean `publish`?"),
+        (format!("{running}routines:\n  enrol: [{{ do: publsh }}]\n"), "5:17", "did you mean `publish`?"),
         (
-            format!("{running}{no_page}routines:\n  enrol:\n    - {{ request: GET /a, do: publish }}\n"),
-            "7:7",
+            format!("{running}routines:\n  enrol:\n    - {{ request: GET /a, do: publish }}\n"),
+            "6:7",
             "both `request` and `do`",
         ),
+        (format!("{running}routines:\n  enrol:\n    - {{ auth: none }}\n"), "6:7", "neither `request` nor `do`"),
+        (format!("{running}routines:\n  enrol: [{{ request: FETCH /a }}]\n"), "5:", "`FETCH` is not a method"),
+        (format!("{running}routines:\n  enrol: [{{ request: 'GET /{{{{ user.name' }}]\n"), "5:", "without `}}`"),
         (
-            format!("{running}{no_page}routines:\n  enrol:\n    - {{ auth: none }}\n"),
-            "7:7",
-            "neither `request` nor `do`",
-        ),
-        (format!("{running}{no_page}routines:\n  enrol: [{{ request: FETCH /a }}]\n"), "6:", "`FETCH` is not a method"),
-        (
-            format!("{running}{no_page}routines:\n  enrol: [{{ request: 'GET /{{{{ user.name' }}]\n"),
-            "6:",
-            "without `}}`",
-        ),
-        (
-            format!("{running}{no_page}surfaces:\n  - {{ action: login, perform: [{{ do: sing-up }}] }}\n"),
-            "6:",
+            format!("{running}surfaces:\n  - {{ action: login, perform: [{{ do: sing-up }}] }}\n"),
+            "5:",
             "did you mean `sign-up`?",
         ),
     ] {
@@ -57,9 +48,9 @@ fn a_broken_target_file_is_pointed_at_with_what_is_allowed() {
         assert!(said.contains(&format!("mine.yaml:{place}")), "{text}\n{said}");
         assert!(said.replace("\n  │ ", " ").contains(seen), "{text}\n{said}");
     }
-    let said = complaint(&format!("{running}{no_page}surfaces:\n  - {{ action: logn, perform: [] }}\n"));
+    let said = complaint(&format!("{running}surfaces:\n  - {{ action: logn, perform: [] }}\n"));
     assert!(said.contains("no action `logn`") && said.contains("`login`"), "{said}");
-    let said = complaint(&format!("{running}{no_page}deviations: missing.yaml\n"));
+    let said = complaint(&format!("{running}deviations: missing.yaml\n"));
     assert!(said.contains("missing.yaml: cannot be read"), "{said}");
 }
 

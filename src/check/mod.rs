@@ -18,15 +18,19 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::dialect::LeavesAccount;
 use crate::judge::{Outcome, Verdict};
 use crate::persona::Persona;
+use crate::persona::totp::PERIOD;
 use crate::result::{CaseResult, Probe, Status};
 use crate::secret::{Secret, SecretKind};
-use crate::table::Mode;
+use crate::table::{Level, Mode};
 pub use cast::Provisioner;
 pub use journal::Journal;
-use plan::Case;
+use plan::{Case, Script};
 use play::{Play, Played};
 pub use preflight::{Preflight, preflight};
 use scene::{Mistake, Scene, Stage};
+
+/// The longest wait, in one-time-password steps, of a scenario that is run though nobody asked for its level.
+const MOST_STEPS: u32 = 2;
 
 /// One run's constants.
 #[derive(Debug, Clone)]
@@ -37,6 +41,8 @@ pub struct Run {
     pub prefix: String,
     /// How the target was named on the command line.
     pub target: String,
+    /// The least binding level that is wanted.
+    pub level: Level,
     /// The seed.
     pub seed: u64,
     /// Where its personas come from.
@@ -79,6 +85,15 @@ async fn one(run: &Run, number: usize, case: &Case, preflight: &Preflight) -> Ca
     if let (Some(evidence), Mode::AuthOnly | Mode::AuthAndWrites) = (&preflight.no_second_factor, case.mode) {
         let saw = format!("the registry has no second factor: {evidence}");
         return result.ended(Status::Unsupported, vec![Verdict::Unsupported], saw);
+    }
+    if let Script::Scenario(scenario) = &case.script
+        && run.stage.clock.is_real()
+        && scenario.waits() > MOST_STEPS
+        && case.level > run.level
+    {
+        let seconds = i64::from(scenario.waits()) * PERIOD;
+        let reason = format!("it waits for {seconds} s; --level {} runs it", case.level);
+        return result.ended(Status::Skipped, vec![], reason);
     }
     let cast = match run.provisioner.cast(run, case, number).await {
         Ok(cast) => cast,

@@ -131,14 +131,22 @@ fn case(table: &Table, surface: &Surface, index: usize, mode: Mode, label: Strin
     let source = format!("{}, revision {}", table.source, table.revision);
     let rule = table.rules.iter().find(|rule| rule.surface == surface.id());
     let observed = table.observed.iter().find(|row| row.action == surface.action);
-    let (expectation, level, cite) = if let Some(row) = table.row(mode, &surface.action) {
-        (Some(Expectation::Challenged), Level::Documented, format!("{source}: table {mode}, row \"{}\"", row.label))
+    let (expectation, level, cites) = if let Some(row) = table.row(mode, &surface.action) {
+        (
+            Some(Expectation::Challenged),
+            Level::Documented,
+            vec![format!("{source}: table {mode}, row \"{}\"", row.label)],
+        )
     } else if let Some(rule) = rule {
-        (Some(Expectation::Unchallenged), Level::Documented, format!("{source}: {}", rule.statement))
+        (Some(Expectation::Unchallenged), Level::Documented, vec![format!("{source}: {}", rule.statement)])
     } else if let Some(observed) = observed {
         (None, Level::Implied, observed.says.clone())
     } else {
-        (Some(Expectation::Unchallenged), Level::Implied, format!("{source}: no row of table {mode} names this action"))
+        (
+            Some(Expectation::Unchallenged),
+            Level::Implied,
+            vec![format!("{source}: no row of table {mode} names this action")],
+        )
     };
     Case {
         id: format!("{mode}/{}/{}/wire", surface.id(), factor(mode)),
@@ -148,7 +156,7 @@ fn case(table: &Table, surface: &Surface, index: usize, mode: Mode, label: Strin
         level,
         label,
         command,
-        cites: vec![cite],
+        cites,
     }
 }
 

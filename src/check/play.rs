@@ -56,6 +56,16 @@ pub(super) struct Sent {
     exchanges: Vec<Exchange>,
 }
 
+/// Why an action that is only observed showed nothing, when it did not.
+fn unobserved(outcome: &Outcome) -> Option<Verdict> {
+    match outcome {
+        Outcome::NotImplemented => Some(Verdict::Unsupported),
+        Outcome::Throttled => Some(Verdict::Throttled),
+        Outcome::Failed => Some(Verdict::TargetFailed),
+        Outcome::Accepted | Outcome::Challenged { .. } | Outcome::Refused => None,
+    }
+}
+
 impl<'a> Play<'a> {
     /// A play that has not begun.
     pub fn new(run: &'a Run, case: &'a Case, scene: &'a mut Scene, number: usize) -> Self {
@@ -77,7 +87,10 @@ impl<'a> Play<'a> {
                 if *expectation == Some(Expectation::Challenged) && observation.bare.outcome != Outcome::Accepted {
                     self.prove(surface, &mut observation).await?;
                 }
-                let verdicts = expectation.map_or_else(Vec::new, |expectation| judge(expectation, &observation));
+                let verdicts = match expectation {
+                    Some(expectation) => judge(*expectation, &observation),
+                    None => unobserved(&observation.bare.outcome).into_iter().collect(),
+                };
                 Ok(Played::Judged(verdicts))
             }
             Script::Scenario(scenario) => self.act_out(scenario).await,

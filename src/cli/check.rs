@@ -79,7 +79,7 @@ impl Check {
         };
         let (left, results) = session.collect(interruptions).await?;
         let out = session.out.clone();
-        let result = session.result(left, results, self.level, self.case.is_empty());
+        let result = session.result(left, results, self.case.is_empty());
         // Whoever stops reading early still gets the reports below.
         let mut stdout = std::io::stdout();
         let _ = stdout.write_all(report::terminal::render(&result, paper()).as_bytes());
@@ -146,6 +146,7 @@ impl Check {
             stage,
             prefix: format!("su{:08x}", check::mix(prefix_seed, "prefix") & 0xffff_ffff),
             target: self.target.clone(),
+            level: self.level,
             seed: self.seed,
             provisioner,
             interrupted: Arc::new(AtomicBool::new(false)),
@@ -198,7 +199,7 @@ impl Session {
     }
 
     /// The document of the run.
-    fn result(self, left: Vec<String>, results: Vec<CaseResult>, level: Level, all: bool) -> RunResult {
+    fn result(self, left: Vec<String>, results: Vec<CaseResult>, all: bool) -> RunResult {
         let (observed, judged): (Vec<_>, Vec<_>) =
             results.into_iter().zip(&self.cases).partition(|(_, case)| case.is_observed());
         let strip = |pairs: Vec<(CaseResult, &Case)>| pairs.into_iter().map(|(result, _)| result).collect::<Vec<_>>();
@@ -214,7 +215,7 @@ impl Session {
                 clock_offset_ms: self.preflight.clock_offset_ms,
             },
             table: TableInfo { id: self.table.id, revision: self.table.revision, source: self.table.source },
-            level,
+            level: self.run.level,
             seed: self.run.seed,
             started: self.started.to_string(),
             finished: Timestamp::now().to_string(),

@@ -6,6 +6,7 @@ mod interrupt;
 mod list;
 mod progress;
 mod serve;
+mod target;
 
 use clap::{Parser, Subcommand};
 
@@ -25,6 +26,8 @@ enum Command {
     List(list::List),
     /// Run the reference registry on its own.
     Serve(serve::Serve),
+    /// List, install or start the registries that target files describe.
+    Target(target::TargetCommand),
 }
 
 /// Why a command ended early.
@@ -60,6 +63,7 @@ pub fn main() -> u8 {
         Command::Check(check) => check.run(),
         Command::List(list) => list.run(),
         Command::Serve(serve) => serve.run(),
+        Command::Target(target) => target.run(),
     };
     outcome.unwrap_or_else(|failure| {
         eprintln!("{:?}", failure.report);

@@ -50,6 +50,8 @@ struct DialectFile {
     not_implemented: Vec<Predicate>,
     throttled: Vec<Predicate>,
     secret_members: Vec<String>,
+    #[serde(default)]
+    target_routines: Vec<String>,
     routines: BTreeMap<String, Vec<Step>>,
     surfaces: Vec<String>,
 }
@@ -87,11 +89,17 @@ impl Dialect {
             let hint = Some(yaml::allowed(unknown, &ids));
             return Err(change.source.wrong(reason, format!("`{unknown}` is no surface"), hint));
         }
+        let undescribed: Vec<&String> = file.target_routines.iter().filter(|name| !names.contains(name)).collect();
         for (source, surface) in &mut surfaces {
-            match change.unsupported.get(&surface.id()) {
-                Some(reason) => surface.unsupported = Some(reason.value.clone()),
-                None => surface.check(source, &names)?,
-            }
+            let missing = undescribed.iter().find(|name| surface.runs(name));
+            surface.unsupported = match (change.unsupported.get(&surface.id()), missing) {
+                (Some(reason), _) => Some(reason.value.clone()),
+                (None, Some(name)) => Some(format!("the target file does not describe the routine `{name}`")),
+                (None, None) => {
+                    surface.check(source, &names)?;
+                    None
+                }
+            };
         }
         let mut not_implemented = file.not_implemented;
         not_implemented.extend(change.not_implemented);
@@ -226,6 +234,14 @@ impl Surface {
             Some(surface) => format!("{}:{surface}", self.action),
             None => self.action.clone(),
         }
+    }
+
+    /// Whether a step of it runs this routine.
+    fn runs(&self, routine: &str) -> bool {
+        [&self.prepare, &self.before, &self.perform].into_iter().flatten().any(|step| match &step.deed {
+            Deed::Routine { name, .. } => name.value == routine,
+            Deed::Request(_) => false,
+        })
     }
 
     fn check(&self, source: &Source, routines: &[String]) -> Result<(), FileError> {

@@ -18,7 +18,7 @@ use stepup::clock::{Clock, UnixMillis};
 use stepup::persona::ledger::Skew;
 use stepup::registry::{Mutant, Mutants, Registry, Settings};
 use stepup::result::{CaseResult, Status};
-use stepup::table::Table;
+use stepup::table::{Level, Table};
 use stepup::wire::{Reuse, Wire};
 use tokio::sync::{Semaphore, mpsc};
 
@@ -120,6 +120,7 @@ impl Target {
             stage,
             prefix: "su0".to_owned(),
             target: "test".to_owned(),
+            level: Level::Implied,
             seed: 1,
             provisioner,
             interrupted: Arc::new(AtomicBool::new(false)),
