@@ -108,12 +108,13 @@ impl Play<'_> {
                     Found::Nothing("by then the target refuses the code for its age".to_owned())
                 }
                 Some((proof, step)) => Found::Proof(Some(proof.clone()), *step),
-                None => return Err(format!("no proof was sent as `{name}`")),
+                // Names are checked when the file is read, so only the enrolment can be missing.
+                None => Found::Nothing("the account was enrolled before the run began".to_owned()),
             },
             Proof::FormerSecret => Found::Proof(Some(self.scene.former_code()?), None),
             Proof::Recovery(number) => match self.scene.user.recovery_codes.get(*number) {
                 Some(code) => Found::Proof(Some(code.clone()), None),
-                None => Found::Nothing(format!("the target hands out no recovery code {number}")),
+                None => Found::Nothing(format!("recovery code {number} of the account is not known")),
             },
         })
     }

@@ -26,7 +26,7 @@ pub fn render(result: &RunResult) -> Result<String, String> {
         suite.add_property((name, value.as_str()));
     }
     let mut names = Names::default();
-    suite.add_test_cases(result.cases.iter().map(|case| named(&mut names, case, judged(case))));
+    suite.add_test_cases(result.cases.iter().map(|case| named(&mut names, case, judged(case, result))));
     for stale in &result.stale_deviations {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
         status.set_type("stale-deviation").set_message(stale.as_str());
@@ -105,7 +105,7 @@ fn named(names: &mut Names, case: &CaseResult, status: TestCaseStatus) -> TestCa
     entry
 }
 
-fn judged(case: &CaseResult) -> TestCaseStatus {
+fn judged(case: &CaseResult, result: &RunResult) -> TestCaseStatus {
     let verdicts = case.verdicts.iter().map(|verdict| verdict.word()).collect::<Vec<_>>().join(", ");
     let non_success = |kind| {
         let mut status = TestCaseStatus::non_success(kind);
@@ -118,6 +118,9 @@ fn judged(case: &CaseResult) -> TestCaseStatus {
     match (case.status, &case.known) {
         (Status::Pass, _) => TestCaseStatus::success(),
         (Status::Fail, Some(known)) => skipped(&format!("known deviation, {verdicts}: {known}"), case),
+        (Status::Fail, None) if !result.decides(case) => {
+            skipped(&format!("recommended clause, {verdicts}: {}", case.label), case)
+        }
         (Status::Fail, None) => non_success(NonSuccessKind::Failure),
         (Status::Error, _) => non_success(NonSuccessKind::Error),
         (Status::Unsupported, _) => skipped(&format!("unsupported: {}", case.observed), case),

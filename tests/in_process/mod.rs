@@ -18,6 +18,7 @@ use stepup::clock::{Clock, UnixMillis};
 use stepup::persona::ledger::Skew;
 use stepup::registry::{Mutant, Mutants, Registry, Settings};
 use stepup::result::{CaseResult, Status};
+use stepup::scenario::Scenario;
 use stepup::table::{Level, Table};
 use stepup::wire::{Reuse, Wire};
 use tokio::sync::{Semaphore, mpsc};
@@ -101,9 +102,10 @@ impl Target {
         let text = include_str!("../../scenarios/tables/npm-docs-2022-08.yaml");
         let table: Table = stepup::yaml::parse("table", text).expect("the table");
         let dialect = Arc::new(stepup::target::find("embedded").expect("npm").dialect);
+        let rows = plan::cases(&table, &dialect).expect("rows");
+        let scenarios = Scenario::all(&dialect).expect("scenarios");
         let globs: Vec<String> = select.iter().map(|&glob| glob.to_owned()).collect();
-        let cases: Vec<Case> =
-            plan::cases(&table, &dialect).and_then(|cases| plan::select(cases, &globs)).expect("globs");
+        let cases: Vec<Case> = plan::select([rows, plan::scenarios(scenarios)].concat(), &globs).expect("globs");
         let mut stage = Stage {
             wire: Wire::new(self.base.clone(), Reuse::WhenIdle).expect("a client"),
             dialect,
