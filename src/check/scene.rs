@@ -166,6 +166,15 @@ impl Scene {
         }
     }
 
+    /// A fresh code of the present step or a later one, which stays valid for the longest time.
+    pub async fn lasting_code(&mut self) -> Result<Secret, Mistake> {
+        let now = self.stage.target_time();
+        if let Some(ledger) = &mut self.user.ledger {
+            ledger.skip_to_present(now);
+        }
+        self.code().await
+    }
+
     /// Waits. Another scene may work meanwhile.
     async fn rest(&mut self, long: Duration) {
         self.permit = None;

@@ -80,7 +80,7 @@ impl Play<'_> {
         Ok(match &attempt.proof {
             Proof::None => Found::Proof(None, None),
             Proof::Right => {
-                let code = self.scene.code().await?;
+                let code = self.scene.lasting_code().await?;
                 Found::Proof(Some(code), self.scene.step())
             }
             Proof::Wrong => Found::Proof(Some(self.scene.wrong_code()?), None),

@@ -69,6 +69,12 @@ impl Ledger {
         Issue::Code(self.secret.code(step))
     }
 
+    /// Leaves the steps before the present one alone from now on, for codes that must stay valid for a while.
+    pub fn skip_to_present(&mut self, now: UnixMillis) {
+        let before = OtpStep(step_at(now.0).0 - 1);
+        self.last = Some(self.last.map_or(before, |last| last.max(before)));
+    }
+
     /// The step of the last code handed out.
     pub fn last(&self) -> Option<OtpStep> {
         self.last
@@ -158,6 +164,17 @@ mod tests {
         let mut ledger = Ledger::resumed(secret, Skew { behind: 1, ahead: 1 }, GUARD_MS, now);
         assert!(matches!(ledger.issue(now), Issue::Code(_)));
         assert_eq!(ledger.last, Some(OtpStep(step_at(now.0).0 + 1)));
+    }
+
+    #[test]
+    fn a_code_that_must_last_is_of_the_present_step() {
+        let now = UnixMillis(1_000_000_005_000);
+        let mut ledger = ledger(1, 1);
+        ledger.skip_to_present(now);
+        assert!(matches!(ledger.issue(now), Issue::Code(_)));
+        assert_eq!(ledger.last, Some(step_at(now.0)));
+        ledger.skip_to_present(now);
+        assert_eq!(ledger.last, Some(step_at(now.0)), "a step is never handed out again");
     }
 
     #[test]
