@@ -90,8 +90,8 @@ fn a_run_that_is_interrupted_ends_its_case_and_writes_an_incomplete_report() {
         assert!(!result.complete && said.contains("INCOMPLETE"), "{said}");
         assert!(folder.path().join("junit.xml").exists());
         let all = || result.cases.iter().chain(&result.observations);
-        let ended = all().filter(|case| matches!(case.status, Status::Pass | Status::Fail | Status::Error)).count();
-        assert!(ended == 1 && all().count() > 20, "{said}");
+        let played: Vec<_> = all().filter(|case| !case.probes.is_empty()).collect();
+        assert!(played.len() == 1 && played[0].status != Status::Skipped && all().count() > 20, "{said}");
         let s = &result.summary;
         assert_eq!(s.selected, s.exact + s.deviating + s.unsupported + s.skipped + s.errored, "{said}");
         assert!(s.skipped > 20, "{said}");
