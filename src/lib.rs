@@ -4,7 +4,7 @@
 //! A map of the rooms; dependencies point down:
 //!
 //! - [`cli`] is the command line; nothing imports it.
-//! - [`check`] plans cases, plays them and sends results; [`judge`] says what they show, without I/O or clock.
+//! - [`check`] plans cases, plays them and sends results ([`check::suite`] is the door for other programs); [`judge`] says what they show, without I/O or clock.
 //! - [`persona`] holds the simulated users and the ledger of their proofs; [`wire`] sends requests.
 //! - [`accounts`] lends users that an operator handed over.
 //! - [`target`] says whom we drive, [`host`] brings it up ([`installed`] from the npm registry), [`dialect`] how it speaks, [`table`] and [`scenario`] what must hold: files into checked types.

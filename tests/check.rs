@@ -44,6 +44,7 @@ fn a_seeded_fault_gets_its_verdict_and_exit_code_1() {
         ("whoami-challenged", "auth-only/whoami/totp/wire", Verdict::UnexpectedChallenge),
         ("challenge-forbidden", "auth-and-writes/publish/totp/wire", Verdict::WrongShape),
         ("challenge-without-header", "auth-and-writes/publish/totp/wire", Verdict::WrongShape),
+        ("challenge-text-in-message", "auth-and-writes/publish/totp/wire", Verdict::WrongShape),
         ("challenge-header-parameter", "auth-and-writes/publish/totp/wire", Verdict::WrongShape),
         ("challenge-basic-header", "auth-and-writes/publish/totp/wire", Verdict::WrongShape),
         ("publish-before-challenge", "auth-and-writes/publish/totp/wire", Verdict::EffectBeforeFactor),

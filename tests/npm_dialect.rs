@@ -49,13 +49,3 @@ fn the_removal_of_a_tarball_is_judged_on_its_own() {
     assert_eq!(deviating[0].id, "auth-and-writes/unpublish:tarball/totp/wire");
     assert_eq!(deviating[0].verdicts, [Verdict::MissingChallenge]);
 }
-
-/// Every stock client decides by the header when it is there (wire notes §2.2, first row): where the text stands
-/// matters only without it. So this fault is no deviation, and only the header's absence beside it would be one.
-#[test]
-fn a_challenge_with_its_header_is_exact_wherever_its_text_stands() {
-    let result = check(&["--mutant", "challenge-text-in-message", "--case", "*/publish/*"]);
-    assert_eq!(result.summary.exact, 3, "{:#?}", result.cases);
-    let bare = &result.cases.iter().find(|case| case.mode == "auth-and-writes").expect("the case").probes[0];
-    assert!(bare.exchanges[0].answer_body.as_deref().is_some_and(|body| body.contains(r#""message":"#)));
-}

@@ -3,11 +3,13 @@
 mod cast;
 pub mod deviations;
 mod journal;
+pub mod mutants;
 pub mod plan;
 mod play;
 mod preflight;
 pub mod scene;
 mod script;
+pub mod suite;
 mod writing;
 
 use std::sync::Arc;

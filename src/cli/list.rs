@@ -3,8 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::{Failure, exit};
-use crate::check::plan;
-use crate::scenario::Scenario;
+use crate::check::suite;
 
 #[derive(Debug, Args)]
 pub(super) struct List {
@@ -24,10 +23,8 @@ impl List {
     pub(super) fn run(self) -> Result<u8, Failure> {
         match self.what {
             What::Cases => {
-                let dialect = crate::target::find("embedded")?.dialect;
-                let rows = plan::cases(&super::check::table()?, &dialect);
-                let rows = rows.map_err(|message| Failure::new(exit::USAGE, message))?;
-                for case in rows.into_iter().chain(plan::scenarios(Scenario::all(&dialect)?)) {
+                let target = crate::target::find("embedded")?;
+                for case in suite::all_cases(&suite::table()?, &target)? {
                     let level = if case.is_observed() { "observed" } else { case.level.name() };
                     println!("{:<12} {}", level, case.id);
                 }

@@ -4,11 +4,14 @@ mod check;
 pub mod exit;
 mod interrupt;
 mod list;
+mod mutants;
 mod progress;
 mod serve;
 mod target;
 
 use clap::{Parser, Subcommand};
+
+use crate::check::suite::Unready;
 
 /// Checks whether a package registry asks for a second factor exactly where npm's documentation says it must.
 #[derive(Debug, Parser)]
@@ -24,6 +27,8 @@ enum Command {
     Check(check::Check),
     /// List what there is.
     List(list::List),
+    /// Measure the suite: every seeded fault of the reference registry must be found.
+    Mutants(mutants::MutantsCommand),
     /// Run the reference registry on its own.
     Serve(serve::Serve),
     /// List, install or start the registries that target files describe.
@@ -49,6 +54,22 @@ impl From<crate::yaml::FileError> for Failure {
     }
 }
 
+impl From<Unready> for Failure {
+    fn from(unready: Unready) -> Self {
+        match unready {
+            Unready::File(error) => error.into(),
+            Unready::Options(message) => Failure::new(exit::USAGE, message),
+            Unready::NothingSelected => {
+                Failure::new(exit::NOTHING, "no case matches; `stepup list cases` shows their ids")
+            }
+            Unready::Journal(error) => {
+                Failure::new(exit::INCOMPLETE, format!("the journal cannot be written: {error}"))
+            }
+            Unready::Target(message) => Failure::new(exit::UNREACHABLE, message),
+        }
+    }
+}
+
 /// Runs the command that the process was called with, and returns its exit code.
 pub fn main() -> u8 {
     let arguments = match Arguments::try_parse() {
@@ -62,6 +83,7 @@ pub fn main() -> u8 {
     let outcome = match arguments.command {
         Command::Check(check) => check.run(),
         Command::List(list) => list.run(),
+        Command::Mutants(mutants) => mutants.run(),
         Command::Serve(serve) => serve.run(),
         Command::Target(target) => target.run(),
     };

@@ -1,54 +1,57 @@
 //! How far a run has come: a bar on a terminal; elsewhere a line now and then, and none for a run that is soon over.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::check::scene::Stage;
-use crate::result::CaseResult;
 
 /// Between two lines where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 /// Between two looks at how many cases wait, on a terminal.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// Takes the results as they come, until the last, and tells standard error of it.
-pub(super) async fn follow(
-    stage: &Stage,
+/// What standard error is told of a run. The bar goes when this is dropped.
+pub(super) struct Progress {
+    bar: ProgressBar,
     total: usize,
-    mut results: UnboundedReceiver<(usize, CaseResult)>,
-) -> Vec<(usize, CaseResult)> {
-    let mut taken = Vec::with_capacity(total);
-    let bar = ProgressBar::new(total as u64);
-    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {msg}") {
-        bar.set_style(style);
+    done: AtomicUsize,
+}
+
+impl Progress {
+    /// A run of so many cases.
+    pub(super) fn new(total: usize) -> Self {
+        let bar = ProgressBar::new(total as u64);
+        if let Ok(style) = ProgressStyle::with_template("{wide_bar} {msg}") {
+            bar.set_style(style);
+        }
+        Progress { bar, total, done: AtomicUsize::new(0) }
     }
-    let on_terminal = !bar.is_hidden();
-    let every = if on_terminal { LOOK_EVERY } else { LINE_EVERY };
-    let mut tick = interval_at(Instant::now() + every, every);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        let due = tokio::select! {
-            result = results.recv() => {
-                let Some(result) = result else { break };
-                taken.push(result);
-                false
-            }
-            _ = tick.tick() => true,
-        };
-        let words = words(taken.len(), total, stage.waiting.load(Ordering::Relaxed));
+
+    /// A case has ended.
+    pub(super) fn one_more(&self) {
+        self.done.fetch_add(1, Ordering::Relaxed);
+        self.bar.inc(1);
+    }
+
+    /// Waits a while, then says how far the run has come.
+    pub(super) async fn show(&self, stage: &Stage) {
+        let on_terminal = !self.bar.is_hidden();
+        tokio::time::sleep(if on_terminal { LOOK_EVERY } else { LINE_EVERY }).await;
+        let words = words(self.done.load(Ordering::Relaxed), self.total, stage.waiting.load(Ordering::Relaxed));
         // On a simulated clock nobody waits for long.
-        if due && !on_terminal && stage.clock.is_real() {
+        if !on_terminal && stage.clock.is_real() {
             eprintln!("{words}");
         }
-        bar.set_message(words);
-        bar.set_position(taken.len() as u64);
+        self.bar.set_message(words);
     }
-    bar.finish_and_clear();
-    taken
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
 }
 
 fn words(done: usize, total: usize, waiting: usize) -> String {

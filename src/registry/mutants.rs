@@ -56,7 +56,7 @@ mutants! {
     ChallengeForbidden, "challenge-forbidden", "a challenge has status 403 instead of 401";
     ChallengeWithoutHeader, "challenge-without-header", "a challenge has no www-authenticate header";
     ChallengeHeaderParameter, "challenge-header-parameter", "a challenge's www-authenticate header has a parameter after OTP";
-    ChallengeTextInMessage, "challenge-text-in-message", "a challenge's text is in `message`, not in `error`";
+    ChallengeTextInMessage, "challenge-text-in-message", "a challenge has no header, and its text is in `message`, not in `error`";
     ChallengeBasicHeader, "challenge-basic-header", "a challenge's www-authenticate header says Basic";
 
     PublishBeforeChallenge, "publish-before-challenge", "a version is published before the challenge is answered";

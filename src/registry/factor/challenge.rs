@@ -68,8 +68,8 @@ impl Challenge {
     /// The value of `www-authenticate`, if there is to be one.
     pub(crate) fn header(&self) -> Option<&'static str> {
         match self.shape {
-            Shape::Canonical | Shape::Forbidden | Shape::TextInMessage => Some("OTP"),
-            Shape::WithoutHeader => None,
+            Shape::Canonical | Shape::Forbidden => Some("OTP"),
+            Shape::WithoutHeader | Shape::TextInMessage => None,
             Shape::HeaderParameter => Some("OTP realm=\"registry\""),
             Shape::BasicHeader => Some("Basic"),
         }

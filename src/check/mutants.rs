@@ -1,0 +1,95 @@
+//! The suite, measured: what it finds of each fault that the reference registry can be seeded with.
+
+use serde::{Deserialize, Serialize};
+
+use super::suite::{Options, Suite, Unready};
+use crate::judge::Verdict;
+use crate::registry::{Mutant, Mutants};
+use crate::result::{RunResult, Status};
+
+/// The format of the kill matrix.
+pub const FORMAT: &str = "stepup/mutants/1";
+
+/// Which cases find which faults.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Matrix {
+    /// Always [`FORMAT`].
+    pub format: String,
+    /// The program and its version.
+    pub tool: String,
+    /// The seed.
+    pub seed: u64,
+    /// The judged cases, by id.
+    pub cases: Vec<String>,
+    /// What was found on the registry without a fault: nothing, or the suite is wrong.
+    pub false_alarms: Vec<Finding>,
+    /// The faults.
+    pub mutants: Vec<Row>,
+}
+
+/// What was found of one fault.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Row {
+    /// The fault.
+    pub mutant: String,
+    /// What is wrong.
+    pub about: String,
+    /// The cases that find it; none when it survives.
+    pub found_by: Vec<Finding>,
+}
+
+/// A case that did not hold, or could not be judged.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Finding {
+    /// The case's id.
+    pub case: String,
+    /// Its worst verdict.
+    pub verdict: Verdict,
+}
+
+impl Matrix {
+    /// The faults that no case finds.
+    pub fn survivors(&self) -> impl Iterator<Item = &Row> {
+        self.mutants.iter().filter(|row| row.found_by.is_empty())
+    }
+
+    /// The cases that find no fault: redundant, or a fault is missing.
+    pub fn idle_cases(&self) -> impl Iterator<Item = &String> {
+        let found = |case: &String| self.mutants.iter().any(|row| row.found_by.iter().any(|by| by.case == *case));
+        self.cases.iter().filter(move |case| !found(case))
+    }
+}
+
+/// Runs the cases against the registry without a fault and with each, and tells of each as it ends.
+pub async fn measure(cases: &[String], seed: u64, mut ended: impl FnMut(&Row)) -> Result<Matrix, Unready> {
+    let sound = run(cases, seed, Mutants::none()).await?;
+    let mut matrix = Matrix {
+        format: FORMAT.to_owned(),
+        tool: sound.tool.clone(),
+        seed,
+        cases: sound.cases.iter().map(|case| case.id.clone()).collect(),
+        false_alarms: findings(&sound),
+        mutants: Vec::new(),
+    };
+    for &mutant in Mutant::ALL {
+        let faulty = run(cases, seed, mutant.into()).await?;
+        let (name, about) = (mutant.name().to_owned(), mutant.about().to_owned());
+        let row = Row { mutant: name, about, found_by: findings(&faulty) };
+        ended(&row);
+        matrix.mutants.push(row);
+    }
+    Ok(matrix)
+}
+
+async fn run(cases: &[String], seed: u64, mutants: Mutants) -> Result<RunResult, Unready> {
+    // Cases that a fault leaves without an answer wait for their time-out side by side.
+    let options = Options { cases: cases.to_vec(), seed, jobs: 64, mutants, ..Options::default() };
+    // The embedded registry is thrown away, so there is no journal to be written.
+    let session = Suite::new(options)?.begin(std::path::Path::new("")).await?;
+    Ok(session.run(|_| {}).await)
+}
+
+fn findings(result: &RunResult) -> Vec<Finding> {
+    let failed = result.cases.iter().filter(|case| matches!(case.status, Status::Fail | Status::Error));
+    failed.filter_map(|case| Some(Finding { case: case.id.clone(), verdict: *case.verdicts.first()? })).collect()
+}

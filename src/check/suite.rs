@@ -1,0 +1,257 @@
+//! The suite: everything between the name of a target and the result of a run.
+//!
+//! This is the library's own door: what `stepup check` does, in process.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use jiff::Timestamp;
+use tokio::sync::{Semaphore, mpsc};
+
+use super::plan::{self, Case};
+use super::scene::Stage;
+use super::{Journal, Preflight, Provisioner, Run, deviations, mix};
+use crate::accounts::Pool;
+use crate::host::Host;
+use crate::persona::ledger::GUARD_MS;
+use crate::registry::Mutants;
+use crate::result::{CaseResult, FORMAT, RunResult, Summary, TableInfo, TargetInfo};
+use crate::scenario::Scenario;
+use crate::source::Source;
+use crate::table::{Level, Table};
+use crate::target::{self, Deviation, Start, Target};
+use crate::wire::{Reuse, Wire};
+use crate::yaml::FileError;
+
+/// The file of the action table.
+const TABLE: &str = "scenarios/tables/npm-docs-2022-08.yaml";
+
+/// What can be chosen about a run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// A built-in target, a target file, or the address of a running registry.
+    pub target: String,
+    /// Only the cases whose id one of these globs matches; all when there is none.
+    pub cases: Vec<String>,
+    /// The least binding level whose deviations decide.
+    pub level: Level,
+    /// Names, passwords and the simulated start depend on it alone.
+    pub seed: u64,
+    /// How many cases may be at work at once.
+    pub jobs: u16,
+    /// How many times the selected cases are run.
+    pub repeat: u16,
+    /// The seeded faults of the embedded registry.
+    pub mutants: Mutants,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            target: "embedded".to_owned(),
+            cases: Vec::new(),
+            level: Level::Implied,
+            seed: 1,
+            jobs: 8,
+            repeat: 1,
+            mutants: Mutants::none(),
+        }
+    }
+}
+
+/// Why a run cannot begin.
+#[derive(Debug)]
+pub enum Unready {
+    /// A file is wrong.
+    File(FileError),
+    /// The options are.
+    Options(String),
+    /// No case was selected.
+    NothingSelected,
+    /// The journal cannot be written.
+    Journal(std::io::Error),
+    /// The target cannot be used.
+    Target(String),
+}
+
+impl From<FileError> for Unready {
+    fn from(error: FileError) -> Self {
+        Unready::File(error)
+    }
+}
+
+/// A run's cases, chosen, on a target that has not been touched yet.
+#[derive(Debug)]
+pub struct Suite {
+    options: Options,
+    table: Table,
+    cases: Vec<Case>,
+    target: Target,
+}
+
+impl Suite {
+    /// Reads all files and selects the cases.
+    pub fn new(options: Options) -> Result<Self, Unready> {
+        let target = target::find(&options.target)?;
+        if !matches!(target.start, Start::Embedded) && options.mutants != Mutants::none() {
+            return Err(Unready::Options("--mutant is for the embedded registry".to_owned()));
+        }
+        let table = table()?;
+        let once = plan::select(all_cases(&table, &target)?, &options.cases).map_err(Unready::Options)?;
+        let cases: Vec<Case> = (0..options.repeat).flat_map(|_| once.clone()).collect();
+        if cases.is_empty() {
+            return Err(Unready::NothingSelected);
+        }
+        Ok(Suite { options, table, cases, target })
+    }
+
+    /// Judges against this list of known deviations in place of the target's own.
+    pub fn with_deviations(&mut self, deviations: Vec<Deviation>) {
+        self.target.deviations = deviations;
+    }
+
+    /// The selected cases.
+    pub fn cases(&self) -> &[Case] {
+        &self.cases
+    }
+
+    /// Brings the target up and looks at it. What is made on one that lives on is written to `journal` before.
+    pub async fn begin(self, journal: &Path) -> Result<Session, Unready> {
+        let started = Timestamp::now();
+        let Suite { options, table, cases, target } = self;
+        let Target { name, start, skew, dialect, deviations, .. } = target;
+        let unusable = |message: String| Unready::Target(format!("target {name}: {message}"));
+        let mut host = Host::bring_up(start, options.seed, options.mutants).await.map_err(unusable)?;
+        let simulated = !host.clock.is_real();
+        let guard_ms = if simulated { 0 } else { GUARD_MS };
+        let journal = if host.lives_on { Some(Journal::create(journal).map_err(Unready::Journal)?) } else { None };
+        let reuse = if simulated { Reuse::WhenIdle } else { Reuse::Never };
+        let mut stage = Stage {
+            wire: Wire::new(host.base.clone(), reuse).map_err(unusable)?,
+            dialect: Arc::new(dialect),
+            guard_ms,
+            offset_ms: 0,
+            journal,
+            clock: host.clock.clone(),
+            skew,
+            jobs: Arc::new(Semaphore::new(options.jobs.into())),
+            waiting: Arc::new(AtomicUsize::new(0)),
+        };
+        stage.read_clock().await;
+        let provisioner = match host.accounts.take() {
+            Some(accounts) => Provisioner::Accounts(Pool::new(accounts, stage.skew, guard_ms, stage.target_time())),
+            None => Provisioner::SelfService,
+        };
+        // On a target that lives on, two runs of one seed must not make the same names.
+        let prefix_seed = if simulated { options.seed } else { options.seed ^ started.as_millisecond().unsigned_abs() };
+        let mut run = Run {
+            stage,
+            prefix: format!("su{:08x}", mix(prefix_seed, "prefix") & 0xffff_ffff),
+            target: options.target,
+            level: options.level,
+            seed: options.seed,
+            provisioner,
+            interrupted: Arc::new(AtomicBool::new(false)),
+        };
+        let preflight = super::preflight(&mut run).await.map_err(unusable)?;
+        let all = options.cases.is_empty();
+        Ok(Session { started, table, name, deviations, cases, all, run, preflight, _host: host })
+    }
+}
+
+/// The action table.
+pub fn table() -> Result<Table, FileError> {
+    Source::BuiltIn(TABLE.to_owned()).parse()
+}
+
+/// Every case of the table and of the scenarios on a target.
+pub fn all_cases(table: &Table, target: &Target) -> Result<Vec<Case>, Unready> {
+    let rows = plan::cases(table, &target.dialect).map_err(Unready::Options)?;
+    Ok([rows, plan::scenarios(Scenario::all(&target.dialect)?)].concat())
+}
+
+/// A run that can begin.
+#[derive(Debug)]
+pub struct Session {
+    started: Timestamp,
+    table: Table,
+    name: String,
+    deviations: Vec<Deviation>,
+    cases: Vec<Case>,
+    all: bool,
+    run: Run,
+    preflight: Preflight,
+    _host: Host,
+}
+
+impl Session {
+    /// Where it plays.
+    pub fn stage(&self) -> &Stage {
+        &self.run.stage
+    }
+
+    /// How many cases there are.
+    pub fn len(&self) -> usize {
+        self.cases.len()
+    }
+
+    /// Never: a session has at least one case.
+    pub fn is_empty(&self) -> bool {
+        self.cases.is_empty()
+    }
+
+    /// Lets the cases under way end and begins no other. Whether it was the first call.
+    pub fn interrupt(&self) -> bool {
+        !self.run.interrupted.swap(true, Ordering::Relaxed)
+    }
+
+    /// Runs the cases, tells of each as it ends, and makes the result.
+    pub async fn run(&self, mut ended: impl FnMut(&CaseResult)) -> RunResult {
+        let (done, mut results) = mpsc::unbounded_channel();
+        let (left, mut numbered) = tokio::join!(super::run(&self.run, &self.cases, &self.preflight, done), async {
+            let mut numbered = Vec::with_capacity(self.cases.len());
+            while let Some((number, result)) = results.recv().await {
+                ended(&result);
+                numbered.push((number, result));
+            }
+            numbered
+        });
+        numbered.sort_by_key(|(number, _)| *number);
+        self.result(left, numbered)
+    }
+
+    fn result(&self, left: Vec<String>, numbered: Vec<(usize, CaseResult)>) -> RunResult {
+        let (mut judged, mut observations) = (Vec::new(), Vec::new());
+        for (number, result) in numbered {
+            let observed = self.cases.get(number).is_some_and(Case::is_observed);
+            if observed { observations.push(result) } else { judged.push(result) }
+        }
+        let today = self.started.to_zoned(jiff::tz::TimeZone::UTC).date();
+        let stale_deviations = deviations::apply(&self.deviations, today, self.all, &mut judged);
+        RunResult {
+            format: FORMAT.to_owned(),
+            tool: format!("stepup {}", env!("CARGO_PKG_VERSION")),
+            target: TargetInfo {
+                name: self.name.clone(),
+                no_second_factor: self.preflight.no_second_factor.clone(),
+                clock_offset_ms: self.preflight.clock_offset_ms,
+            },
+            table: TableInfo {
+                id: self.table.id.clone(),
+                revision: self.table.revision.clone(),
+                source: self.table.source.clone(),
+            },
+            level: self.run.level,
+            seed: self.run.seed,
+            started: self.started.to_string(),
+            finished: Timestamp::now().to_string(),
+            complete: !self.run.interrupted.load(Ordering::Relaxed),
+            summary: Summary::of(&judged, observations.len()),
+            stale_deviations,
+            left,
+            cases: judged,
+            observations,
+        }
+    }
+}

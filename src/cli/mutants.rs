@@ -1,0 +1,45 @@
+//! `stepup mutants`: the suite is measured against every seeded fault.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use jiff::Timestamp;
+
+use super::{Failure, check, exit};
+use crate::check::mutants::{Matrix, measure};
+use crate::report;
+
+#[derive(Debug, Args)]
+pub(super) struct MutantsCommand {
+    /// Only the cases whose id matches; may be given several times.
+    #[arg(long, value_name = "GLOB")]
+    case: Vec<String>,
+    /// Where the matrix goes.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Names, passwords and the simulated start depend on it alone.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+impl MutantsCommand {
+    pub(super) fn run(self) -> Result<u8, Failure> {
+        let out = self.out.unwrap_or_else(|| check::folder(Timestamp::now()));
+        let matrix = super::runtime()?.block_on(measure(&self.case, self.seed, |row| {
+            eprintln!("{:<32} found by {}", row.mutant, row.found_by.len());
+        }))?;
+        print!("{}", report::matrix::render(&matrix));
+        write(&out, &matrix).map_err(|message| Failure::new(exit::INCOMPLETE, message))?;
+        println!("\nreports: {}", out.display());
+        let held = matrix.false_alarms.is_empty() && matrix.survivors().next().is_none();
+        Ok(if held { exit::HELD } else { exit::DEVIATING })
+    }
+}
+
+fn write(out: &Path, matrix: &Matrix) -> Result<(), String> {
+    let cannot = |error: std::io::Error| format!("{} cannot be written: {error}", out.display());
+    let json = serde_json::to_string_pretty(matrix).map_err(|error| error.to_string())?;
+    std::fs::create_dir_all(out).map_err(cannot)?;
+    std::fs::write(out.join("mutants.json"), json).map_err(cannot)?;
+    std::fs::write(out.join("mutants.md"), report::matrix::render(matrix)).map_err(cannot)
+}

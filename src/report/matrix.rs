@@ -1,0 +1,48 @@
+//! The kill matrix in words: a line per fault, and what neither found nor was found.
+
+use std::fmt::Write as _;
+
+use crate::check::mutants::{Matrix, Row};
+
+/// How many of the cases that find a fault are named.
+const NAMED: usize = 3;
+
+/// Renders the matrix as Markdown, which reads as plain text as well.
+pub fn render(matrix: &Matrix) -> String {
+    let mut out = String::new();
+    let survivors = matrix.survivors().count();
+    let _ = writeln!(
+        out,
+        "# Kill matrix\n\n{} seeded faults, {} cases, seed {}: {} found, {survivors} survived, {} false alarms.\n",
+        matrix.mutants.len(),
+        matrix.cases.len(),
+        matrix.seed,
+        matrix.mutants.len() - survivors,
+        matrix.false_alarms.len()
+    );
+    out.push_str("| fault | what is wrong | found by | first |\n| --- | --- | ---: | --- |\n");
+    for row in &matrix.mutants {
+        let _ = writeln!(out, "| {} | {} | {} | {} |", row.mutant, row.about, row.found_by.len(), first(row));
+    }
+    list(&mut out, "Survivors: faults that no case finds", matrix.survivors().map(|row| row.mutant.clone()));
+    let alarms = matrix.false_alarms.iter().map(|alarm| format!("{}: {}", alarm.case, alarm.verdict));
+    list(&mut out, "False alarms: cases that do not hold without a fault", alarms);
+    list(&mut out, "Idle cases: redundant, or their fault is missing", matrix.idle_cases().cloned());
+    out
+}
+
+fn first(row: &Row) -> String {
+    let named: Vec<String> =
+        row.found_by.iter().take(NAMED).map(|by| format!("{} ({})", by.case, by.verdict)).collect();
+    if named.is_empty() { "**nothing**".to_owned() } else { named.join(", ") }
+}
+
+fn list(out: &mut String, title: &str, items: impl Iterator<Item = String>) {
+    let items: Vec<String> = items.collect();
+    if !items.is_empty() {
+        let _ = writeln!(out, "\n## {title}\n");
+        for item in items {
+            let _ = writeln!(out, "- {item}");
+        }
+    }
+}
