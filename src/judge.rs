@@ -175,6 +175,8 @@ pub enum Must {
         /// Whether it carries a proof.
         proven: bool,
     },
+    /// Of all that must, exactly one succeeds, and the others have no effect.
+    SucceedOnce,
     /// It is refused without effect.
     BeRefused {
         /// What it is when it is not.
@@ -182,9 +184,37 @@ pub enum Must {
     },
 }
 
+/// Judges attempts that carried one proof at once.
+fn race(seen: &[&Seen], verdicts: &mut Vec<Verdict>) {
+    let through = seen.iter().filter(|seen| seen.outcome == Outcome::Accepted || seen.effect.leaked()).count();
+    if through > 1 {
+        verdicts.push(Verdict::ReplayAccepted);
+    }
+    if seen.iter().any(|seen| seen.outcome == Outcome::Failed) {
+        verdicts.push(Verdict::TargetFailed);
+    }
+    if seen.iter().any(|seen| seen.outcome == Outcome::Accepted && seen.effect == Effect::NotApplied) {
+        verdicts.push(Verdict::NoEffect);
+    }
+    if through == 0 {
+        verdicts.push(if seen.iter().all(|seen| seen.outcome == Outcome::NotImplemented) {
+            Verdict::Unsupported
+        } else if seen.iter().any(|seen| seen.outcome == Outcome::Throttled) {
+            Verdict::Throttled
+        } else {
+            Verdict::RightProofRefused
+        });
+    }
+}
+
 /// Judges the attempts of a scenario. The verdicts are sorted, the worst first, and never empty.
 pub fn judge_attempts(attempts: &[(Must, Seen)]) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
+    let once: Vec<&Seen> =
+        attempts.iter().filter(|(must, _)| *must == Must::SucceedOnce).map(|(_, seen)| seen).collect();
+    if !once.is_empty() {
+        race(&once, &mut verdicts);
+    }
     for (must, seen) in attempts {
         match must {
             Must::Succeed { proven: false } => verdicts.extend(unchallenged(seen)),
@@ -192,6 +222,8 @@ pub fn judge_attempts(attempts: &[(Must, Seen)]) -> Vec<Verdict> {
                 let first = Seen { outcome: Outcome::Challenged { flaw: None }, effect: Effect::None };
                 right(seen, &first, &mut verdicts);
             }
+            // They are judged together.
+            Must::SucceedOnce => {}
             Must::BeRefused { .. } if seen.outcome == Outcome::NotImplemented && !seen.effect.leaked() => {
                 verdicts.push(Verdict::Unsupported);
             }
@@ -354,6 +386,21 @@ mod tests {
         for (attempt, verdict) in faults {
             assert_eq!(judge_attempts(&[attempt]), [verdict]);
         }
+    }
+
+    #[test]
+    fn of_one_proof_sent_at_once_exactly_one_copy_gets_through() {
+        let copies = |through: usize| -> Vec<(Must, Seen)> {
+            let one =
+                |copy| if copy < through { (Outcome::Accepted, Effect::Applied) } else { (STOCK, Effect::NotApplied) };
+            (0..8).map(one).map(|(outcome, effect)| (Must::SucceedOnce, seen(outcome, effect))).collect()
+        };
+        assert_eq!(judge_attempts(&copies(1)), [Verdict::Exact]);
+        assert_eq!(judge_attempts(&copies(2)), [Verdict::ReplayAccepted]);
+        assert_eq!(judge_attempts(&copies(0)), [Verdict::RightProofRefused]);
+        let mut leaking = copies(1);
+        leaking[7].1.effect = Effect::Partial;
+        assert_eq!(judge_attempts(&leaking), [Verdict::ReplayAccepted]);
     }
 
     #[test]

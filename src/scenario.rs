@@ -45,6 +45,8 @@ fn both_modes() -> Vec<Mode> {
 pub enum Act {
     /// An attempt at an action, whose outcome is judged.
     Attempt(Attempt),
+    /// Attempts that are all sent before any is answered.
+    AtOnce(Vec<Attempt>),
     /// Time passes: so many one-time-password steps.
     Wait(u32),
     /// A routine of the dialect that must succeed for the scenario to go on.
@@ -64,7 +66,7 @@ pub struct Attempt {
     pub name: Option<String>,
     /// What must become of it.
     pub must: Must,
-    /// How often it is made, one after the other.
+    /// How often it is made: one after the other, or at once.
     pub times: u32,
 }
 
@@ -121,6 +123,8 @@ pub enum Must {
     Succeed,
     /// It is refused, without effect.
     BeRefused,
+    /// Of its copies that are sent at once exactly one succeeds, and the others have no effect.
+    SucceedOnce,
 }
 
 #[derive(Deserialize)]
@@ -134,6 +138,8 @@ struct Raw {
     must: Option<Must>,
     #[serde(default = "once")]
     times: u32,
+    #[serde(default)]
+    at_once: Vec<Act>,
     wait: Option<u32>,
     run: Option<Spanned<String>>,
 }
@@ -151,6 +157,13 @@ impl<'de> Deserialize<'de> for Act {
         if raw.times == 0 || raw.times > MOST || raw.wait.is_some_and(|steps| steps == 0 || steps > MOST) {
             return Err(de::Error::custom(format!("`times` and `wait` are numbers from 1 to {MOST}")));
         }
+        if !raw.at_once.is_empty() {
+            let attempts = raw.at_once.into_iter().map(|act| match act {
+                Act::Attempt(attempt) => Ok(attempt),
+                Act::AtOnce(_) | Act::Wait(_) | Act::Run(_) => Err(de::Error::custom("only attempts are made at once")),
+            });
+            return attempts.collect::<Result<_, _>>().map(Act::AtOnce);
+        }
         match (raw.perform, raw.wait, raw.run) {
             (Some(perform), None, None) => match (raw.proof, raw.must) {
                 (Some(proof), Some(must)) => Ok(Act::Attempt(Attempt {
@@ -165,7 +178,7 @@ impl<'de> Deserialize<'de> for Act {
             },
             (None, Some(steps), None) => Ok(Act::Wait(steps)),
             (None, None, Some(routine)) => Ok(Act::Run(routine)),
-            (_, _, _) => Err(de::Error::custom("an act is one of `perform`, `wait` and `run`")),
+            (_, _, _) => Err(de::Error::custom("an act is one of `perform`, `at-once`, `wait` and `run`")),
         }
     }
 }
@@ -188,14 +201,19 @@ impl Scenario {
         let mut names = vec!["enrolment".to_owned()];
         let routines: Vec<&str> = dialect.routines.keys().map(String::as_str).collect();
         for act in &scenario.acts {
-            let attempt = match act {
-                Act::Attempt(attempt) => attempt,
-                Act::Run(name) if !routines.contains(&name.value.as_str()) => {
-                    let hint = Some(yaml::allowed(&name.value, &routines));
-                    return Err(source.wrong(name, format!("no routine `{}`", name.value), hint));
-                }
-                Act::Wait(_) | Act::Run(_) => continue,
-            };
+            if let Act::Run(name) = act
+                && !routines.contains(&name.value.as_str())
+            {
+                let hint = Some(yaml::allowed(&name.value, &routines));
+                return Err(source.wrong(name, format!("no routine `{}`", name.value), hint));
+            }
+            if let Act::Attempt(attempt) = act
+                && attempt.must == Must::SucceedOnce
+            {
+                return Err(source.wrong(&attempt.perform, "`succeed-once` is for attempts `at-once`", None));
+            }
+        }
+        for attempt in scenario.attempts() {
             if let Proof::Again(name) = &attempt.proof
                 && !names.contains(name)
             {
@@ -216,16 +234,17 @@ impl Scenario {
     pub fn waits(&self) -> u32 {
         let wait = |act: &Act| match act {
             Act::Wait(steps) => *steps,
-            Act::Attempt(_) | Act::Run(_) => 0,
+            Act::Attempt(_) | Act::AtOnce(_) | Act::Run(_) => 0,
         };
         self.acts.iter().map(wait).sum()
     }
 
     /// The attempts.
     pub fn attempts(&self) -> impl Iterator<Item = &Attempt> {
-        self.acts.iter().filter_map(|act| match act {
-            Act::Attempt(attempt) => Some(attempt),
-            Act::Wait(_) | Act::Run(_) => None,
+        self.acts.iter().flat_map(|act| match act {
+            Act::Attempt(attempt) => std::slice::from_ref(attempt),
+            Act::AtOnce(attempts) => attempts,
+            Act::Wait(_) | Act::Run(_) => &[],
         })
     }
 

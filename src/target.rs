@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use globset::{Glob, GlobMatcher};
 use jiff::civil::Date;
 use reqwest::Url;
 use serde::Deserialize;
@@ -36,6 +37,8 @@ pub struct Target {
     pub dialect: Dialect,
     /// What it is known to do differently.
     pub deviations: Vec<Deviation>,
+    /// Cases that are not run unless asked for one by one, as globs over their ids, each with the reason.
+    pub left_out: Vec<(GlobMatcher, String)>,
 }
 
 /// How a target comes to run.
@@ -96,6 +99,8 @@ struct TargetFile {
     #[serde(default)]
     config: String,
     deviations: Option<String>,
+    #[serde(default)]
+    left_out: BTreeMap<String, Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize, Clone, Copy, PartialEq, Eq)]
@@ -210,8 +215,15 @@ fn checked(source: &Source, file: TargetFile, base: Option<Url>) -> Result<Targe
         Some(path) => source.beside(path).parse()?,
         None => Vec::new(),
     };
+    let mut left_out = Vec::new();
+    for (glob, reason) in file.left_out {
+        match Glob::new(&glob) {
+            Ok(known) => left_out.push((known.compile_matcher(), reason.value)),
+            Err(error) => return Err(source.wrong(&reason, format!("`{glob}`: {}", error.kind()), None)),
+        }
+    }
     let skew = Skew { behind: file.skew.behind.into(), ahead: file.skew.ahead.into() };
-    Ok(Target { name: file.name, about: file.about, start, skew, dialect, deviations })
+    Ok(Target { name: file.name, about: file.about, start, skew, dialect, deviations, left_out })
 }
 
 /// Reads a deviations file.

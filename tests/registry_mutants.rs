@@ -129,6 +129,19 @@ async fn shows(mutant: Mutant, world: &World) -> bool {
         M::ReplayAccepted => accepts(world, async |world, user| vec![world.code(user); 2]).await,
         M::ReplayAcceptedElsewhere => accepts_elsewhere(world).await,
         M::RecoveryCodeReusable => accepts(world, async |_, user| vec![user.recovery[0].clone(); 2]).await,
+        M::SpentTooLate => {
+            let user = world.enrolled("alice", AUTH_ONLY).await;
+            let code = world.code(&user);
+            let copy = || answer_to(world, &user, Some(&code));
+            let (first, second, third) = tokio::join!(copy(), copy(), copy());
+            [first, second, third].iter().filter(|answer| answer.is_success()).count() > 1
+        }
+        M::OpenWhileVerifying => {
+            let user = world.enrolled("alice", AUTH_ONLY).await;
+            let code = world.code(&user);
+            let (_, bare) = tokio::join!(answer_to(world, &user, Some(&code)), answer_to(world, &user, None));
+            bare.is_success()
+        }
         M::WideWindow => {
             let early = async |world: &World, user: &User| vec![code_at(&user.seed, world.now() / 30 - 10)];
             accepts(world, early).await

@@ -10,11 +10,13 @@ mod preflight;
 pub mod scene;
 mod script;
 pub mod suite;
+mod volley;
 mod writing;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use globset::GlobMatcher;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::dialect::LeavesAccount;
@@ -47,6 +49,8 @@ pub struct Run {
     pub level: Level,
     /// The seed.
     pub seed: u64,
+    /// Cases that are not run, as globs over their ids, each with the reason.
+    pub left_out: Vec<(GlobMatcher, String)>,
     /// Where its personas come from.
     pub provisioner: Provisioner,
     /// Set when the run should end early.
@@ -87,6 +91,9 @@ async fn one(run: &Run, number: usize, case: &Case, preflight: &Preflight) -> Ca
     if let (Some(evidence), Mode::AuthOnly | Mode::AuthAndWrites) = (&preflight.no_second_factor, case.mode) {
         let saw = format!("the registry has no second factor: {evidence}");
         return result.ended(Status::Unsupported, vec![Verdict::Unsupported], saw);
+    }
+    if let Some((_, reason)) = run.left_out.iter().find(|(glob, _)| glob.is_match(&case.id)) {
+        return result.ended(Status::Skipped, vec![], reason.clone());
     }
     if let Script::Scenario(scenario) = &case.script
         && run.stage.clock.is_real()

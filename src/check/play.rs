@@ -7,11 +7,13 @@ use minijinja::Value;
 use super::cast::Provisioner;
 use super::plan::{Case, Script};
 use super::scene::{Conduct, Ended, Mistake, Scene};
+use super::volley::{Copy, Landed};
 use super::{Run, mix};
 use crate::dialect::Surface;
 use crate::judge::{Effect, Expectation, Observation, Outcome, Seen, Verdict, judge};
 use crate::persona::totp::OtpStep;
 use crate::result::Probe;
+use crate::scenario::Carrier;
 use crate::secret::Secret;
 use crate::table::Mode;
 use crate::wire::Exchange;
@@ -63,6 +65,13 @@ fn unobserved(outcome: &Outcome) -> Option<Verdict> {
         Outcome::Throttled => Some(Verdict::Throttled),
         Outcome::Failed => Some(Verdict::TargetFailed),
         Outcome::Accepted | Outcome::Challenged { .. } | Outcome::Refused => None,
+    }
+}
+
+impl Sent {
+    /// What it was answered.
+    pub(super) fn outcome(&self) -> &Outcome {
+        &self.ended.outcome
     }
 }
 
@@ -216,6 +225,30 @@ impl<'a> Play<'a> {
             return Err(format!("the {proof} aged out before the target answered: {}", ended.saw));
         }
         Ok(Sent { name: name.into(), proof, ended, baseless, at, exchanges: std::mem::take(&mut self.scene.exchanges) })
+    }
+
+    /// Sends the next probes all at once.
+    pub(super) async fn volley(
+        &mut self,
+        probes: Vec<(String, Option<(Secret, Carrier)>)>,
+    ) -> Result<Vec<Sent>, Mistake> {
+        let first = self.next;
+        self.next += probes.len();
+        let worked = self.worked.get(first..self.next).ok_or("more probes than objects")?;
+        let copies = worked.iter().zip(&probes).map(|(worked, (_, carried))| Copy {
+            surface: worked.surface,
+            object: worked.object.clone(),
+            kept: worked.kept.clone(),
+            carried: carried.clone(),
+        });
+        let landed = self.scene.volley(copies.collect()).await?;
+        let mut sent = Vec::new();
+        for (at, (Landed { ended, kept, exchanges }, (proof, _))) in (first..).zip(landed.into_iter().zip(probes)) {
+            self.worked[at].kept = kept;
+            let name = format!("at once {}", at + 1);
+            sent.push(Sent { name, proof, ended, baseless: false, at, exchanges });
+        }
+        Ok(sent)
     }
 
     /// Reads the effect of a probe.

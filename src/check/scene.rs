@@ -19,7 +19,7 @@ use crate::persona::ledger::{Issue, Ledger, Skew};
 use crate::persona::totp::{OtpStep, PERIOD, TotpSecret};
 use crate::scenario::Carrier;
 use crate::secret::{Secret, SecretKind};
-use crate::wire::{Exchange, Wire};
+use crate::wire::{Exchange, Outgoing, Wire};
 
 /// What every scene of a run shares.
 #[derive(Debug, Clone)]
@@ -319,11 +319,7 @@ impl Scene {
             self.user.confirmed = true;
             self.confirmation = entered;
         }
-        self.learn(step, &ended, answer.as_ref())?;
-        if self.stage.journal.is_some() && !undo.is_empty() {
-            let (object, args) = (self.object.clone(), self.args.clone());
-            self.undos.push(Undo { steps: Arc::clone(undo), object, args, kept: self.kept.clone() });
-        }
+        let ended = self.digest(step, undo, answer.as_ref())?;
         Ok((ended, answer))
     }
 
@@ -335,7 +331,10 @@ impl Scene {
         carried: Option<&(Secret, Carrier)>,
         entered: Option<&Secret>,
     ) -> Result<(Ended, Option<Answer>), Mistake> {
-        let answer = self.send(step, undo, carried, entered).await?;
+        let outgoing = self.compose(step, undo, carried, entered)?;
+        let hide = |text: &str| self.hide(text);
+        let (answer, exchange) = self.stage.wire.send(outgoing, hide).await;
+        self.exchanges.push(exchange);
         let ended = self.classify(step, answer.as_ref())?;
         Ok((ended, answer))
     }
@@ -381,13 +380,14 @@ impl Scene {
         })
     }
 
-    async fn send(
+    /// Writes a request, and into the journal that it will be sent.
+    pub(super) fn compose(
         &mut self,
         step: &Request,
         undo: &[Step],
         carried: Option<&(Secret, Carrier)>,
         entered: Option<&Secret>,
-    ) -> Result<Option<Answer>, Mistake> {
+    ) -> Result<Outgoing, Mistake> {
         self.tick += 1;
         let real = self.variables(entered, false);
         let shown = self.variables(entered, true);
@@ -395,10 +395,23 @@ impl Scene {
         if let Some(journal) = self.stage.journal.as_ref().filter(|_| !undo.is_empty()) {
             journal.write(&Entry::Making { case: &self.case, request: &outgoing.shown_line() })?;
         }
-        let hide = |text: &str| self.hide(text);
-        let (answer, exchange) = self.stage.wire.send(outgoing, hide).await;
-        self.exchanges.push(exchange);
-        Ok(answer)
+        Ok(outgoing)
+    }
+
+    /// Says what the answer to the last exchange means, and takes from it what the step says.
+    pub(super) fn digest(
+        &mut self,
+        step: &Request,
+        undo: &Arc<Vec<Step>>,
+        answer: Option<&Answer>,
+    ) -> Result<Ended, Mistake> {
+        let ended = self.classify(step, answer)?;
+        self.learn(step, &ended, answer)?;
+        if self.stage.journal.is_some() && !undo.is_empty() {
+            let (object, args) = (self.object.clone(), self.args.clone());
+            self.undos.push(Undo { steps: Arc::clone(undo), object, args, kept: self.kept.clone() });
+        }
+        Ok(ended)
     }
 
     fn classify(&self, step: &Request, answer: Option<&Answer>) -> Result<Ended, Mistake> {

@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 
 use super::play::{Play, Played};
 use super::scene::{Conduct, Mistake};
-use crate::judge::{Must, Outcome, Verdict, judge_attempts};
+use crate::judge::{Must, Outcome, Seen, Verdict, judge_attempts};
 use crate::persona::totp::OtpStep;
 use crate::scenario::{self, Act, Attempt, Carrier, Proof, Scenario};
 use crate::secret::{Secret, SecretKind};
 
 /// A proof that was sent, under the name by which it can be sent again.
 type Sent = BTreeMap<String, (Secret, Option<OtpStep>)>;
+
+/// What attempts at once must show and showed.
+type Race = Vec<(Must, Seen)>;
 
 /// A proof, or why the scenario says nothing about this target.
 enum Found {
@@ -41,6 +44,10 @@ impl Play<'_> {
                     }
                     self.scene.exchanges.clear();
                 }
+                Act::AtOnce(together) => match self.at_once(together, &sent).await? {
+                    Ok(seen) => attempts.extend(seen),
+                    Err(reason) => return Ok(Played::Inconclusive(reason)),
+                },
                 Act::Attempt(attempt) => {
                     for _ in 0..attempt.times {
                         let (proof, step) = match self.find(attempt, &sent).await? {
@@ -59,12 +66,41 @@ impl Play<'_> {
         Ok(Played::Judged(judge_attempts(&attempts)))
     }
 
+    /// Makes attempts at once, all copies of one with the same proof. The error is why they say nothing.
+    async fn at_once(&mut self, together: &[Attempt], sent: &Sent) -> Result<Result<Race, String>, Mistake> {
+        let (mut conducts, mut live) = (Vec::new(), None);
+        for attempt in together {
+            let (proof, step) = match self.find(attempt, sent).await? {
+                Found::Proof(proof, step) => (proof, step),
+                Found::Nothing(reason) => return Ok(Err(reason)),
+            };
+            live = live.or(step);
+            for _ in 0..attempt.times {
+                let carried = proof.clone().map(|proof| (proof, attempt.carried.clone()));
+                conducts.push((describe(&attempt.proof), carried));
+            }
+        }
+        let landed = self.volley(conducts).await?;
+        if let Some(step) = live
+            && landed.iter().all(|sent| sent.outcome() != &Outcome::Accepted)
+            && !self.scene.is_live(step)
+        {
+            return Err("the code aged out before the target answered".to_owned());
+        }
+        let musts = together.iter().flat_map(|attempt| vec![must(attempt); attempt.times as usize]);
+        let mut seen = Vec::new();
+        for (must, sent) in musts.zip(landed) {
+            seen.push((must, self.read_back(sent).await?));
+        }
+        Ok(Ok(seen))
+    }
+
     async fn attempt(
         &mut self,
         attempt: &Attempt,
         proof: Option<Secret>,
         step: Option<OtpStep>,
-    ) -> Result<crate::judge::Seen, Mistake> {
+    ) -> Result<Seen, Mistake> {
         let conduct = match (proof, &attempt.carried) {
             (None, _) => Conduct::Bare,
             (Some(proof), Carrier::AsDocumented) => Conduct::Proof(proof),
@@ -129,6 +165,7 @@ impl Play<'_> {
 
 fn must(attempt: &Attempt) -> Must {
     match attempt.must {
+        scenario::Must::SucceedOnce => Must::SucceedOnce,
         scenario::Must::Succeed => Must::Succeed { proven: attempt.proof != Proof::None },
         scenario::Must::BeRefused => Must::BeRefused {
             otherwise: match &attempt.proof {

@@ -120,7 +120,9 @@ impl Suite {
     pub async fn begin(self, journal: &Path) -> Result<Session, Unready> {
         let started = Timestamp::now();
         let Suite { options, table, cases, target } = self;
-        let Target { name, start, skew, dialect, deviations, .. } = target;
+        let Target { name, start, skew, dialect, deviations, mut left_out, .. } = target;
+        // Who names a case wants it.
+        left_out.retain(|(glob, _)| !options.cases.iter().any(|id| glob.is_match(id) && !id.contains('*')));
         let unusable = |message: String| Unready::Target(format!("target {name}: {message}"));
         let mut host = Host::bring_up(start, options.seed, options.mutants).await.map_err(unusable)?;
         let simulated = !host.clock.is_real();
@@ -151,6 +153,7 @@ impl Suite {
             target: options.target,
             level: options.level,
             seed: options.seed,
+            left_out,
             provisioner,
             interrupted: Arc::new(AtomicBool::new(false)),
         };

@@ -69,6 +69,8 @@ mutants! {
     ReplayAccepted, "replay-accepted", "a spent code is accepted again";
     ReplayAcceptedElsewhere, "replay-accepted-elsewhere", "a spent code is accepted again for another action";
     RecoveryCodeReusable, "recovery-code-reusable", "a recovery code is accepted more than once";
+    SpentTooLate, "spent-too-late", "a proof is spent only once its verification ends, so copies sent at once all pass";
+    OpenWhileVerifying, "open-while-verifying", "while a proof is being verified, requests without one pass";
     WideWindow, "wide-window", "codes from ten steps behind and ahead are accepted";
     RightProofRefused, "right-proof-refused", "a right code is refused";
 

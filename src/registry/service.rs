@@ -1,7 +1,8 @@
 //! The registry as a service: one HTTP request in, one answer out.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -11,6 +12,7 @@ use axum::http::header::{DATE, HeaderValue};
 use tokio::sync::Notify;
 
 use super::model::State;
+use super::mutants::Mutant;
 use super::routes::route;
 use super::settings::{BODY_LIMIT, Settings};
 use super::wire::{Answer, Call, Intake, Refusal, http_date, take_in};
@@ -25,7 +27,11 @@ pub(crate) struct Desk {
     state: Mutex<State>,
     tally: Tally,
     closing: Notify,
+    verifying: AtomicUsize,
 }
+
+/// How long verifying a proof takes under the faults of races.
+const VERIFICATION: Duration = Duration::from_millis(60);
 
 impl Registry {
     /// An empty registry.
@@ -35,6 +41,7 @@ impl Registry {
             state: Mutex::new(State::default()),
             tally: Tally::default(),
             closing: Notify::new(),
+            verifying: AtomicUsize::new(0),
         }))
     }
 
@@ -73,6 +80,7 @@ impl Registry {
         let desk = &self.0;
         desk.tally.requests.fetch_add(1, Ordering::Relaxed);
         let (parts, body) = request.into_parts();
+        let _verifying = desk.verify_slowly(parts.headers.contains_key("npm-otp")).await;
         let reply = match take_in(body, BODY_LIMIT).await {
             Intake::Whole(body) => Call::parse(&parts, body).and_then(|call| route(desk, &call)),
             Intake::TooLarge => Err(Refusal::TooLarge),
@@ -91,7 +99,35 @@ impl Registry {
     }
 }
 
+/// A proof under verification, until this is dropped.
+struct Verifying<'a>(&'a AtomicUsize);
+
+impl Drop for Verifying<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Desk {
+    /// Under the faults that need it, verification takes a while, as it does where it reads a database.
+    async fn verify_slowly(&self, proven: bool) -> Option<Verifying<'_>> {
+        let mutants = &self.settings.mutants;
+        if !mutants.has(Mutant::SpentTooLate) && !mutants.has(Mutant::OpenWhileVerifying) {
+            return None;
+        }
+        let verifying = proven.then(|| {
+            self.verifying.fetch_add(1, Ordering::Relaxed);
+            Verifying(&self.verifying)
+        });
+        tokio::time::sleep(if proven { VERIFICATION } else { VERIFICATION / 2 }).await;
+        verifying
+    }
+
+    /// How many proofs are being verified.
+    pub(crate) fn verifying(&self) -> usize {
+        self.verifying.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
     }

@@ -56,6 +56,10 @@ impl<'a> Transaction<'a> {
         self.desk.settings()
     }
 
+    pub(crate) fn verifying(&self) -> usize {
+        self.desk.verifying()
+    }
+
     pub(crate) fn tally(&self) -> &'a Tally {
         self.desk.tally()
     }

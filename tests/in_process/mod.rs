@@ -124,6 +124,7 @@ impl Target {
             target: "test".to_owned(),
             level: Level::Implied,
             seed: 1,
+            left_out: vec![],
             provisioner,
             interrupted: Arc::new(AtomicBool::new(false)),
         };

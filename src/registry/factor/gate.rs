@@ -49,6 +49,9 @@ impl Transaction<'_> {
             return Ok(Cleared::NotAsked);
         }
         let Some(proof) = proof else {
+            if mutants.has(Mutant::OpenWhileVerifying) && self.verifying() > 0 {
+                return Ok(Cleared::NotAsked);
+            }
             return Err(self.challenge(Why::Missing));
         };
         self.spend(user, action, proof)?;
@@ -71,6 +74,7 @@ impl Transaction<'_> {
         let now = self.now();
         let settings = self.settings();
         let mutants = &settings.mutants;
+        let unsettled = mutants.has(Mutant::SpentTooLate) && self.verifying() > 1;
         let Some(user) = self.users.get_mut(user) else {
             return Err(self.challenge(Why::NotAccepted));
         };
@@ -84,7 +88,7 @@ impl Transaction<'_> {
         let window = if mutants.has(Mutant::WideWindow) { TOO_WIDE } else { ACCEPTED };
         let verdict = match proof {
             Proof::Code(code) => {
-                let last = factor.last.filter(|last| !is_forgotten(last, action, mutants));
+                let last = factor.last.filter(|last| !unsettled && !is_forgotten(last, action, mutants));
                 let step = last.map(|last| last.step);
                 factor.seed.judge(code, now, window, step)
             }
@@ -93,7 +97,11 @@ impl Transaction<'_> {
         };
         match mutated(verdict, proof, mutants) {
             CodeVerdict::Fresh(step) => {
-                factor.use_up(proof, Spent { step, on: action }, mutants);
+                factor.use_up(
+                    proof,
+                    Spent { step, on: action },
+                    unsettled || mutants.has(Mutant::RecoveryCodeReusable),
+                );
                 user.wrong_codes.forget();
                 self.tally().accepted();
                 Ok(())
@@ -120,10 +128,10 @@ impl Transaction<'_> {
 }
 
 impl Factor {
-    fn use_up(&mut self, proof: &Proof, spent: Spent, mutants: &Mutants) {
+    fn use_up(&mut self, proof: &Proof, spent: Spent, reusable: bool) {
         match proof {
             Proof::Code(_) => self.last = Some(spent),
-            Proof::Recovery(_) if mutants.has(Mutant::RecoveryCodeReusable) => {}
+            Proof::Recovery(_) if reusable => {}
             Proof::Recovery(code) => self.recovery.spend(code),
             Proof::Other(_) => {}
         }

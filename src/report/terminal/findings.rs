@@ -94,7 +94,8 @@ fn not_run(out: &mut String, result: &RunResult, paper: Paper) {
     heading(out, paper, "Not run: neither pass nor failure");
     for (reason, ids) in reasons {
         let others = if ids.len() > 1 { format!(" and {} more", ids.len() - 1) } else { String::new() };
-        paper.field(out, 2, &clean(&format!("{}{others}", ids[0])), reason);
+        out.push_str(&format!("  {}{others}\n", clean(ids[0])));
+        paper.field(out, 4, "why", reason);
     }
 }
 
@@ -153,7 +154,8 @@ fn in_full(out: &mut String, result: &RunResult, paper: Paper, case: &CaseResult
         Mode::ALL.into_iter().find(|mode| mode.name() == case.mode).map_or(case.mode.as_str(), |mode| words(mode));
     let surface = case.surface.as_ref().map(|surface| format!(" [{surface}]")).unwrap_or_default();
     out.push('\n');
-    for line in wrap(&format!("{} ({}){surface}, {mode}", case.label, case.command), paper.width.saturating_sub(2)) {
+    let command = if case.command.is_empty() { String::new() } else { format!(" ({})", case.command) };
+    for line in wrap(&format!("{}{command}{surface}, {mode}", case.label), paper.width.saturating_sub(2)) {
         out.push_str(&format!("  {line}\n"));
     }
     if case.probes.is_empty() {

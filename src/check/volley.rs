@@ -1,0 +1,90 @@
+//! A volley: requests that are all written before the first is sent, and all sent before any is answered.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use minijinja::Value;
+
+use super::scene::{Conduct, Ended, Mistake, Scene};
+use crate::dialect::step::{Deed, Request, Step};
+use crate::dialect::template::Document;
+use crate::dialect::{Dialect, Surface};
+use crate::scenario::Carrier;
+use crate::secret::Secret;
+use crate::wire::Exchange;
+
+/// One copy of an attempt.
+pub(super) struct Copy<'a> {
+    /// The surface that it is made on.
+    pub surface: &'a Surface,
+    /// What it works on.
+    pub object: Value,
+    /// What was kept of that so far.
+    pub kept: BTreeMap<String, serde_json::Value>,
+    /// The proof that it carries.
+    pub carried: Option<(Secret, Carrier)>,
+}
+
+/// What became of a copy.
+pub(super) struct Landed {
+    /// The answer's meaning.
+    pub ended: Ended,
+    /// What is kept by now.
+    pub kept: BTreeMap<String, serde_json::Value>,
+    /// What was sent and received.
+    pub exchanges: Vec<Exchange>,
+}
+
+/// The one request of a command, its undoing, and the arguments of the routine that it stands in.
+type Single<'a> = (&'a Request, &'a Arc<Vec<Step>>, Option<&'a BTreeMap<String, Document>>);
+
+impl Scene {
+    /// Sends all copies at once.
+    pub(super) async fn volley(&mut self, copies: Vec<Copy<'_>>) -> Result<Vec<Landed>, Mistake> {
+        let dialect = Arc::clone(&self.stage.dialect);
+        let mut written = Vec::new();
+        for Copy { surface, object, kept, carried } in copies {
+            let (request, undo, with) = single(&dialect, &surface.perform)?;
+            self.take_up(object.clone(), kept);
+            self.perform(&surface.before, &Conduct::Assisted).await?;
+            if let Some(with) = with {
+                self.args = self.fill_all(with)?;
+            }
+            let outgoing = self.compose(request, undo, carried.as_ref(), None)?;
+            written.push((request, undo, object, self.args.clone(), self.kept(), outgoing));
+        }
+        let before = std::mem::take(&mut self.exchanges);
+        let mut marks = Vec::new();
+        let mut sending = Vec::new();
+        for (request, undo, object, args, kept, outgoing) in written {
+            marks.push((request, undo, object, args, kept));
+            sending.push(self.stage.wire.send(outgoing, |text| self.hide(text)));
+        }
+        let answers = join_all(sending).await;
+        self.exchanges = before;
+        let mut landed = Vec::new();
+        for ((request, undo, object, args, kept), (answer, exchange)) in marks.into_iter().zip(answers) {
+            self.take_up(object, kept);
+            self.args = args;
+            self.exchanges.push(exchange);
+            let ended = self.digest(request, undo, answer.as_ref())?;
+            let exchanges = std::mem::take(&mut self.exchanges);
+            landed.push(Landed { ended, kept: self.kept(), exchanges });
+        }
+        Ok(landed)
+    }
+}
+
+/// Finds the one request of a command. Commands of several cannot be sent at once.
+fn single<'a>(dialect: &'a Dialect, steps: &'a [Step]) -> Result<Single<'a>, Mistake> {
+    match steps {
+        [Step { deed: Deed::Request(request), undo, .. }] => Ok((request, undo, None)),
+        [Step { deed: Deed::Routine { name, with }, .. }] => {
+            let steps = dialect.routines.get(&name.value).ok_or_else(|| format!("no routine `{}`", name.value))?;
+            let (request, undo, _) = single(dialect, steps)?;
+            Ok((request, undo, Some(with)))
+        }
+        _ => Err("only an action of one request can be attempted at once".to_owned()),
+    }
+}
