@@ -21,6 +21,7 @@ async fn accounts(target: &Target) -> String {
         ("writer", "auth-and-writes", "lasting"),
         ("writer-spare", "auth-and-writes", "expendable"),
         ("writer-spare-2", "auth-and-writes", "expendable"),
+        ("writer-spare-3", "auth-and-writes", "expendable"),
     ] {
         entries += &target.account(name, mode, role).await;
     }

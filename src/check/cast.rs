@@ -13,6 +13,9 @@ use crate::judge::Outcome;
 use crate::persona::Persona;
 use crate::table::Mode;
 
+/// How many refused proofs in a row are left standing on an account that goes back: few, for registries lock accounts.
+const MANY: u32 = 2;
+
 /// Where a run's personas come from.
 #[derive(Debug, Clone)]
 pub enum Provisioner {
@@ -151,6 +154,10 @@ pub(super) async fn clean_up(run: &Run, scene: &mut Scene, case: &str) -> Option
         // Without its second factor a user of our own cleans up without waiting for codes. Where that cannot be had,
         // it answers each challenge.
         let _ = scene.routine("step-down", &Conduct::Assisted).await;
+    }
+    if scene.user.lent && scene.user.refused >= MANY {
+        // One that is accepted makes the target forget those that were not. What it shows was judged elsewhere.
+        let _ = scene.routine("spend", &Conduct::Assisted).await;
     }
     let mut left = scene.undo().await?;
     if let Err(unwritten) = journal.write(&Entry::Undone { case, left: &left }) {

@@ -336,6 +336,9 @@ impl Scene {
         let (answer, exchange) = self.stage.wire.send(outgoing, hide).await;
         self.exchanges.push(exchange);
         let ended = self.classify(step, answer.as_ref())?;
+        if carried.is_some() {
+            self.user.refused = if ended.outcome == Outcome::Accepted { 0 } else { self.user.refused + 1 };
+        }
         Ok((ended, answer))
     }
 

@@ -57,8 +57,10 @@ struct DialectFile {
 }
 
 /// The routines that the checker runs by name: `sign-up` and `enrol` make users; `recognise`, `recognise-mode`,
-/// `log-in` and `log-out` are for users who exist already; `step-down` takes a user's second factor away.
-const NEEDED: [&str; 7] = ["sign-up", "enrol", "recognise", "recognise-mode", "log-in", "log-out", "step-down"];
+/// `log-in` and `log-out` are for users who exist already; `step-down` takes a user's second factor away and `spend`
+/// spends a code.
+const NEEDED: [&str; 8] =
+    ["sign-up", "enrol", "recognise", "recognise-mode", "log-in", "log-out", "step-down", "spend"];
 
 impl Dialect {
     /// Reads a dialect and the files of surfaces that it names, and lets a target change it before it is checked.

@@ -29,6 +29,8 @@ pub struct Persona {
     pub lent: bool,
     /// Whether its token is one that this run asked for, and has to give back.
     pub logged_in: bool,
+    /// How many proofs the target has refused since it last accepted one: it may lock an account that others use.
+    pub refused: u32,
     /// Whether the target has accepted a code of this ledger, so that a refusal says something of the target.
     pub confirmed: bool,
 }
@@ -47,6 +49,7 @@ impl Persona {
             recovery_codes: Vec::new(),
             lent: false,
             logged_in: false,
+            refused: 0,
             confirmed: false,
         }
     }
