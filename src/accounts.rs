@@ -82,7 +82,7 @@ impl<'de> Deserialize<'de> for Account {
 
 /// Reads an accounts file. A name may stand in it once.
 pub fn read(path: &Path) -> Result<Vec<Account>, FileError> {
-    let accounts: Vec<Account> = yaml::read(path)?;
+    let accounts: Vec<Account> = yaml::read_secret(path)?;
     for (at, account) in accounts.iter().enumerate() {
         if accounts[..at].iter().any(|other| other.name == account.name) {
             let message = format!("account `{}` is listed twice", account.name);
@@ -206,6 +206,19 @@ mod tests {
             let error = parsed(text).expect_err("the account is wrong").to_string();
             assert!(error.starts_with("accounts.yaml:1:") && error.contains(seen), "{error}");
             assert!(!error.contains(SECRET), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_shown_of_a_broken_file_holds_no_secret() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("accounts.yaml");
+        let line = format!("{{ name: a, password: hunter2hunter2, mode: auth-onyl, totp: {SECRET} }}");
+        for text in [format!("- {line}"), format!("- {{ name: b, pasword: hunter2hunter2 }}\n- {line}")] {
+            std::fs::write(&path, text).expect("written");
+            let shown = format!("{:?}", miette::Report::new(read(&path).expect_err("the file is wrong")));
+            assert!(shown.contains("accounts.yaml:1:"), "{shown}");
+            assert!(!shown.contains("hunter2") && !shown.contains(SECRET), "{shown}");
         }
     }
 

@@ -26,14 +26,15 @@ pub struct Host {
     pub lives_on: bool,
     /// The accounts that were handed over for it.
     pub accounts: Option<Vec<Account>>,
-    _keeper: Keeper,
+    keeper: Keeper,
 }
 
 #[derive(Debug)]
-#[expect(dead_code, reason = "held for what dropping them does")]
 enum Keeper {
     /// Dropping the sender ends the registry.
-    Embedded(oneshot::Sender<()>),
+    Embedded {
+        _stop: oneshot::Sender<()>,
+    },
     /// Dropping it ends the process and removes its folder.
     Installed(Box<Running>),
     Nobody,
@@ -48,11 +49,21 @@ impl Host {
                 let running = Box::new(installed::start(&program, None).await?);
                 let base = address(&running.base)?;
                 let (clock, lives_on, accounts) = (Clock::system(), false, None);
-                Ok(Host { base, clock, lives_on, accounts, _keeper: Keeper::Installed(running) })
+                Ok(Host { base, clock, lives_on, accounts, keeper: Keeper::Installed(running) })
             }
             Start::Running { base, accounts } => {
-                Ok(Host { base, clock: Clock::system(), lives_on: true, accounts, _keeper: Keeper::Nobody })
+                Ok(Host { base, clock: Clock::system(), lives_on: true, accounts, keeper: Keeper::Nobody })
             }
+        }
+    }
+}
+
+impl Host {
+    /// How a process of ours has ended of itself, with its last words, if it has.
+    pub fn has_ended(&mut self) -> Option<String> {
+        match &mut self.keeper {
+            Keeper::Installed(running) => running.has_ended(),
+            Keeper::Embedded { .. } | Keeper::Nobody => None,
         }
     }
 }
@@ -72,7 +83,7 @@ async fn embedded(seed: u64, mutants: Mutants) -> Result<Host, String> {
         // Dropping the sender ends the registry too.
         let _ = stopped.await;
     }));
-    Ok(Host { base, clock, lives_on: false, accounts: None, _keeper: Keeper::Embedded(stop) })
+    Ok(Host { base, clock, lives_on: false, accounts: None, keeper: Keeper::Embedded { _stop: stop } })
 }
 
 fn address(text: &str) -> Result<Url, String> {

@@ -43,6 +43,12 @@ impl Running {
         told(status, &self.folder)
     }
 
+    /// How the registry has ended of itself, if it has.
+    pub fn has_ended(&mut self) -> Option<String> {
+        let status = self.child.try_wait().transpose()?;
+        Some(told(status, &self.folder))
+    }
+
     /// Ends the registry and removes its folder.
     pub async fn stop(mut self) {
         // A process that has ended already needs no killing.

@@ -259,6 +259,12 @@ fn challenged(observation: &Observation) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
     let right_worked = observation.right.as_ref().is_some_and(|right| right.outcome == Outcome::Accepted);
     match &bare.outcome {
+        // An answer that reads as success while nothing happened is no way through. If a right proof changes that, it
+        // was a challenge that no client can recognise.
+        Outcome::Accepted if bare.effect == Effect::NotApplied => {
+            let applied = observation.right.as_ref().is_some_and(|right| right.effect == Effect::Applied);
+            verdicts.push(if applied { Verdict::WrongShape } else { Verdict::NoEffect });
+        }
         Outcome::Accepted => verdicts.push(Verdict::MissingChallenge),
         Outcome::Challenged { flaw } => {
             if flaw.is_some() {
@@ -311,6 +317,8 @@ fn right(seen: &Seen, bare: &Seen, verdicts: &mut Vec<Verdict>) {
 
 fn spent_or_wrong(seen: &Seen, accepted: Verdict, verdicts: &mut Vec<Verdict>) {
     match &seen.outcome {
+        // It reads as success and did nothing: nothing got through.
+        Outcome::Accepted if seen.effect == Effect::NotApplied => {}
         Outcome::Accepted => verdicts.push(accepted),
         _ if seen.effect.leaked() => verdicts.push(accepted),
         Outcome::Failed => verdicts.push(Verdict::TargetFailed),
@@ -365,6 +373,16 @@ mod tests {
             fault(&mut observation);
             assert_eq!(judge(Expectation::Challenged, &observation), [verdict]);
         }
+    }
+
+    #[test]
+    fn a_success_that_did_nothing_is_a_hidden_challenge_or_no_effect() {
+        let nothing = || seen(Outcome::Accepted, Effect::NotApplied);
+        let mut observation =
+            Observation { bare: nothing(), wrong: Some(nothing()), replay: Some(nothing()), ..compliant() };
+        assert_eq!(judge(Expectation::Challenged, &observation), [Verdict::WrongShape]);
+        observation.right = Some(nothing());
+        assert_eq!(judge(Expectation::Challenged, &observation), [Verdict::NoEffect]);
     }
 
     #[test]

@@ -72,6 +72,9 @@ pub struct TargetInfo {
     /// How far its clock is ahead of this machine's, in milliseconds; zero when that cannot be told from none.
     #[serde(default)]
     pub clock_offset_ms: i64,
+    /// How it ended of itself during the run, with its last words, when it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<String>,
 }
 
 /// The table of a run.
@@ -210,7 +213,12 @@ impl CaseResult {
             }
             Script::Scenario(scenario) => (scenario.id.clone(), None, scenario.rule.clone()),
         };
-        let target = if run.target == "embedded" { String::new() } else { format!(" --target {}", run.target) };
+        let mut repeat = vec!["stepup check".to_owned()];
+        if run.target != "embedded" {
+            repeat.push(format!("--target {}", quoted(&run.target)));
+        }
+        repeat.extend(run.mutants.iter().map(|mutant| format!("--mutant {mutant}")));
+        repeat.push(format!("--case '{}' --seed {}", case.id, run.seed));
         CaseResult {
             id: case.id.clone(),
             action,
@@ -229,7 +237,7 @@ impl CaseResult {
             cites: case.cites.clone(),
             known: None,
             probes: Vec::new(),
-            repeat: format!("stepup check{target} --case '{}' --seed {}", case.id, run.seed),
+            repeat: repeat.join(" "),
             left: Vec::new(),
         }
     }
@@ -249,6 +257,12 @@ impl CaseResult {
         };
         self
     }
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=".contains(c);
+    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 fn expected(expectation: Option<Expectation>) -> &'static str {

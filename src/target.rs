@@ -150,7 +150,7 @@ pub fn find(name: &str) -> Result<Target, FileError> {
         let source = Source::BuiltIn(format!("{FOLDER}/url.yaml"));
         let mut file: TargetFile = source.parse()?;
         name.clone_into(&mut file.name);
-        let base = loopback(name).map_err(|(message, hint)| FileError::whole(name, message, hint))?;
+        let base = loopback(name).map_err(|(message, hint)| FileError::whole("--target", message, hint))?;
         return checked(&source, file, Some(base));
     }
     let is_file = Path::new(name).extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
@@ -248,6 +248,10 @@ fn dialect_source(target: &Source, name: &Spanned<String>) -> Result<Source, Fil
 fn loopback(text: &str) -> Result<Url, (String, Option<String>)> {
     let url = Url::parse(text)
         .map_err(|error| (format!("`{text}` is no address: {error}"), Some("allowed: http://HOST:PORT".to_owned())))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        let message = "the address holds a name or a password".to_owned();
+        return Err((message, Some("accounts belong into an accounts file".to_owned())));
+    }
     if is_loopback(&url) {
         Ok(url)
     } else {

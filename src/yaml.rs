@@ -21,7 +21,7 @@ pub struct FileError {
 struct Place {
     line: u64,
     column: u64,
-    source: NamedSource<String>,
+    source: Option<NamedSource<String>>,
     span: SourceSpan,
 }
 
@@ -48,6 +48,13 @@ impl FileError {
         }
     }
 
+    fn without_source(mut self) -> Self {
+        if let Some(place) = &mut self.place {
+            place.source = None;
+        }
+        self
+    }
+
     /// `file:line:column` where the error is, or the file's name alone.
     pub fn at(&self) -> String {
         match &self.place {
@@ -71,7 +78,7 @@ impl Diagnostic for FileError {
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.place.as_ref().map(|place| &place.source as &dyn SourceCode)
+        self.place.as_ref()?.source.as_ref().map(|source| source as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
@@ -86,6 +93,11 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T, FileError> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| FileError::whole(&name, format!("cannot be read: {error}"), None))?;
     parse(&name, &text)
+}
+
+/// Reads a file that holds secrets: its errors point at the place and never show it.
+pub fn read_secret<T: DeserializeOwned>(path: &Path) -> Result<T, FileError> {
+    read(path).map_err(FileError::without_source)
 }
 
 /// Parses `text`, the content of the file called `name`, into `T`.
@@ -107,7 +119,7 @@ fn place(name: &str, text: &str, line: u64, column: u64) -> Box<Place> {
     Box::new(Place {
         line,
         column,
-        source: NamedSource::new(name, text.to_owned()).with_language("yaml"),
+        source: Some(NamedSource::new(name, text.to_owned()).with_language("yaml")),
         span: SourceSpan::new(start.into(), length),
     })
 }

@@ -112,5 +112,5 @@ fn every_deviation_can_be_found_and_repeated() {
     let deviating = result.cases.iter().filter(|case| case.status == Status::Fail);
     assert!(deviating.clone().count() > 20);
     assert!(deviating.clone().all(|case| report.contains(&case.id)));
-    assert!(report.contains("stepup check --case 'ID' --seed 1"));
+    assert!(report.contains("stepup check --mutant replay-accepted --case 'ID' --seed 1"));
 }

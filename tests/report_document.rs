@@ -151,7 +151,7 @@ fn result() -> impl Strategy<Value = RunResult> {
             RunResult {
                 format: word(0),
                 tool: word(1),
-                target: TargetInfo { name: word(2), no_second_factor, clock_offset_ms: 0 },
+                target: TargetInfo { name: word(2), no_second_factor, clock_offset_ms: 0, ended: None },
                 table: TableInfo { id: word(3), revision: word(4), source: word(5) },
                 level: Level::Recommended,
                 seed,

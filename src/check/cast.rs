@@ -126,6 +126,15 @@ impl Provisioner {
     }
 }
 
+/// Ends the session of an account that is not lent again, and says so: its entry in the accounts file may be wrong now.
+pub(super) async fn written_off(scene: &mut Scene) -> String {
+    if scene.user.logged_in {
+        // It may have ended with the case.
+        let _ = scene.routine("log-out", &Conduct::Assisted).await;
+    }
+    format!("account {} may be locked, or without its authenticator, or have another password or mode", scene.user.name)
+}
+
 /// Ends the sessions that the run opened for accounts. Returns those that could not be ended, in words.
 pub(super) async fn log_out(run: &Run) -> Vec<String> {
     let mut left = Vec::new();

@@ -23,6 +23,7 @@ use crate::dialect::LeavesAccount;
 use crate::judge::{Outcome, Verdict};
 use crate::persona::Persona;
 use crate::persona::totp::PERIOD;
+use crate::registry::Mutants;
 use crate::result::{CaseResult, Probe, Status};
 use crate::secret::{Secret, SecretKind};
 use crate::table::{Level, Mode};
@@ -35,6 +36,9 @@ use scene::{Mistake, Scene, Stage};
 
 /// The longest wait, in one-time-password steps, of a scenario that is run though nobody asked for its level.
 const MOST_STEPS: u32 = 2;
+
+/// What is wrong with a challenge that no rule of the recogniser takes for one.
+const UNRECOGNISED: &str = "no stock client takes it for a challenge; breaks npm 6 to 12, pnpm, yarn and bun";
 
 /// One run's constants.
 #[derive(Debug, Clone)]
@@ -49,6 +53,10 @@ pub struct Run {
     pub level: Level,
     /// The seed.
     pub seed: u64,
+    /// What passwords are made from: the seed on a simulated clock, and a number that nobody knows elsewhere.
+    pub password_seed: u64,
+    /// The seeded faults of the embedded registry.
+    pub mutants: Mutants,
     /// Cases that are not run, as globs over their ids, each with the reason.
     pub left_out: Vec<(GlobMatcher, String)>,
     /// Where its personas come from.
@@ -126,6 +134,9 @@ async fn one(run: &Run, number: usize, case: &Case, preflight: &Preflight) -> Ca
         LeavesAccount::UsedUp => false,
     };
     result.left = undone.unwrap_or_default();
+    if scene.user.lent && !as_before {
+        result.left.push(cast::written_off(&mut scene).await);
+    }
     run.provisioner.release(scene, cast.loans, as_before);
     result
 }
@@ -144,6 +155,11 @@ fn judged(
                 let doubt = "no code of this account has been accepted yet: is its `totp` in the accounts file right?";
                 result.probes.push(Probe::mistake(doubt, vec![]));
                 return result.ended(Status::Error, vec![Verdict::HarnessError], doubt.to_owned());
+            }
+            if verdicts.contains(&Verdict::WrongShape)
+                && let Some(bare) = result.probes.first_mut().filter(|probe| probe.shape.is_none())
+            {
+                bare.shape = Some(UNRECOGNISED.to_owned());
             }
             result.ended(status(&verdicts), verdicts, String::new())
         }
@@ -187,7 +203,7 @@ fn status(verdicts: &[Verdict]) -> Status {
 
 fn persona(run: &Run, role: &str) -> Persona {
     let name = format!("{}-{role}", run.prefix);
-    let password = Secret::new(SecretKind::Password, format!("Pw-{:016x}-{role}", mix(run.seed, &name)));
+    let password = Secret::new(SecretKind::Password, format!("Pw-{:016x}-{role}", mix(run.password_seed, &name)));
     Persona::new(name, password)
 }
 

@@ -93,7 +93,9 @@ impl<'a> Play<'a> {
                 let bare = self.send("bare", "none", Conduct::Bare, None).await?;
                 let bare = self.read_back(bare).await?;
                 let mut observation = Observation { bare, wrong: None, right: None, replay: None };
-                if *expectation == Some(Expectation::Challenged) && observation.bare.outcome != Outcome::Accepted {
+                if *expectation == Some(Expectation::Challenged)
+                    && (observation.bare.outcome != Outcome::Accepted || observation.bare.effect == Effect::NotApplied)
+                {
                     self.prove(surface, &mut observation).await?;
                 }
                 let verdicts = match expectation {
@@ -157,7 +159,13 @@ impl<'a> Play<'a> {
         let step = self.scene.step();
         if let Some(action) = &surface.spend_on {
             // The action ends the factor, so the replayed proof is spent elsewhere and refused here first.
-            self.spend(&action.value, proof.clone()).await?;
+            if !self.spend(&action.value, proof.clone()).await? {
+                // What was seen so far stands; without it nothing could be said.
+                return match judge(Expectation::Challenged, observation).as_slice() {
+                    [Verdict::Exact] => Err("no spent code could be had: the action to spend it on failed".to_owned()),
+                    _ => Ok(()),
+                };
+            }
             let replay = self.send("replay", "spent code", Conduct::Proof(proof), step).await?;
             observation.replay = Some(self.read_back(replay).await?);
             let fresh = Conduct::Proof(self.scene.code().await?);
@@ -173,33 +181,17 @@ impl<'a> Play<'a> {
             observation.right = Some(self.read_back(right).await?);
             return Ok(());
         }
-        if !surface.late_effect {
-            observation.right = Some(self.read_back(right).await?);
-            let replay = self.send("replay", "spent code", Conduct::Proof(proof), step).await?;
-            observation.replay = Some(self.read_back(replay).await?);
-            return Ok(());
-        }
-        // Reading the effect takes codes of its own: the replay must be sent while its code is still live.
+        observation.right = Some(self.read_back(right).await?);
         let replay = self.send("replay", "spent code", Conduct::Proof(proof), step).await?;
-        observation.right = Some(if replay.ended.outcome == Outcome::Accepted {
-            // What came after it has covered the first effect.
-            self.record(right, Effect::None)
-        } else {
-            self.read_back(right).await?
-        });
         observation.replay = Some(self.read_back(replay).await?);
         Ok(())
     }
 
-    async fn spend(&mut self, action: &str, proof: Secret) -> Result<(), Mistake> {
+    async fn spend(&mut self, action: &str, proof: Secret) -> Result<bool, Mistake> {
         let ended = self.scene.routine(action, &Conduct::Proof(proof)).await?;
         let spent = ended.outcome == Outcome::Accepted;
         self.probes.push(Probe::set_up(&ended, std::mem::take(&mut self.scene.exchanges)));
-        if spent {
-            Ok(())
-        } else {
-            Err("no spent code could be had: the action to spend it on did not succeed".to_owned())
-        }
+        Ok(spent)
     }
 
     /// Sends the next probe. The step of the code that it carries tells whether its refusal says anything.
@@ -269,7 +261,7 @@ impl<'a> Play<'a> {
     /// What the `n`th probe works on: names that nothing else on the target has.
     fn object(&self, surface: &Surface, n: usize) -> Result<Value, Mistake> {
         let name = format!("{}-{}-{n}", self.run.prefix, self.number);
-        let password = format!("Pw-{:016x}-{n}", mix(self.run.seed, &name));
+        let password = format!("Pw-{:016x}-{n}", mix(self.run.password_seed, &name));
         let user = self.scene.user.name.clone();
         let variables = minijinja::context! { n, name => name.clone(), user, password };
         let mut object = serde_json::Map::new();

@@ -76,6 +76,11 @@ pub struct Ended {
 /// The longest `retry-after` (RFC 9110 §10.2.3) that is waited for, once a request.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// How often a request that polls is sent again, and what lies between: what the answer asks for, within bounds.
+const POLLS: u32 = 3;
+const POLL_AFTER: Duration = Duration::from_secs(1);
+const MOST_BETWEEN_POLLS: Duration = Duration::from_secs(5);
+
 /// A mistake on our side of the wire, or in a file.
 pub type Mistake = String;
 
@@ -100,6 +105,8 @@ pub struct Scene {
     pub(super) args: Value,
     pub(super) kept: BTreeMap<String, serde_json::Value>,
     pub(super) tick: u32,
+    /// The proofs that were sent, which an answer may repeat.
+    pub(super) carried: Vec<Secret>,
     /// The code that confirmed the last enrolment.
     pub confirmation: Option<Secret>,
     /// What was sent and received since it was last taken.
@@ -123,6 +130,7 @@ impl Scene {
             args: Value::from(()),
             kept: BTreeMap::new(),
             tick: 0,
+            carried: Vec::new(),
             confirmation: None,
             exchanges: Vec::new(),
             undos: Vec::new(),
@@ -209,10 +217,16 @@ impl Scene {
         Ok(ledger.distant(steps, self.stage.target_time()))
     }
 
-    /// The code of the present step, from the secret before the last enrolment.
-    pub fn former_code(&self) -> Result<Secret, Mistake> {
-        let former = self.user.former_ledger.as_ref().ok_or("the persona has enrolled once only")?;
-        Ok(former.present(self.stage.target_time()))
+    /// A fresh code of the secret before the last enrolment.
+    pub async fn former_code(&mut self) -> Result<Secret, Mistake> {
+        let swap = |user: &mut Persona| std::mem::swap(&mut user.ledger, &mut user.former_ledger);
+        if self.user.former_ledger.is_none() {
+            return Err("the persona has enrolled once only".to_owned());
+        }
+        swap(&mut self.user);
+        let code = self.lasting_code().await;
+        swap(&mut self.user);
+        code
     }
 
     /// Lets so many steps pass.
@@ -307,8 +321,18 @@ impl Scene {
             self.rest(wait).await;
             (ended, answer) = self.ask(step, undo, None, None).await?;
         }
+        for _ in 0..POLLS {
+            let (Some(poll), Some(pending)) = (&step.poll, &answer) else { break };
+            if !poll.holds(pending, &self.variables(None, false)).map_err(|error| error.to_string())? {
+                break;
+            }
+            let wait = retry_after(pending).unwrap_or(POLL_AFTER).min(MOST_BETWEEN_POLLS);
+            self.rest(wait).await;
+            (ended, answer) = self.ask(step, undo, None, None).await?;
+        }
         if matches!(conduct, Conduct::Assisted)
             && matches!(ended.outcome, Outcome::Challenged { .. })
+            && step.auth != Auth::Other
             && self.user.ledger.is_some()
         {
             let code = (self.code().await?, Carrier::AsDocumented);
@@ -353,12 +377,17 @@ impl Scene {
                 absent += 1;
                 continue;
             }
-            let (ended, answer) = self.request(&fact.read, &Arc::default(), &Conduct::Assisted).await?;
+            let (ended, answer) = self.request(&fact.read.request, &fact.read.undo, &Conduct::Assisted).await?;
             let Some(answer) = answer else {
                 unread += 1;
                 continue;
             };
             let variables = self.variables(None, false);
+            if let Some(neutral) = &fact.neutral
+                && neutral.holds(&answer, &variables).map_err(|error| error.to_string())?
+            {
+                continue;
+            }
             if fact.applied.holds(&answer, &variables).map_err(|error| error.to_string())? {
                 applied += 1;
             } else if fact.absent.holds(&answer, &variables).map_err(|error| error.to_string())? {
@@ -392,6 +421,9 @@ impl Scene {
         entered: Option<&Secret>,
     ) -> Result<Outgoing, Mistake> {
         self.tick += 1;
+        let sent = carried.map(|(proof, _)| proof).into_iter().chain(entered);
+        // An empty text would be found everywhere.
+        self.carried.extend(sent.filter(|proof| proof.reveal().len() > 3).cloned());
         let real = self.variables(entered, false);
         let shown = self.variables(entered, true);
         let outgoing = self.fill(step, carried, &real, &shown).map_err(|error| error.to_string())?;
@@ -500,6 +532,7 @@ impl Scene {
         if let Some(pointer) = &step.r#become.totp {
             let secret = TotpSecret::from_otpauth(text(pointer).unwrap_or_default())?;
             let ledger = Ledger::new(secret, self.stage.skew, self.stage.guard_ms);
+            let ledger = ledger.succeeding(self.user.ledger.as_ref());
             self.user.former_ledger = self.user.ledger.replace(ledger);
         }
         if let Some(codes) = step.r#become.recovery_codes.as_ref().and_then(|pointer| json.pointer(pointer)?.as_array())

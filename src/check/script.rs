@@ -147,7 +147,7 @@ impl Play<'_> {
                 // Names are checked when the file is read, so only the enrolment can be missing.
                 None => Found::Nothing("the account was enrolled before the run began".to_owned()),
             },
-            Proof::FormerSecret => Found::Proof(Some(self.scene.former_code()?), None),
+            Proof::FormerSecret => Found::Proof(Some(self.scene.former_code().await?), None),
             Proof::Recovery(number) => match self.scene.user.recovery_codes.get(*number) {
                 Some(code) => Found::Proof(Some(code.clone()), None),
                 None => Found::Nothing(format!("recovery code {number} of the account is not known")),

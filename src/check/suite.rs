@@ -3,8 +3,8 @@
 //! This is the library's own door: what `stepup check` does, in process.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, mpsc};
@@ -124,7 +124,7 @@ impl Suite {
         // Who names a case wants it.
         left_out.retain(|(glob, _)| !options.cases.iter().any(|id| glob.is_match(id) && !id.contains('*')));
         let unusable = |message: String| Unready::Target(format!("target {name}: {message}"));
-        let mut host = Host::bring_up(start, options.seed, options.mutants).await.map_err(unusable)?;
+        let mut host = Host::bring_up(start, options.seed, options.mutants.clone()).await.map_err(unusable)?;
         let simulated = !host.clock.is_real();
         let guard_ms = if simulated { 0 } else { GUARD_MS };
         let journal = if host.lives_on { Some(Journal::create(journal).map_err(Unready::Journal)?) } else { None };
@@ -153,13 +153,15 @@ impl Suite {
             target: options.target,
             level: options.level,
             seed: options.seed,
+            password_seed: if simulated { options.seed } else { rand::random() },
+            mutants: options.mutants,
             left_out,
             provisioner,
             interrupted: Arc::new(AtomicBool::new(false)),
         };
         let preflight = super::preflight(&mut run).await.map_err(unusable)?;
         let all = options.cases.is_empty();
-        Ok(Session { started, table, name, deviations, cases, all, run, preflight, _host: host })
+        Ok(Session { started, table, name, deviations, cases, all, run, preflight, host: Mutex::new(host) })
     }
 }
 
@@ -185,7 +187,7 @@ pub struct Session {
     all: bool,
     run: Run,
     preflight: Preflight,
-    _host: Host,
+    host: Mutex<Host>,
 }
 
 impl Session {
@@ -239,6 +241,8 @@ impl Session {
                 name: self.name.clone(),
                 no_second_factor: self.preflight.no_second_factor.clone(),
                 clock_offset_ms: self.preflight.clock_offset_ms,
+                // The host's state is valid between any two statements.
+                ended: self.host.lock().unwrap_or_else(PoisonError::into_inner).has_ended(),
             },
             table: TableInfo {
                 id: self.table.id.clone(),

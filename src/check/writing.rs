@@ -103,6 +103,7 @@ impl Scene {
         minijinja::context! {
             user => persona(&self.user),
             other => other,
+            base => self.stage.wire.base().as_str().trim_end_matches('/').to_owned(),
             mode => self.mode.clone(),
             object => self.object.clone(),
             args => self.args.clone(),
@@ -131,6 +132,13 @@ impl Scene {
             {
                 text = text.replace(secret.reveal(), secret.kind().placeholder());
             }
+        }
+        for proof in &self.carried {
+            text = text.replace(proof.reveal(), proof.kind().placeholder());
+        }
+        let object = self.object.get_attr("password").ok();
+        if let Some(password) = object.as_ref().and_then(|password| password.as_str()) {
+            text = text.replace(password, SecretKind::Password.placeholder());
         }
         for code in &self.user.recovery_codes {
             text = text.replace(code.reveal(), code.kind().placeholder());

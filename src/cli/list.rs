@@ -26,12 +26,12 @@ impl List {
                 let target = crate::target::find("embedded")?;
                 for case in suite::all_cases(&suite::table()?, &target)? {
                     let level = if case.is_observed() { "observed" } else { case.level.name() };
-                    println!("{:<12} {}", level, case.id);
+                    super::say!("{:<12} {}", level, case.id);
                 }
             }
             What::Mutants => {
                 for mutant in crate::registry::Mutant::ALL {
-                    println!("{:<32} {}", mutant.name(), mutant.about());
+                    super::say!("{:<32} {}", mutant.name(), mutant.about());
                 }
             }
         }

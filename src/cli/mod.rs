@@ -1,5 +1,14 @@
 //! The command line. One file per command, each thin.
 
+/// Writes a line to standard output. Whoever has stopped reading it wants no more of it.
+macro_rules! say {
+    ($($part:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($part)*);
+    }};
+}
+use say;
+
 mod check;
 pub mod exit;
 mod interrupt;

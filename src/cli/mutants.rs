@@ -28,9 +28,9 @@ impl MutantsCommand {
         let matrix = super::runtime()?.block_on(measure(&self.case, self.seed, |row| {
             eprintln!("{:<32} found by {}", row.mutant, row.found_by.len());
         }))?;
-        print!("{}", report::matrix::render(&matrix));
+        super::say!("{}", report::matrix::render(&matrix));
         write(&out, &matrix).map_err(|message| Failure::new(exit::INCOMPLETE, message))?;
-        println!("\nreports: {}", out.display());
+        super::say!("\nreports: {}", out.display());
         let held = matrix.false_alarms.is_empty() && matrix.survivors().next().is_none();
         Ok(if held { exit::HELD } else { exit::DEVIATING })
     }

@@ -30,7 +30,7 @@ impl Serve {
             let address = listener.local_addr().map_or(self.listen, |address| address);
             let mut settings = Settings::new(Arc::new(SystemTime::now));
             settings.mutants = self.mutant.into_iter().collect::<Mutants>();
-            println!("http://{address}");
+            super::say!("http://{address}");
             let interruptions = Interruptions::listen();
             crate::registry::serve(listener, Registry::new(settings), async {
                 match interruptions {

@@ -41,13 +41,13 @@ impl TargetCommand {
         match self.what {
             What::List => {
                 for name in target::names() {
-                    println!("{name:<16} {}", target::find(name)?.about);
+                    super::say!("{name:<16} {}", target::find(name)?.about);
                 }
                 Ok(exit::HELD)
             }
             What::Install { name } => {
                 let program = program(&name)?;
-                println!("{}", super::runtime()?.block_on(install(&program))?.display());
+                super::say!("{}", super::runtime()?.block_on(install(&program))?.display());
                 Ok(exit::HELD)
             }
             What::Start { name, port } => super::runtime()?.block_on(start(&program(&name)?, port)),
@@ -81,7 +81,7 @@ async fn start(program: &Program, port: Option<u16>) -> Result<u8, Failure> {
         running = installed::start(program, port) => running.map_err(|message| unusable(program, message))?,
         () = interruptions.next() => return Ok(exit::HELD),
     };
-    println!("{}", running.base);
+    super::say!("{}", running.base);
     eprintln!("{} runs in {} until Ctrl-C", program.name, running.folder.display());
     let ended = tokio::select! {
         how = running.ended() => Some(how),

@@ -5,9 +5,11 @@ pub mod step;
 pub mod template;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use minijinja::Value;
 use serde::Deserialize;
+use serde::de::{self, Deserializer};
 
 use crate::source::Source;
 use crate::table::Mode;
@@ -85,6 +87,8 @@ impl Dialect {
             let listed: Vec<Surface> = source.parse()?;
             surfaces.extend(listed.into_iter().map(|surface| (source.clone(), surface)));
         }
+        // A target's own way takes the place of the dialect's.
+        surfaces.retain(|(_, surface)| !change.surfaces.iter().any(|own| own.id() == surface.id()));
         surfaces.extend(change.surfaces.into_iter().map(|surface| (change.source.clone(), surface)));
         let ids: Vec<String> = surfaces.iter().map(|(_, surface)| surface.id()).collect();
         if let Some((unknown, reason)) = change.unsupported.iter().find(|(id, _)| !ids.contains(id)) {
@@ -141,7 +145,7 @@ pub struct Change {
     pub source: Source,
     /// Routines in place of the dialect's.
     pub routines: BTreeMap<String, Vec<Step>>,
-    /// Surfaces beside the dialect's.
+    /// Surfaces beside the dialect's, or in place of those of the same id.
     pub surfaces: Vec<Surface>,
     /// Surfaces that the target does not have, or that cannot be driven, each with the reason.
     pub unsupported: BTreeMap<String, Spanned<String>>,
@@ -206,9 +210,6 @@ pub struct Surface {
     /// How it leaves the account that it was played on.
     #[serde(default)]
     pub leaves_account: LeavesAccount,
-    /// The read-back spends proofs of its own, so it waits until the replay has been sent.
-    #[serde(default)]
-    pub late_effect: bool,
     /// The action to spend the replayed proof on first, for actions that end the factor itself.
     pub spend_on: Option<Spanned<String>>,
     /// Why it cannot be driven, where it cannot.
@@ -260,12 +261,33 @@ impl Surface {
     }
 }
 
+/// One read, and how it is undone where it makes something itself: logging in makes a session.
+#[derive(Debug)]
+pub struct Read {
+    /// The request.
+    pub request: Request,
+    /// Its undoing.
+    pub undo: Arc<Vec<Step>>,
+}
+
+impl<'de> Deserialize<'de> for Read {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Step { deed, undo, .. } = Step::deserialize(deserializer)?;
+        match deed {
+            Deed::Request(request) => Ok(Read { request: *request, undo }),
+            Deed::Routine { .. } => Err(de::Error::custom("a read-back is one `request`, not a routine")),
+        }
+    }
+}
+
 /// One thing that a read-back shows.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Fact {
     /// The read.
-    pub read: Request,
+    pub read: Read,
+    /// What shows that this read says nothing either way.
+    pub neutral: Option<Predicate>,
     /// The value that must have been kept for there to be anything to read; without it nothing was applied.
     pub needs: Option<String>,
     /// Only asked when the facts before it show that the action was applied.

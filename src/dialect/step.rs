@@ -55,6 +55,8 @@ pub struct Request {
     pub keep: BTreeMap<String, String>,
     /// The lengths of arrays in the body, kept likewise.
     pub count: BTreeMap<String, String>,
+    /// While this holds, the request is sent again after the `retry-after` of the answer, a few times.
+    pub poll: Option<Predicate>,
     /// What the persona becomes once the step has succeeded.
     pub r#become: Become,
     /// The body carries a fresh one-time password as `proof`.
@@ -86,6 +88,7 @@ struct Raw {
     keep: BTreeMap<String, String>,
     #[serde(default)]
     count: BTreeMap<String, String>,
+    poll: Option<Predicate>,
     #[serde(default)]
     r#become: Become,
     #[serde(default)]
@@ -113,6 +116,7 @@ impl<'de> Deserialize<'de> for Step {
                 expect: raw.expect,
                 keep: raw.keep,
                 count: raw.count,
+                poll: raw.poll,
                 r#become: raw.r#become,
                 enters_code: raw.enters_code,
                 unproven: raw.unproven,
@@ -125,15 +129,6 @@ impl<'de> Deserialize<'de> for Step {
             }
         };
         Ok(Step { deed, when: raw.when, undo: Arc::new(raw.undo) })
-    }
-}
-
-impl<'de> Deserialize<'de> for Request {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Step::deserialize(deserializer)?.deed {
-            Deed::Request(request) => Ok(*request),
-            Deed::Routine { .. } => Err(de::Error::custom("a read-back is one `request`, not a routine")),
-        }
     }
 }
 

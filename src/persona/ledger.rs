@@ -45,6 +45,11 @@ impl Ledger {
         Ledger { secret, skew, guard_ms, last: None }
     }
 
+    /// A ledger for a new secret of a user who has spent codes of another: a strict registry may remember their steps.
+    pub fn succeeding(self, former: Option<&Ledger>) -> Self {
+        Ledger { last: former.and_then(|former| former.last), ..self }
+    }
+
     /// A ledger for a secret that others have used until now: no step up to the present is handed out.
     pub fn resumed(secret: TotpSecret, skew: Skew, guard_ms: i64, now: UnixMillis) -> Self {
         Ledger { secret, skew, guard_ms, last: Some(step_at(now.0)) }
@@ -99,11 +104,6 @@ impl Ledger {
     pub fn edge(&self, now: UnixMillis) -> Option<UnixMillis> {
         let next = OtpStep(step_at(now.0).0 + 1).begins() * 1_000;
         (now.0 + self.guard_ms >= next).then_some(UnixMillis(next + self.guard_ms))
-    }
-
-    /// The code of the present step, whether or not it is spent.
-    pub fn present(&self, now: UnixMillis) -> Secret {
-        self.secret.code(step_at(now.0))
     }
 
     /// A six-digit code that is wrong in every step near the present. It spends nothing.

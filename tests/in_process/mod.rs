@@ -124,6 +124,8 @@ impl Target {
             target: "test".to_owned(),
             level: Level::Implied,
             seed: 1,
+            password_seed: 1,
+            mutants: Mutants::none(),
             left_out: vec![],
             provisioner,
             interrupted: Arc::new(AtomicBool::new(false)),

@@ -36,6 +36,12 @@ pub fn render(result: &RunResult, paper: Paper) -> String {
     grid::write(&mut out, result, paper);
     findings::write(&mut out, result, paper);
     totals(&mut out, result, paper);
+    if let Some(ended) = &result.target.ended {
+        paper.text(&mut out, "The registry ended during the run:");
+        for line in ended.lines() {
+            paper.text(&mut out, &format!("  {line}"));
+        }
+    }
     let (tone, sentence) = conclusion(result);
     for line in paper::wrap(&sentence, paper.width) {
         out.push_str(&paper.paint(tone, &line));
