@@ -78,6 +78,7 @@ fn a_seeded_fault_gets_its_verdict_and_exit_code_1() {
         ("any-proof-accepted", "otp/short/auth-only/totp/wire", Verdict::WrongProofAccepted),
         ("any-proof-accepted", "otp/long/auth-only/totp/wire", Verdict::WrongProofAccepted),
         ("any-six-digits-accepted", "otp/of-another-user/auth-only/totp/wire", Verdict::WrongProofAccepted),
+        ("former-secret-accepted", "otp/former-secret/auth-only/totp/wire", Verdict::WrongProofAccepted),
         ("any-six-digits-accepted", "otp/former-secret/auth-only/totp/wire", Verdict::WrongProofAccepted),
         ("right-proof-refused", "otp/wrong-then-right/auth-only/totp/wire", Verdict::RightProofRefused),
         ("token-create-unchallenged", "otp/empty/auth-only/totp/wire", Verdict::WrongProofAccepted),

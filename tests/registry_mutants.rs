@@ -142,6 +142,17 @@ async fn shows(mutant: Mutant, world: &World) -> bool {
             let (_, bare) = tokio::join!(answer_to(world, &user, Some(&code)), answer_to(world, &user, None));
             bare.is_success()
         }
+        M::FormerSecretAccepted => {
+            let mut user = world.enrolled("alice", AUTH_ONLY).await;
+            let former = user.seed.clone();
+            let off = json!({ "tfa": { "password": user.password, "mode": "disable" } });
+            assert!(world.profile(&user, off, Some(&world.code(&user))).await.is_success());
+            user.seed = seed_in(&world.begin_enrolment(&user, Some(AUTH_ONLY)).await);
+            let confirm = json!({ "tfa": [world.code(&user)] });
+            assert!(world.profile(&user, confirm, None).await.is_success());
+            let code = code_at(&former, world.now() / 30 + 1);
+            answer_to(world, &user, Some(&code)).await.is_success()
+        }
         M::WideWindow => {
             let early = async |world: &World, user: &User| vec![code_at(&user.seed, world.now() / 30 - 10)];
             accepts(world, early).await

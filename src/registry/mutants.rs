@@ -71,6 +71,7 @@ mutants! {
     RecoveryCodeReusable, "recovery-code-reusable", "a recovery code is accepted more than once";
     SpentTooLate, "spent-too-late", "a proof is spent only once its verification ends, so copies sent at once all pass";
     OpenWhileVerifying, "open-while-verifying", "while a proof is being verified, requests without one pass";
+    FormerSecretAccepted, "former-secret-accepted", "codes of the secret before the last enrolment are still accepted";
     WideWindow, "wide-window", "codes from ten steps behind and ahead are accepted";
     RightProofRefused, "right-proof-refused", "a right code is refused";
 

@@ -148,8 +148,13 @@ impl Transaction<'_> {
 
     fn set_two_factor(&mut self, name: &UserName, two_factor: TwoFactor) {
         let now = self.now();
+        let remembers = self.settings().mutants.has(Mutant::FormerSecretAccepted);
         if let Some(user) = self.users.get_mut(name) {
-            user.two_factor = two_factor;
+            if let TwoFactor::On(former) = std::mem::replace(&mut user.two_factor, two_factor)
+                && remembers
+            {
+                user.former_seed = Some(former.seed);
+            }
             user.touch(now);
         }
     }

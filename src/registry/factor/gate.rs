@@ -90,7 +90,11 @@ impl Transaction<'_> {
             Proof::Code(code) => {
                 let last = factor.last.filter(|last| !unsettled && !is_forgotten(last, action, mutants));
                 let step = last.map(|last| last.step);
-                factor.seed.judge(code, now, window, step)
+                let of_former = user.former_seed.as_ref().map(|seed| seed.judge(code, now, window, None));
+                match (factor.seed.judge(code, now, window, step), of_former) {
+                    (CodeVerdict::Wrong, Some(verdict)) => verdict,
+                    (verdict, _) => verdict,
+                }
             }
             Proof::Recovery(code) if factor.recovery.has(code) => CodeVerdict::Fresh(0),
             Proof::Recovery(_) | Proof::Other(_) => CodeVerdict::Wrong,

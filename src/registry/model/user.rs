@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use crate::registry::factor::{FollowUp, TwoFactor, WrongCodes};
+use crate::registry::factor::{FollowUp, Seed, TwoFactor, WrongCodes};
 use crate::registry::secrets::{Password, PasswordHash, TokenDigest};
 
 use super::Revision;
@@ -14,6 +14,8 @@ pub(crate) struct User {
     pub(crate) password: PasswordHash,
     /// The password before the last change. Only a fault fills this in.
     pub(crate) former_password: Option<PasswordHash>,
+    /// The secret of the enrolment before. Only a fault fills this in.
+    pub(crate) former_seed: Option<Seed>,
     pub(crate) revision: Revision,
     pub(crate) profile: Profile,
     pub(crate) two_factor: TwoFactor,
@@ -41,6 +43,7 @@ impl User {
         Self {
             password: PasswordHash::of(password),
             former_password: None,
+            former_seed: None,
             revision: Revision::first(),
             profile: Profile { email, ..Profile::default() },
             two_factor: TwoFactor::Off,
