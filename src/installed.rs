@@ -100,6 +100,7 @@ fn spawn(program: &Program, home: &Path, folder: TempDir, port: u16) -> Result<R
             _ => in_home(&with_port(argument)),
         }))
         .current_dir(folder.path())
+        .envs(&program.environment)
         .env("HOME", folder.path())
         .stdin(Stdio::null())
         .stdout(stdout)

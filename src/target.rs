@@ -68,6 +68,8 @@ pub struct Program {
     pub lockfile: String,
     /// The program, relative to where it is installed, then its arguments.
     pub command: Vec<String>,
+    /// Environment variables of the process, beside those of this one.
+    pub environment: BTreeMap<String, String>,
     /// The content of its configuration file, with `{port}`.
     pub config: String,
 }
@@ -96,6 +98,8 @@ struct TargetFile {
     unsupported: BTreeMap<String, Spanned<String>>,
     #[serde(default)]
     program: Vec<String>,
+    #[serde(default)]
+    environment: BTreeMap<String, String>,
     #[serde(default)]
     config: String,
     deviations: Option<String>,
@@ -198,6 +202,7 @@ fn checked(source: &Source, file: TargetFile, base: Option<Url>) -> Result<Targe
                 lockfile: source.beside(&format!("{folder}/package-lock.json")).text()?.into_owned(),
                 name: folder,
                 command: file.program,
+                environment: file.environment,
                 config: file.config,
             })
         }
