@@ -18,7 +18,12 @@ pub enum Relayed {
     Stamped(&'static str),
     /// The relay asks for patience, in seconds.
     Throttled(u32),
+    /// The registry is asked for another path, and its answer is altered.
+    Altered(fn(&str) -> String, Alteration),
 }
+
+/// What a registry of another make would answer in place of a JSON answer.
+pub type Alteration = fn(StatusCode, serde_json::Value) -> (StatusCode, serde_json::Value);
 
 /// The address of a relay that serves the target below a path.
 pub async fn relay(
@@ -31,22 +36,44 @@ pub async fn relay(
     let app = Router::new().fallback(move |request: Request| {
         let (client, url, decide) = (client.clone(), base.clone(), Arc::clone(&decide));
         async move {
-            let (parts, body) = request.into_parts();
+            let (mut parts, body) = request.into_parts();
+            let mut alteration: Option<Alteration> = None;
             let date = match decide(&parts) {
                 Relayed::Forwarded => None,
                 Relayed::Stamped(date) => Some(date),
+                Relayed::Altered(other, altered) => {
+                    alteration = Some(altered);
+                    parts.uri = other(&parts.uri.to_string()).parse().expect("an address");
+                    None
+                }
                 Relayed::Throttled(seconds) => {
                     let answer = Response::builder().status(StatusCode::TOO_MANY_REQUESTS);
                     return answer.header("retry-after", seconds).body(Body::empty()).expect("an answer");
                 }
             };
-            forward(client, url, path, parts, body, date).await
+            let answer = forward(client, url, path, parts, body, date).await;
+            match alteration {
+                Some(alteration) => altered(answer, alteration).await,
+                None => answer,
+            }
         }
     });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = format!("http://{}{path}", listener.local_addr().expect("an address"));
     tokio::spawn(axum::serve(listener, app).into_future());
     address.parse().expect("an address")
+}
+
+async fn altered(answer: Response<Body>, alteration: Alteration) -> Response<Body> {
+    let (mut parts, body) = answer.into_parts();
+    let bytes = to_bytes(body, usize::MAX).await.expect("a body");
+    let Ok(json) = serde_json::from_slice(&bytes) else {
+        return Response::from_parts(parts, Body::from(bytes));
+    };
+    let (status, json) = alteration(parts.status, json);
+    parts.status = status;
+    parts.headers.remove("content-length");
+    Response::from_parts(parts, Body::from(json.to_string()))
 }
 
 async fn forward(
