@@ -57,7 +57,10 @@ async fn a_list_of_tokens_may_come_in_pages() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tarballs_may_lie_where_the_registry_says() {
-    let path = |path: &str| path.replace("/download/", "/-/");
+    let path = |path: &str| {
+        let elsewhere = path.contains(".tgz") && !path.contains("/download/");
+        if elsewhere { "/nowhere/at/all".to_owned() } else { path.replace("/download/", "/-/") }
+    };
     let alteration: Alteration = |status, mut json| {
         for version in
             json.get_mut("versions").and_then(Value::as_object_mut).into_iter().flat_map(|all| all.values_mut())
