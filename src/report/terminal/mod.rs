@@ -18,10 +18,12 @@ pub fn render(result: &RunResult, paper: Paper) -> String {
     out.push('\n');
     if let Some(evidence) = &result.target.no_second_factor {
         let with_factor = result.cases.iter().filter(|case| case.factor != "none").count();
-        let sentence = format!(
-            "This registry has no second factor (enrolment was answered {evidence}), so its {with_factor} cases with \
-             one are unsupported: neither pass nor failure."
-        );
+        let unsupported = match with_factor {
+            0 => String::new(),
+            1 => ", so the case with one is unsupported: neither pass nor failure".to_owned(),
+            _ => format!(", so its {with_factor} cases with one are unsupported: neither pass nor failure"),
+        };
+        let sentence = format!("This registry has no second factor (enrolment was answered {evidence}){unsupported}.");
         paper.text(&mut out, &sentence);
         out.push('\n');
     }
