@@ -190,7 +190,8 @@ fn race(seen: &[&Seen], verdicts: &mut Vec<Verdict>) {
     if through > 1 {
         verdicts.push(Verdict::ReplayAccepted);
     }
-    if seen.iter().any(|seen| seen.outcome == Outcome::Failed) {
+    // A copy whose effect cannot be read proves nothing, whether it was let through or refused.
+    if seen.iter().any(|seen| seen.outcome == Outcome::Failed || seen.effect == Effect::Unknown) {
         verdicts.push(Verdict::TargetFailed);
     }
     if seen.iter().any(|seen| seen.outcome == Outcome::Accepted && seen.effect == Effect::NotApplied) {
@@ -416,6 +417,9 @@ mod tests {
         assert_eq!(judge_attempts(&copies(1)), [Verdict::Exact]);
         assert_eq!(judge_attempts(&copies(2)), [Verdict::ReplayAccepted]);
         assert_eq!(judge_attempts(&copies(0)), [Verdict::RightProofRefused]);
+        let mut unread = copies(1);
+        unread[7].1.effect = Effect::Unknown;
+        assert_eq!(judge_attempts(&unread), [Verdict::TargetFailed]);
         let mut leaking = copies(1);
         leaking[7].1.effect = Effect::Partial;
         assert_eq!(judge_attempts(&leaking), [Verdict::ReplayAccepted]);
