@@ -20,6 +20,10 @@ pub enum SecretKind {
     TotpSecret,
     /// A recovery code.
     RecoveryCode,
+    /// A security key's private key.
+    SecurityKey,
+    /// The proof that a page hands out once a security key has answered.
+    WebToken,
 }
 
 impl SecretKind {
@@ -31,6 +35,8 @@ impl SecretKind {
             SecretKind::OneTimePassword => "‹one-time password›",
             SecretKind::TotpSecret => "‹totp secret›",
             SecretKind::RecoveryCode => "‹recovery code›",
+            SecretKind::SecurityKey => "‹security key›",
+            SecretKind::WebToken => "‹web token›",
         }
     }
 }

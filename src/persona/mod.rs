@@ -1,9 +1,11 @@
 //! Personas: simulated users, their credentials and the ledger of their proofs.
 
+pub mod key;
 pub mod ledger;
 pub mod totp;
 
 use crate::secret::Secret;
+use key::SecurityKey;
 use ledger::Ledger;
 
 /// A simulated user.
@@ -23,6 +25,8 @@ pub struct Persona {
     pub ledger: Option<Ledger>,
     /// The one-time passwords of the secret before the last enrolment.
     pub former_ledger: Option<Ledger>,
+    /// Its security key, once it has registered one.
+    pub key: Option<SecurityKey>,
     /// The recovery codes that the enrolment handed out.
     pub recovery_codes: Vec<Secret>,
     /// Whether the account outlives the run, so that it must be left as it was.
@@ -46,6 +50,7 @@ impl Persona {
             token: None,
             ledger: None,
             former_ledger: None,
+            key: None,
             recovery_codes: Vec::new(),
             lent: false,
             logged_in: false,

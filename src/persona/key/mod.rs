@@ -1,0 +1,208 @@
+//! Security keys: virtual authenticators that answer WebAuthn ceremonies (WebAuthn Level 3 §7.1, §7.2).
+//!
+//! Two come from independent libraries, and a registry's verdicts must not depend on which is used. The third is our
+//! own, for what those refuse to make: ceremonies that a registry must turn down.
+
+mod own;
+mod passkey;
+mod soft;
+
+use reqwest::Url;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::secret::SecretKind;
+pub use own::{OwnKey, Stored};
+
+/// Who makes a persona's security key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Maker {
+    /// webauthn-authenticator-rs.
+    #[default]
+    SoftPasskey,
+    /// passkey-rs.
+    Passkey,
+    /// Our own, which can also do wrong.
+    Own,
+}
+
+impl Maker {
+    /// All of them.
+    pub const ALL: [Maker; 3] = [Maker::SoftPasskey, Maker::Passkey, Maker::Own];
+
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Maker::SoftPasskey => "soft-passkey",
+            Maker::Passkey => "passkey",
+            Maker::Own => "own",
+        }
+    }
+}
+
+/// How an assertion is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Manner {
+    /// As a browser and a key do.
+    #[default]
+    Right,
+    /// The signature is of something else (§7.2 step 21).
+    BrokenSignature,
+    /// The client data name another challenge than the one that was given out (§7.2 step 12).
+    OtherChallenge,
+    /// The client data name another origin (§7.2 step 13).
+    WrongOrigin,
+    /// The client data say that the page was embedded in another origin's (§7.2 step 14).
+    CrossOrigin,
+    /// The client data are of a registration (§7.2 step 11).
+    WrongType,
+    /// The authenticator data are for another relying party (§7.2 step 15).
+    WrongRpId,
+    /// Nobody touched the key (§7.2 step 16).
+    UserNotPresent,
+    /// The key did not verify its user though it was asked to (§7.2 step 17).
+    UserNotVerified,
+    /// The signature counter is lower than before (§7.2 step 22).
+    CounterBack,
+}
+
+impl Manner {
+    /// The manner in words, for reports.
+    pub fn words(self) -> &'static str {
+        match self {
+            Manner::Right => "valid assertion",
+            Manner::BrokenSignature => "assertion with a broken signature",
+            Manner::OtherChallenge => "assertion of another challenge",
+            Manner::WrongOrigin => "assertion made on another origin",
+            Manner::CrossOrigin => "assertion made inside another origin's page",
+            Manner::WrongType => "assertion whose client data are a registration's",
+            Manner::WrongRpId => "assertion for another relying party",
+            Manner::UserNotPresent => "assertion without user presence",
+            Manner::UserNotVerified => "assertion without user verification",
+            Manner::CounterBack => "assertion with a lower signature counter",
+        }
+    }
+
+    /// Whether every authenticator can make it.
+    fn is_ordinary(self) -> bool {
+        matches!(self, Manner::Right | Manner::BrokenSignature)
+    }
+}
+
+/// A persona's security key.
+pub struct SecurityKey(Made);
+
+enum Made {
+    Soft(Box<soft::SoftKey>),
+    Passkey(Box<passkey::PasskeyKey>),
+    Own(Box<OwnKey>),
+}
+
+impl std::fmt::Debug for SecurityKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(SecretKind::SecurityKey.placeholder())
+    }
+}
+
+impl SecurityKey {
+    /// A key that holds nothing yet.
+    pub fn new(maker: Maker) -> Self {
+        SecurityKey(match maker {
+            Maker::SoftPasskey => Made::Soft(Box::default()),
+            Maker::Passkey => Made::Passkey(Box::default()),
+            Maker::Own => Made::Own(Box::default()),
+        })
+    }
+
+    /// A key that was kept in a file.
+    pub fn resumed(stored: Stored) -> Result<Self, String> {
+        OwnKey::resume(stored).map(|key| SecurityKey(Made::Own(Box::new(key))))
+    }
+
+    /// What has to be kept so that the key works again later; nothing for keys of makers that cannot be kept.
+    pub fn stored(&self) -> Option<Stored> {
+        match &self.0 {
+            Made::Own(key) => key.stored(),
+            Made::Soft(_) | Made::Passkey(_) => None,
+        }
+    }
+
+    /// Makes a credential for the creation options (the value of `publicKey`) that a page at `origin` was given.
+    pub async fn register(&mut self, origin: &Url, options: &Value) -> Result<Value, String> {
+        let options = without_wrapper(options);
+        match &mut self.0 {
+            Made::Soft(key) => key.register(origin, options),
+            Made::Passkey(key) => key.register(origin, options).await,
+            Made::Own(key) => key.register(origin, options),
+        }
+    }
+
+    /// Makes an assertion for the request options (the value of `publicKey`) that a page at `origin` was given.
+    pub async fn assert(&mut self, origin: &Url, options: &Value, manner: Manner) -> Result<Value, String> {
+        let options = without_wrapper(options);
+        if !manner.is_ordinary() && !matches!(self.0, Made::Own(_)) {
+            return Err(format!("this authenticator cannot make an {}", manner.words()));
+        }
+        let mut assertion = match &mut self.0 {
+            Made::Soft(key) => key.assert(origin, options)?,
+            Made::Passkey(key) => key.assert(origin, options).await?,
+            Made::Own(key) => key.assert(origin, options, manner)?,
+        };
+        if manner == Manner::BrokenSignature {
+            break_signature(&mut assertion)?;
+        }
+        Ok(assertion)
+    }
+}
+
+/// Registries give the options with or without the member that `navigator.credentials` wants them in.
+fn without_wrapper(options: &Value) -> &Value {
+    options.get("publicKey").unwrap_or(options)
+}
+
+/// Replaces the signature by one that has its form and is of other bytes.
+fn break_signature(assertion: &mut Value) -> Result<(), String> {
+    let signature = assertion.pointer_mut("/response/signature").ok_or("the assertion has no signature")?;
+    let text = signature.as_str().unwrap_or_default();
+    let mut bytes = decode(text)?;
+    // The last byte belongs to the number s, so the encoding stays valid.
+    if let Some(last) = bytes.last_mut() {
+        *last ^= 1;
+    }
+    *signature = encode(&bytes).into();
+    Ok(())
+}
+
+/// base64url without padding, as WebAuthn's JSON has it.
+fn encode(bytes: &[u8]) -> String {
+    data_encoding::BASE64URL_NOPAD.encode(bytes)
+}
+
+/// base64url, or what is close to it: with padding, or the other alphabet.
+fn decode(text: &str) -> Result<Vec<u8>, String> {
+    let text: String = text
+        .trim_end_matches('=')
+        .chars()
+        .map(|c| match c {
+            '+' => '-',
+            '/' => '_',
+            other => other,
+        })
+        .collect();
+    data_encoding::BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| "a member is not base64url".to_owned())
+}
+
+/// Reads what a page gave.
+fn read<T: serde::de::DeserializeOwned>(options: Value) -> Result<T, String> {
+    serde_json::from_value(options).map_err(|error| format!("the page's options are not WebAuthn's: {error}"))
+}
+
+fn write(credential: &impl serde::Serialize) -> Result<Value, String> {
+    serde_json::to_value(credential).map_err(|error| error.to_string())
+}
+
+fn refused(error: impl std::fmt::Debug) -> String {
+    format!("the authenticator refuses the page's options: {error:?}")
+}

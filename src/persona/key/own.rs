@@ -1,0 +1,207 @@
+//! Our own virtual key (WebAuthn §6): ES256 credentials, and assertions that others refuse to make.
+
+use reqwest::Url;
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::{Manner, decode, encode};
+
+/// Flags of authenticator data (§6.1).
+const USER_PRESENT: u8 = 0x01;
+const USER_VERIFIED: u8 = 0x04;
+const ATTESTED_CREDENTIAL: u8 = 0x40;
+
+/// Where a page on another site would be.
+const ELSEWHERE: &str = "http://elsewhere.localhost";
+
+/// One key with at most one credential.
+#[derive(Default)]
+pub struct OwnKey(Option<Credential>);
+
+struct Credential {
+    id: Vec<u8>,
+    rp_id: String,
+    user_handle: Option<String>,
+    /// The key pair in PKCS #8 (RFC 5208), as it is kept.
+    document: Vec<u8>,
+    pair: EcdsaKeyPair,
+    counter: u32,
+}
+
+/// A credential as it is kept: the members that the DevTools protocol gives a virtual authenticator's credential.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Stored {
+    /// base64url or base64.
+    credential_id: String,
+    /// Whether the key finds it without being told its id.
+    #[serde(default)]
+    is_resident_credential: bool,
+    /// The relying party.
+    rp_id: String,
+    /// The private key in PKCS #8, base64url or base64.
+    private_key: String,
+    /// The relying party's name for the user, base64url or base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user_handle: Option<String>,
+    /// The signature counter.
+    sign_count: u32,
+}
+
+impl std::fmt::Debug for Stored {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(crate::secret::SecretKind::SecurityKey.placeholder())
+    }
+}
+
+impl OwnKey {
+    pub(super) fn resume(stored: Stored) -> Result<Self, String> {
+        let document = decode(&stored.private_key)?;
+        let pair = pair(&document)?;
+        let id = decode(&stored.credential_id)?;
+        let Stored { rp_id, user_handle, sign_count: counter, .. } = stored;
+        Ok(OwnKey(Some(Credential { id, rp_id, user_handle, document, pair, counter })))
+    }
+
+    pub(super) fn stored(&self) -> Option<Stored> {
+        let Credential { id, rp_id, user_handle, document, counter, .. } = self.0.as_ref()?;
+        Some(Stored {
+            credential_id: encode(id),
+            is_resident_credential: false,
+            rp_id: rp_id.clone(),
+            private_key: encode(document),
+            user_handle: user_handle.clone(),
+            sign_count: *counter,
+        })
+    }
+
+    pub(super) fn register(&mut self, origin: &Url, options: &Value) -> Result<Value, String> {
+        let challenge = text(options, "/challenge")?;
+        let rp_id = rp_id(options.pointer("/rp/id"), origin)?;
+        let user_handle = options.pointer("/user/id").and_then(Value::as_str).map(str::to_owned);
+        let random = SystemRandom::new();
+        let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random)
+            .map_err(|_| "no key could be made")?
+            .as_ref()
+            .to_vec();
+        let pair = pair(&document)?;
+        let id: [u8; 32] = rand::random();
+        let client_data = client_data("webauthn.create", challenge, &at(origin), false);
+        let flags = USER_PRESENT | USER_VERIFIED | ATTESTED_CREDENTIAL;
+        let mut authenticator_data = authenticator_data(&rp_id, flags, 0);
+        // §6.5.1: AAGUID, the length of the id, the id, the public key.
+        authenticator_data.extend([0; 16]);
+        authenticator_data.extend([0, 32]);
+        authenticator_data.extend(id);
+        authenticator_data.extend(cose(pair.public_key().as_ref()));
+        let answer = json!({
+            "id": encode(&id),
+            "rawId": encode(&id),
+            "type": "public-key",
+            "authenticatorAttachment": "cross-platform",
+            "clientExtensionResults": {},
+            "response": {
+                "clientDataJSON": encode(client_data.as_bytes()),
+                "attestationObject": encode(&attestation(&authenticator_data)),
+                "transports": ["usb"],
+            },
+        });
+        self.0 = Some(Credential { id: id.to_vec(), rp_id, user_handle, document, pair, counter: 0 });
+        Ok(answer)
+    }
+
+    pub(super) fn assert(&mut self, origin: &Url, options: &Value, manner: Manner) -> Result<Value, String> {
+        let credential = self.0.as_mut().ok_or("the key holds no credential")?;
+        let challenge = text(options, "/challenge")?;
+        let other_challenge = encode(&rand::random::<[u8; 32]>());
+        let challenge = if manner == Manner::OtherChallenge { &other_challenge } else { challenge };
+        let kind = if manner == Manner::WrongType { "webauthn.create" } else { "webauthn.get" };
+        let place = if manner == Manner::WrongOrigin { ELSEWHERE.to_owned() } else { at(origin) };
+        let client_data = client_data(kind, challenge, &place, manner == Manner::CrossOrigin);
+        let flags = match manner {
+            Manner::UserNotPresent => USER_VERIFIED,
+            Manner::UserNotVerified => USER_PRESENT,
+            _ => USER_PRESENT | USER_VERIFIED,
+        };
+        credential.counter += 1;
+        let counter = if manner == Manner::CounterBack { 1 } else { credential.counter };
+        let rp_id = if manner == Manner::WrongRpId { "elsewhere.localhost" } else { &credential.rp_id };
+        let authenticator_data = authenticator_data(rp_id, flags, counter);
+        let mut signed = authenticator_data.clone();
+        signed.extend(Sha256::digest(client_data.as_bytes()));
+        let signature = credential.pair.sign(&SystemRandom::new(), &signed).map_err(|_| "nothing could be signed")?;
+        Ok(json!({
+            "id": encode(&credential.id),
+            "rawId": encode(&credential.id),
+            "type": "public-key",
+            "authenticatorAttachment": "cross-platform",
+            "clientExtensionResults": {},
+            "response": {
+                "clientDataJSON": encode(client_data.as_bytes()),
+                "authenticatorData": encode(&authenticator_data),
+                "signature": encode(signature.as_ref()),
+                "userHandle": credential.user_handle,
+            },
+        }))
+    }
+}
+
+fn pair(document: &[u8]) -> Result<EcdsaKeyPair, String> {
+    EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, document, &SystemRandom::new())
+        .map_err(|_| "the private key is no P-256 key in PKCS #8".to_owned())
+}
+
+fn text<'a>(options: &'a Value, pointer: &str) -> Result<&'a str, String> {
+    let found = options.pointer(pointer).and_then(Value::as_str);
+    found.ok_or_else(|| format!("the page's options are not WebAuthn's: `{pointer}` is missing"))
+}
+
+/// The relying party's id: the origin's domain, unless the options say otherwise within it (§5.1.3 step 8).
+fn rp_id(said: Option<&Value>, origin: &Url) -> Result<String, String> {
+    let domain = origin.domain().ok_or("security keys need a domain such as `localhost`, not an IP address")?;
+    match said.and_then(Value::as_str) {
+        None => Ok(domain.to_owned()),
+        Some(id) if id == domain || domain.ends_with(&format!(".{id}")) => Ok(id.to_owned()),
+        Some(id) => Err(format!("the relying party `{id}` is not the page's domain `{domain}`")),
+    }
+}
+
+fn at(origin: &Url) -> String {
+    origin.origin().ascii_serialization()
+}
+
+/// §5.8.1: the members in the order of the limited verification algorithm.
+fn client_data(kind: &str, challenge: &str, origin: &str, cross_origin: bool) -> String {
+    json!({ "type": kind, "challenge": challenge, "origin": origin, "crossOrigin": cross_origin }).to_string()
+}
+
+/// §6.1, without what a registration adds.
+fn authenticator_data(rp_id: &str, flags: u8, counter: u32) -> Vec<u8> {
+    let mut bytes = Sha256::digest(rp_id.as_bytes()).to_vec();
+    bytes.push(flags);
+    bytes.extend(counter.to_be_bytes());
+    bytes
+}
+
+/// An uncompressed P-256 point as a COSE key (RFC 9053 §7.1.1): kty EC2, alg ES256, crv P-256, x, y.
+fn cose(point: &[u8]) -> Vec<u8> {
+    let (x, y) = point.get(1..).and_then(|both| both.split_at_checked(32)).unwrap_or_default();
+    let mut bytes = vec![0xa5, 0x01, 0x02, 0x03, 0x26, 0x20, 0x01, 0x21, 0x58, 0x20];
+    bytes.extend(x);
+    bytes.extend([0x22, 0x58, 0x20]);
+    bytes.extend(y);
+    bytes
+}
+
+/// An attestation object of the format `none` (§8.7) in CBOR.
+fn attestation(authenticator_data: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0xa3];
+    bytes.extend(b"\x63fmt\x64none\x67attStmt\xa0\x68authData\x58");
+    // 37 bytes, the id's 50 and the key's 77 fit into one byte of length.
+    bytes.push(u8::try_from(authenticator_data.len()).unwrap_or(u8::MAX));
+    bytes.extend(authenticator_data);
+    bytes
+}
