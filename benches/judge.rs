@@ -6,7 +6,8 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use minijinja::Value;
 use stepup::dialect::Dialect;
 use stepup::dialect::predicate::Answer;
-use stepup::judge::{Effect, Expectation, Observation, Outcome, Seen, Verdict, judge};
+use stepup::judge::{Asks, Effect, Expectation, Observation, Outcome, Seen, Verdict, judge};
+use stepup::table::Factor;
 use stepup::target;
 
 const CHALLENGE: &[u8] = br#"{"error":"You must provide a one-time pass."}"#;
@@ -22,12 +23,16 @@ fn answer(status: u16, www_authenticate: Option<&str>, body: &[u8]) -> Answer {
 fn judged(dialect: &Dialect, answer: &Answer) -> Vec<Verdict> {
     let recognised = dialect.recognise(answer, &Value::UNDEFINED).ok().flatten();
     let outcome = match recognised {
-        Some(recogniser) => Outcome::Challenged { flaw: recogniser.flaw.clone() },
+        Some(recogniser) => Outcome::Challenged { flaw: recogniser.flaw.clone(), asks: Asks::ForCode },
         None if answer.status / 100 == 2 => Outcome::Accepted,
         None => Outcome::Refused,
     };
     let bare = Seen { outcome, effect: Effect::NotApplied };
-    judge(Expectation::Challenged, &Observation { bare, wrong: None, right: None, replay: None })
+    judge(
+        Expectation::Challenged,
+        Factor::Totp,
+        &Observation { bare, wrong: None, right: None, replay: None, other: None },
+    )
 }
 
 fn exchanges(criterion: &mut Criterion) {
@@ -50,15 +55,17 @@ fn exchanges(criterion: &mut Criterion) {
 }
 
 fn cases(criterion: &mut Criterion) {
-    let challenged = || Seen { outcome: Outcome::Challenged { flaw: None }, effect: Effect::NotApplied };
+    let challenged =
+        || Seen { outcome: Outcome::Challenged { flaw: None, asks: Asks::ForCode }, effect: Effect::NotApplied };
     let observation = Observation {
         bare: challenged(),
         wrong: Some(challenged()),
         right: Some(Seen { outcome: Outcome::Accepted, effect: Effect::Applied }),
         replay: Some(challenged()),
+        other: None,
     };
     criterion.bench_function("judge a compliant case", |bencher| {
-        bencher.iter(|| judge(Expectation::Challenged, black_box(&observation)));
+        bencher.iter(|| judge(Expectation::Challenged, Factor::Totp, black_box(&observation)));
     });
 }
 

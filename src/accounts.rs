@@ -5,7 +5,7 @@
 //! leave an account without its authenticator or password are lent only accounts that the file calls expendable.
 
 use std::collections::{HashMap, VecDeque};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::de::{self, Deserializer};
@@ -14,13 +14,14 @@ use tokio::sync::Semaphore;
 
 use crate::clock::UnixMillis;
 use crate::persona::Persona;
+use crate::persona::key::SecurityKey;
 use crate::persona::ledger::{Ledger, Skew};
 use crate::persona::totp::TotpSecret;
 use crate::secret::{self, Secret};
-use crate::table::Mode;
+use crate::table::{Factor, Mode};
 use crate::yaml::{self, FileError};
 
-/// One account. A mode other than `disabled` always has a secret.
+/// One account. A mode other than `disabled` always has a factor.
 #[derive(Debug)]
 pub struct Account {
     name: String,
@@ -28,7 +29,19 @@ pub struct Account {
     token: Option<Secret>,
     mode: Mode,
     secret: Option<TotpSecret>,
+    key: Option<PathBuf>,
     role: Role,
+}
+
+impl Account {
+    fn factor(&self) -> Factor {
+        match (&self.secret, &self.key) {
+            (None, None) => Factor::None,
+            (Some(_), None) => Factor::Totp,
+            (None, Some(_)) => Factor::SecurityKey,
+            (Some(_), Some(_)) => Factor::Both,
+        }
+    }
 }
 
 /// What an account may be used for.
@@ -55,18 +68,23 @@ struct Raw {
     #[serde(default)]
     mode: Option<Mode>,
     totp: Option<TotpSecret>,
+    /// The file of its security key, beside the accounts file.
+    security_key: Option<PathBuf>,
     #[serde(default)]
     role: Role,
 }
 
 impl<'de> Deserialize<'de> for Account {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Raw { name, password, token, mode, totp: secret, role } = Raw::deserialize(deserializer)?;
+        let Raw { name, password, token, mode, totp: secret, security_key: key, role } =
+            Raw::deserialize(deserializer)?;
         let mode = mode.unwrap_or(Mode::Disabled);
-        let wrong = match (mode, &secret, role) {
-            (Mode::AuthOnly | Mode::AuthAndWrites, None, _) => Some("has no `totp`; a mode with 2FA needs its secret"),
-            (Mode::Disabled, Some(_), _) => {
-                Some("has a `totp`, but mode `disabled`; allowed with a secret: `auth-only`, `auth-and-writes`")
+        let wrong = match (mode, secret.is_some() || key.is_some(), role) {
+            (Mode::AuthOnly | Mode::AuthAndWrites, false, _) => {
+                Some("has no `totp` and no `security-key`; a mode with 2FA needs one of them")
+            }
+            (Mode::Disabled, true, _) => {
+                Some("has a second factor, but mode `disabled`; allowed with one: `auth-only`, `auth-and-writes`")
             }
             (Mode::AuthOnly | Mode::AuthAndWrites, _, Role::Companion) => {
                 Some("is a companion; a companion has mode `disabled`")
@@ -75,14 +93,18 @@ impl<'de> Deserialize<'de> for Account {
         };
         match wrong {
             Some(wrong) => Err(de::Error::custom(format!("account `{name}` {wrong}"))),
-            None => Ok(Account { name, password, token, mode, secret, role }),
+            None => Ok(Account { name, password, token, mode, secret, key, role }),
         }
     }
 }
 
 /// Reads an accounts file. A name may stand in it once.
 pub fn read(path: &Path) -> Result<Vec<Account>, FileError> {
-    let accounts: Vec<Account> = yaml::read_secret(path)?;
+    let mut accounts: Vec<Account> = yaml::read_secret(path)?;
+    for key in accounts.iter_mut().filter_map(|account| account.key.as_mut()) {
+        *key = path.parent().unwrap_or(Path::new("")).join(&*key);
+        SecurityKey::kept_in(key).map_err(|message| FileError::whole(key.display().to_string(), message, None))?;
+    }
     for (at, account) in accounts.iter().enumerate() {
         if accounts[..at].iter().any(|other| other.name == account.name) {
             let message = format!("account `{}` is listed twice", account.name);
@@ -96,6 +118,7 @@ pub fn read(path: &Path) -> Result<Vec<Account>, FileError> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Shelf {
     mode: Mode,
+    factor: Factor,
     role: Role,
 }
 
@@ -125,11 +148,14 @@ impl Pool {
     pub fn new(accounts: Vec<Account>, skew: Skew, guard_ms: i64, now: UnixMillis) -> Self {
         let mut shelves: HashMap<Shelf, Shelved> = HashMap::new();
         for account in accounts {
+            let factor = account.factor();
             let mut persona = Persona::new(account.name, account.password);
             persona.lent = true;
             persona.token = account.token;
             persona.ledger = account.secret.map(|secret| Ledger::resumed(secret, skew, guard_ms, now));
-            let shelf = shelves.entry(Shelf { mode: account.mode, role: account.role }).or_default();
+            // That it can be read was checked with the accounts file.
+            persona.key = account.key.as_deref().and_then(|key| SecurityKey::kept_in(key).ok());
+            let shelf = shelves.entry(Shelf { mode: account.mode, factor, role: account.role }).or_default();
             shelf.resting.push_back(persona);
             shelf.all += 1;
         }
@@ -138,12 +164,17 @@ impl Pool {
     }
 
     /// Lends the account that has rested longest, once one is free. The error says which account is missing.
-    pub async fn lend(&self, mode: Mode, role: Role) -> Result<(Persona, Loan), String> {
-        let shelf = Shelf { mode, role };
+    pub async fn lend(&self, mode: Mode, factor: Factor, role: Role) -> Result<(Persona, Loan), String> {
+        let shelf = Shelf { mode, factor, role };
+        let with = match factor {
+            Factor::None | Factor::Totp => "",
+            Factor::SecurityKey => " with a security key alone",
+            Factor::Both => " with both factors",
+        };
         let missing = || match role {
-            Role::Lasting => format!("the accounts file has no account in mode {mode}"),
+            Role::Lasting => format!("the accounts file has no account in mode {mode}{with}"),
             Role::Expendable => {
-                format!("no account in mode {mode} with `role: expendable` is left, and this case may use one up")
+                format!("no account in mode {mode}{with}, `role: expendable`, is left, and this case may use one up")
             }
             Role::Companion => "the accounts file has no account with `role: companion`".to_owned(),
         };
@@ -197,7 +228,7 @@ mod tests {
     #[test]
     fn a_mode_without_its_secret_is_refused_where_it_stands() {
         for (text, seen) in [
-            ("- { name: a, password: p, mode: auth-only }", "account `a` has no `totp`"),
+            ("- { name: a, password: p, mode: auth-only }", "account `a` has no `totp` and no `security-key`"),
             (&*format!("- {{ name: a, password: p, totp: {SECRET} }}"), "mode `disabled`"),
             (&*format!("- {{ name: a, password: p, mode: auth-only, role: companion, totp: {SECRET} }}"), "companion"),
             ("- { name: a, password: p, mode: auth-only, totp: '0189' }", "base32"),
@@ -226,20 +257,21 @@ mod tests {
     async fn the_account_that_rested_longest_is_lent_first_and_the_last_one_used_up_ends_all_waits() {
         let accounts = parsed("[{ name: a, password: p }, { name: b, password: p }]").expect("they parse");
         let pool = Pool::new(accounts, Skew { behind: 1, ahead: 1 }, 0, UnixMillis(0));
-        let (first, loan) = pool.lend(Mode::Disabled, Role::Lasting).await.expect("two are free");
-        let (second, other) = pool.lend(Mode::Disabled, Role::Lasting).await.expect("one is free");
+        let (first, loan) = pool.lend(Mode::Disabled, Factor::None, Role::Lasting).await.expect("two are free");
+        let (second, other) = pool.lend(Mode::Disabled, Factor::None, Role::Lasting).await.expect("one is free");
         assert_eq!((first.name.as_str(), second.name.as_str()), ("a", "b"));
         pool.give_back(second, other);
         pool.give_back(first, loan);
-        let (third, other) = pool.lend(Mode::Disabled, Role::Lasting).await.expect("two are free");
+        let (third, other) = pool.lend(Mode::Disabled, Factor::None, Role::Lasting).await.expect("two are free");
         assert_eq!(third.name, "b");
         pool.write_off(other);
-        let (_, last) = pool.lend(Mode::Disabled, Role::Lasting).await.expect("one is left");
+        let (_, last) = pool.lend(Mode::Disabled, Factor::None, Role::Lasting).await.expect("one is left");
         let waiting = pool.clone();
-        let waiting = tokio::spawn(async move { waiting.lend(Mode::Disabled, Role::Lasting).await.map(|_| ()) });
+        let waiting =
+            tokio::spawn(async move { waiting.lend(Mode::Disabled, Factor::None, Role::Lasting).await.map(|_| ()) });
         tokio::task::yield_now().await;
         pool.write_off(last);
         assert!(waiting.await.expect("the task ends").is_err());
-        assert!(pool.lend(Mode::AuthOnly, Role::Lasting).await.is_err());
+        assert!(pool.lend(Mode::AuthOnly, Factor::Totp, Role::Lasting).await.is_err());
     }
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::table::Factor;
+
 /// What a case must show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expectation {
@@ -22,6 +24,8 @@ pub enum Outcome {
     Challenged {
         /// Why stock clients cannot act on it, and which.
         flaw: Option<String>,
+        /// What it asks for.
+        asks: Asks,
     },
     /// A refusal that asks for no second factor.
     Refused,
@@ -31,6 +35,15 @@ pub enum Outcome {
     Throttled,
     /// No usable answer: hung, reset, garbage.
     Failed,
+}
+
+/// What a challenge asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asks {
+    /// A code, at the client's prompt.
+    ForCode,
+    /// Whatever the page asks for that the client opens: a security key, or a code.
+    OnPage,
 }
 
 /// What a read-back showed.
@@ -89,6 +102,8 @@ pub struct Observation {
     pub right: Option<Seen>,
     /// A spent proof.
     pub replay: Option<Seen>,
+    /// A valid proof by the account's other factor, where it has two.
+    pub other: Option<Seen>,
 }
 
 /// What a case showed, the worst first.
@@ -154,10 +169,10 @@ impl fmt::Display for Verdict {
 }
 
 /// Judges one case. The verdicts are sorted, the worst first, and never empty.
-pub fn judge(expectation: Expectation, observation: &Observation) -> Vec<Verdict> {
+pub fn judge(expectation: Expectation, factor: Factor, observation: &Observation) -> Vec<Verdict> {
     let mut verdicts = match expectation {
         Expectation::Unchallenged => unchallenged(&observation.bare),
-        Expectation::Challenged => challenged(observation),
+        Expectation::Challenged => challenged(factor, observation),
     };
     verdicts.sort_unstable();
     verdicts.dedup();
@@ -220,7 +235,7 @@ pub fn judge_attempts(attempts: &[(Must, Seen)]) -> Vec<Verdict> {
         match must {
             Must::Succeed { proven: false } => verdicts.extend(unchallenged(seen)),
             Must::Succeed { proven: true } => {
-                let first = Seen { outcome: Outcome::Challenged { flaw: None }, effect: Effect::None };
+                let first = Seen { outcome: Outcome::Refused, effect: Effect::None };
                 right(seen, &first, &mut verdicts);
             }
             // They are judged together.
@@ -244,7 +259,7 @@ fn unchallenged(bare: &Seen) -> Vec<Verdict> {
         (Outcome::Accepted, Effect::Applied | Effect::None) => vec![],
         (Outcome::Accepted, Effect::NotApplied | Effect::Partial) => vec![Verdict::NoEffect],
         (Outcome::Accepted, Effect::Unknown | Effect::Unconfirmed) => vec![Verdict::TargetFailed],
-        (Outcome::Challenged { flaw }, _) => {
+        (Outcome::Challenged { flaw, .. }, _) => {
             let shape = flaw.as_ref().map(|_| Verdict::WrongShape);
             std::iter::once(Verdict::UnexpectedChallenge).chain(shape).collect()
         }
@@ -255,7 +270,7 @@ fn unchallenged(bare: &Seen) -> Vec<Verdict> {
     }
 }
 
-fn challenged(observation: &Observation) -> Vec<Verdict> {
+fn challenged(factor: Factor, observation: &Observation) -> Vec<Verdict> {
     let bare = &observation.bare;
     let mut verdicts = Vec::new();
     let right_worked = observation.right.as_ref().is_some_and(|right| right.outcome == Outcome::Accepted);
@@ -267,9 +282,13 @@ fn challenged(observation: &Observation) -> Vec<Verdict> {
             verdicts.push(if applied { Verdict::WrongShape } else { Verdict::NoEffect });
         }
         Outcome::Accepted => verdicts.push(Verdict::MissingChallenge),
-        Outcome::Challenged { flaw } => {
+        Outcome::Challenged { flaw, asks } => {
             if flaw.is_some() {
                 verdicts.push(Verdict::WrongShape);
+            }
+            // The client could open a page and is told to ask for a code that the account has no way to make.
+            if *asks == Asks::ForCode && factor == Factor::SecurityKey {
+                verdicts.push(Verdict::WrongFactorOffered);
             }
             match bare.effect {
                 Effect::Applied | Effect::Partial | Effect::Unconfirmed => verdicts.push(Verdict::EffectBeforeFactor),
@@ -293,6 +312,9 @@ fn challenged(observation: &Observation) -> Vec<Verdict> {
         spent_or_wrong(wrong, Verdict::WrongProofAccepted, &mut verdicts);
     }
     if let Some(seen) = &observation.right {
+        right(seen, bare, &mut verdicts);
+    }
+    if let Some(seen) = &observation.other {
         right(seen, bare, &mut verdicts);
     }
     if let Some(replay) = &observation.replay {
@@ -336,7 +358,7 @@ fn spent_or_wrong(seen: &Seen, accepted: Verdict, verdicts: &mut Vec<Verdict>) {
 mod tests {
     use super::*;
 
-    const STOCK: Outcome = Outcome::Challenged { flaw: None };
+    const STOCK: Outcome = Outcome::Challenged { flaw: None, asks: Asks::ForCode };
 
     fn seen(outcome: Outcome, effect: Effect) -> Seen {
         Seen { outcome, effect }
@@ -348,12 +370,13 @@ mod tests {
             wrong: Some(seen(STOCK, Effect::NotApplied)),
             right: Some(seen(Outcome::Accepted, Effect::Applied)),
             replay: Some(seen(STOCK, Effect::NotApplied)),
+            other: None,
         }
     }
 
     #[test]
     fn a_compliant_registry_is_exact() {
-        assert_eq!(judge(Expectation::Challenged, &compliant()), [Verdict::Exact]);
+        assert_eq!(judge(Expectation::Challenged, Factor::Totp, &compliant()), [Verdict::Exact]);
     }
 
     #[test]
@@ -372,8 +395,21 @@ mod tests {
         for (fault, verdict) in faults {
             let mut observation = compliant();
             fault(&mut observation);
-            assert_eq!(judge(Expectation::Challenged, &observation), [verdict]);
+            assert_eq!(judge(Expectation::Challenged, Factor::Totp, &observation), [verdict]);
         }
+    }
+
+    #[test]
+    fn a_code_asked_of_an_account_that_has_a_key_alone_is_the_wrong_factor() {
+        let mut observation = compliant();
+        observation.bare.outcome = Outcome::Challenged { flaw: None, asks: Asks::OnPage };
+        assert_eq!(judge(Expectation::Challenged, Factor::SecurityKey, &observation), [Verdict::Exact]);
+        observation.bare.outcome = STOCK;
+        assert_eq!(judge(Expectation::Challenged, Factor::SecurityKey, &observation), [Verdict::WrongFactorOffered]);
+        // Who has both can answer either.
+        assert_eq!(judge(Expectation::Challenged, Factor::Both, &observation), [Verdict::Exact]);
+        observation.other = Some(seen(STOCK, Effect::NotApplied));
+        assert_eq!(judge(Expectation::Challenged, Factor::Both, &observation), [Verdict::RightProofRefused]);
     }
 
     #[test]
@@ -381,9 +417,9 @@ mod tests {
         let nothing = || seen(Outcome::Accepted, Effect::NotApplied);
         let mut observation =
             Observation { bare: nothing(), wrong: Some(nothing()), replay: Some(nothing()), ..compliant() };
-        assert_eq!(judge(Expectation::Challenged, &observation), [Verdict::WrongShape]);
+        assert_eq!(judge(Expectation::Challenged, Factor::Totp, &observation), [Verdict::WrongShape]);
         observation.right = Some(nothing());
-        assert_eq!(judge(Expectation::Challenged, &observation), [Verdict::NoEffect]);
+        assert_eq!(judge(Expectation::Challenged, Factor::Totp, &observation), [Verdict::NoEffect]);
     }
 
     #[test]
@@ -431,7 +467,7 @@ mod tests {
         let wrong = Observation { wrong: unread.clone(), ..compliant() };
         let replay = Observation { replay: unread, ..compliant() };
         for observation in [wrong, replay] {
-            assert_eq!(judge(Expectation::Challenged, &observation), [Verdict::TargetFailed]);
+            assert_eq!(judge(Expectation::Challenged, Factor::Totp, &observation), [Verdict::TargetFailed]);
         }
     }
 
@@ -439,28 +475,28 @@ mod tests {
     fn an_effect_that_was_read_in_part_is_a_leak_but_no_proof_of_success() {
         let mut observation = compliant();
         observation.bare.effect = Effect::Unconfirmed;
-        assert_eq!(judge(Expectation::Challenged, &observation), [Verdict::EffectBeforeFactor]);
+        assert_eq!(judge(Expectation::Challenged, Factor::Totp, &observation), [Verdict::EffectBeforeFactor]);
         let mut observation = compliant();
         observation.right = Some(seen(Outcome::Accepted, Effect::Unconfirmed));
-        assert_eq!(judge(Expectation::Challenged, &observation), [Verdict::TargetFailed]);
+        assert_eq!(judge(Expectation::Challenged, Factor::Totp, &observation), [Verdict::TargetFailed]);
         observation.bare = seen(Outcome::Accepted, Effect::Unconfirmed);
-        assert_eq!(judge(Expectation::Unchallenged, &observation), [Verdict::TargetFailed]);
+        assert_eq!(judge(Expectation::Unchallenged, Factor::Totp, &observation), [Verdict::TargetFailed]);
     }
 
     #[test]
     fn a_missing_route_that_a_wrong_proof_opens_is_not_unsupported() {
         let missing = || seen(Outcome::NotImplemented, Effect::NotApplied);
         let mut observation =
-            Observation { bare: missing(), wrong: Some(missing()), right: Some(missing()), replay: None };
-        assert_eq!(judge(Expectation::Challenged, &observation), [Verdict::Unsupported]);
+            Observation { bare: missing(), wrong: Some(missing()), right: Some(missing()), replay: None, other: None };
+        assert_eq!(judge(Expectation::Challenged, Factor::Totp, &observation), [Verdict::Unsupported]);
         observation.wrong = Some(seen(Outcome::Accepted, Effect::Applied));
-        assert_eq!(judge(Expectation::Challenged, &observation)[0], Verdict::WrongProofAccepted);
+        assert_eq!(judge(Expectation::Challenged, Factor::Totp, &observation)[0], Verdict::WrongProofAccepted);
     }
 
     #[test]
     fn a_missing_route_that_acts_all_the_same_is_not_unsupported() {
         let mut observation = compliant();
         observation.bare = seen(Outcome::NotImplemented, Effect::Applied);
-        assert!(judge(Expectation::Challenged, &observation).contains(&Verdict::EffectBeforeFactor));
+        assert!(judge(Expectation::Challenged, Factor::Totp, &observation).contains(&Verdict::EffectBeforeFactor));
     }
 }

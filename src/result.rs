@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::check::Run;
-use crate::check::plan::{Case, Script, factor};
+use crate::check::plan::{Case, Script};
 use crate::check::scene::Ended;
 use crate::judge::{Effect, Expectation, Outcome, Verdict};
+use crate::persona::key::Maker;
 use crate::table::Level;
 use crate::wire::Exchange;
 
@@ -217,6 +218,9 @@ impl CaseResult {
         if run.target != "embedded" {
             repeat.push(format!("--target {}", quoted(&run.target)));
         }
+        if run.stage.maker != Maker::default() && case.factor.has_key() {
+            repeat.push(format!("--authenticator {}", run.stage.maker.name()));
+        }
         repeat.extend(run.mutants.iter().map(|mutant| format!("--mutant {mutant}")));
         repeat.push(format!("--case '{}' --seed {}", case.id, run.seed));
         CaseResult {
@@ -227,7 +231,7 @@ impl CaseResult {
             label: case.label.clone(),
             command: case.command.clone(),
             mode: case.mode.name().to_owned(),
-            factor: factor(case.mode).to_owned(),
+            factor: case.factor.name().to_owned(),
             client: "wire".to_owned(),
             level: case.level,
             status: Status::Error,
@@ -268,7 +272,7 @@ fn quoted(word: &str) -> String {
 fn expected(expectation: Option<Expectation>) -> &'static str {
     match expectation {
         Some(Expectation::Challenged) => {
-            "challenged before any effect; a wrong and a spent code refused; a valid code accepted, once"
+            "challenged before any effect; a wrong and a spent proof refused; a valid proof accepted, once"
         }
         Some(Expectation::Unchallenged) => "succeeds without a second factor",
         None => "observed only",
@@ -345,7 +349,7 @@ impl Probe {
     /// A probe's record.
     pub fn new(name: &str, proof: &str, ended: &Ended, effect: Effect, exchanges: Vec<Exchange>) -> Self {
         let shape = match &ended.outcome {
-            Outcome::Challenged { flaw } => flaw.clone(),
+            Outcome::Challenged { flaw, .. } => flaw.clone(),
             _ => None,
         };
         Probe {

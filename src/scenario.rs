@@ -7,7 +7,7 @@ use serde::de::{self, Deserializer};
 use crate::built_in;
 use crate::dialect::{Dialect, LeavesAccount};
 use crate::source::Source;
-use crate::table::{Level, Mode};
+use crate::table::{Factor, Level, Mode};
 use crate::yaml::{self, FileError, Spanned};
 
 /// The folders of scenarios below `scenarios/`.
@@ -29,6 +29,9 @@ pub struct Scenario {
     /// The modes that it is played in.
     #[serde(default = "both_modes")]
     pub modes: Vec<Mode>,
+    /// The second factors that it is played with.
+    #[serde(default = "codes")]
+    pub factors: Vec<Factor>,
     /// How it leaves the account that it was played on.
     #[serde(default)]
     pub leaves_account: LeavesAccount,
@@ -38,6 +41,10 @@ pub struct Scenario {
 
 fn both_modes() -> Vec<Mode> {
     vec![Mode::AuthOnly, Mode::AuthAndWrites]
+}
+
+fn codes() -> Vec<Factor> {
+    vec![Factor::Totp]
 }
 
 /// One act of a scenario.
@@ -228,6 +235,12 @@ impl Scenario {
             }
         }
         Ok(Scenario { id: id.to_owned(), ..scenario })
+    }
+
+    /// The factors that it is played with in a mode.
+    pub fn factors(&self, mode: Mode) -> impl Iterator<Item = Factor> {
+        let factors: &[Factor] = if mode == Mode::Disabled { &[Factor::None] } else { &self.factors };
+        factors.iter().copied()
     }
 
     /// How many steps it waits in all.

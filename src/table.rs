@@ -16,6 +16,56 @@ pub enum Mode {
     AuthAndWrites,
 }
 
+/// What an account proves itself with beside its password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Factor {
+    /// Nothing.
+    None,
+    /// Time-based one-time passwords (RFC 6238).
+    Totp,
+    /// A security key (WebAuthn).
+    SecurityKey,
+    /// One-time passwords or a security key, as the user likes.
+    Both,
+}
+
+impl Factor {
+    /// The factors that an account in a mode can have.
+    pub fn of(mode: Mode) -> &'static [Factor] {
+        match mode {
+            Mode::Disabled => &[Factor::None],
+            Mode::AuthOnly | Mode::AuthAndWrites => &[Factor::Totp],
+        }
+    }
+
+    /// The factor's name in case ids.
+    pub fn name(self) -> &'static str {
+        match self {
+            Factor::None => "none",
+            Factor::Totp => "totp",
+            Factor::SecurityKey => "security-key",
+            Factor::Both => "both",
+        }
+    }
+
+    /// Whether the account has one-time passwords.
+    pub fn has_codes(self) -> bool {
+        matches!(self, Factor::Totp | Factor::Both)
+    }
+
+    /// Whether it has a security key.
+    pub fn has_key(self) -> bool {
+        matches!(self, Factor::SecurityKey | Factor::Both)
+    }
+}
+
+impl fmt::Display for Factor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 impl Mode {
     /// Every mode, weakest first.
     pub const ALL: [Mode; 3] = [Mode::Disabled, Mode::AuthOnly, Mode::AuthAndWrites];

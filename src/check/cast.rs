@@ -11,7 +11,7 @@ use crate::accounts::{Loan, Pool, Role};
 use crate::dialect::LeavesAccount;
 use crate::judge::Outcome;
 use crate::persona::Persona;
-use crate::table::Mode;
+use crate::table::{Factor, Mode};
 
 /// How many refused proofs in a row are left standing on an account that goes back: few, for registries lock accounts.
 const MANY: u32 = 2;
@@ -53,12 +53,13 @@ impl Provisioner {
         if needs_another {
             return Err("a second user's one-time passwords are needed, and accounts are lent one at a time".to_owned());
         }
-        let companion = if companion { Some(pool.lend(Mode::Disabled, Role::Companion).await?) } else { None };
+        let companion =
+            if companion { Some(pool.lend(Mode::Disabled, Factor::None, Role::Companion).await?) } else { None };
         let role = match case.leaves_account(dialect) {
             LeavesAccount::AsItWas => Role::Lasting,
             LeavesAccount::Restored | LeavesAccount::UsedUp => Role::Expendable,
         };
-        let lent = pool.lend(case.mode, role).await;
+        let lent = pool.lend(case.mode, case.factor, role).await;
         let (other, loan) = companion.unzip();
         match lent {
             Ok((user, first)) => Ok(Cast { user, other, loans: std::iter::once(first).chain(loan).collect() }),
@@ -159,7 +160,10 @@ pub(super) async fn log_out(run: &Run) -> Vec<String> {
 /// Undoes what a case made and changed. Returns what is left, in words; `None` when there was nothing to undo.
 pub(super) async fn clean_up(run: &Run, scene: &mut Scene, case: &str) -> Option<Vec<String>> {
     let journal = run.stage.journal.as_ref()?;
-    if matches!(run.provisioner, Provisioner::SelfService) && scene.user.ledger.is_some() && scene.has_undos() {
+    if matches!(run.provisioner, Provisioner::SelfService)
+        && (scene.user.ledger.is_some() || scene.user.key.is_some())
+        && scene.has_undos()
+    {
         // Without its second factor a user of our own cleans up without waiting for codes. Where that cannot be had,
         // it answers each challenge.
         let _ = scene.routine("step-down", &Conduct::Assisted).await;

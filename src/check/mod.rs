@@ -1,12 +1,15 @@
 //! The check: plan the cases, run them, judge them.
 
+mod answers;
 mod cast;
 pub mod deviations;
 mod journal;
+mod keys;
 pub mod mutants;
 pub mod plan;
 mod play;
 mod preflight;
+mod proving;
 pub mod scene;
 mod script;
 pub mod suite;
@@ -99,6 +102,9 @@ async fn one(run: &Run, number: usize, case: &Case, preflight: &Preflight) -> Ca
     if let (Some(evidence), Mode::AuthOnly | Mode::AuthAndWrites) = (&preflight.no_second_factor, case.mode) {
         let saw = format!("the registry has no second factor: {evidence}");
         return result.ended(Status::Unsupported, vec![Verdict::Unsupported], saw);
+    }
+    if let Some(reason) = dialect.no_keys.as_ref().filter(|_| case.factor.has_key()) {
+        return result.ended(Status::Unsupported, vec![Verdict::Unsupported], reason.clone());
     }
     if let Some((_, reason)) = run.left_out.iter().find(|(glob, _)| glob.is_match(&case.id)) {
         return result.ended(Status::Skipped, vec![], reason.clone());

@@ -8,7 +8,7 @@ use crate::dialect::{Dialect, LeavesAccount, Surface};
 use crate::judge::Expectation;
 use crate::result::Standing;
 use crate::scenario::Scenario;
-use crate::table::{Level, Mode, Table};
+use crate::table::{Factor, Level, Mode, Table};
 use crate::yaml;
 
 /// One case that will be run.
@@ -20,6 +20,8 @@ pub struct Case {
     pub script: Script,
     /// The persona's mode.
     pub mode: Mode,
+    /// Its second factor.
+    pub factor: Factor,
     /// Where the table has its action.
     pub standing: Standing,
     /// How binding it is.
@@ -56,7 +58,17 @@ impl Case {
     pub fn surfaces(&self, dialect: &Dialect) -> Vec<usize> {
         match &self.script {
             Script::Row { surface, expectation } => {
-                vec![*surface; if *expectation == Some(Expectation::Challenged) { 4 } else { 1 }]
+                let challenged = *expectation == Some(Expectation::Challenged);
+                vec![
+                    *surface;
+                    if !challenged {
+                        1
+                    } else if self.factor == Factor::Both {
+                        5
+                    } else {
+                        4
+                    }
+                ]
             }
             Script::Scenario(scenario) => scenario
                 .attempts()
@@ -75,23 +87,17 @@ impl Case {
     }
 }
 
-/// The factor's name in case ids.
-pub fn factor(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Disabled => "none",
-        Mode::AuthOnly | Mode::AuthAndWrites => "totp",
-    }
-}
-
 /// The cases of the scenarios, in their order.
 pub fn scenarios(scenarios: Vec<Scenario>) -> Vec<Case> {
     let mut cases = Vec::new();
     for scenario in scenarios.into_iter().map(Arc::new) {
-        for &mode in &scenario.modes {
+        let played = scenario.modes.iter().flat_map(|mode| scenario.factors(*mode).map(move |factor| (*mode, factor)));
+        for (mode, factor) in played {
             cases.push(Case {
-                id: format!("{}/{mode}/{}/wire", scenario.id, factor(mode)),
+                id: format!("{}/{mode}/{factor}/wire", scenario.id),
                 script: Script::Scenario(Arc::clone(&scenario)),
                 mode,
+                factor,
                 standing: Standing::Scenario,
                 level: scenario.level,
                 label: scenario.rule.clone(),
@@ -117,9 +123,14 @@ pub fn cases(table: &Table, dialect: &Dialect) -> Result<Vec<Case>, String> {
     for (standing, action, label, command) in rows.chain(reads).chain(observed) {
         for (index, surface) in dialect.surfaces.iter().enumerate().filter(|(_, surface)| surface.action == *action) {
             for mode in Mode::ALL {
-                if surface.modes.as_ref().is_none_or(|modes| modes.contains(&mode)) {
-                    let (label, command) = (label.clone(), command.clone());
-                    cases.push(Case { standing, ..case(table, surface, index, mode, label, command) });
+                if surface.modes.as_ref().is_some_and(|modes| !modes.contains(&mode)) {
+                    continue;
+                }
+                // What is only observed is so with one factor.
+                let factors = if standing == Standing::Observed { &Factor::of(mode)[..1] } else { Factor::of(mode) };
+                for &factor in factors {
+                    let case = case(table, surface, index, (mode, factor));
+                    cases.push(Case { standing, label: label.clone(), command: command.clone(), ..case });
                 }
             }
         }
@@ -127,7 +138,7 @@ pub fn cases(table: &Table, dialect: &Dialect) -> Result<Vec<Case>, String> {
     Ok(cases)
 }
 
-fn case(table: &Table, surface: &Surface, index: usize, mode: Mode, label: String, command: String) -> Case {
+fn case(table: &Table, surface: &Surface, index: usize, (mode, factor): (Mode, Factor)) -> Case {
     let source = format!("{}, revision {}", table.source, table.revision);
     let rule = table.rules.iter().find(|rule| rule.surface == surface.id());
     let observed = table.observed.iter().find(|row| row.action == surface.action);
@@ -149,13 +160,14 @@ fn case(table: &Table, surface: &Surface, index: usize, mode: Mode, label: Strin
         )
     };
     Case {
-        id: format!("{mode}/{}/{}/wire", surface.id(), factor(mode)),
+        id: format!("{mode}/{}/{factor}/wire", surface.id()),
         script: Script::Row { surface: index, expectation },
         mode,
+        factor,
         standing: Standing::Row,
         level,
-        label,
-        command,
+        label: String::new(),
+        command: String::new(),
         cites,
     }
 }

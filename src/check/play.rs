@@ -15,7 +15,7 @@ use crate::persona::totp::OtpStep;
 use crate::result::Probe;
 use crate::scenario::Carrier;
 use crate::secret::Secret;
-use crate::table::Mode;
+use crate::table::Factor;
 use crate::wire::Exchange;
 
 /// What a probe works on, and what was kept on the way.
@@ -37,8 +37,8 @@ pub(super) enum Played {
 
 /// One case being played.
 pub(super) struct Play<'a> {
-    run: &'a Run,
-    case: &'a Case,
+    pub(super) run: &'a Run,
+    pub(super) case: &'a Case,
     /// The stage and the cast.
     pub scene: &'a mut Scene,
     number: usize,
@@ -46,6 +46,8 @@ pub(super) struct Play<'a> {
     pub probes: Vec<Probe>,
     worked: Vec<Worked<'a>>,
     next: usize,
+    /// The last proof that a page has made.
+    pub(super) token: Option<Secret>,
 }
 
 /// A probe that was sent and whose effect is still to be read.
@@ -78,7 +80,7 @@ impl Sent {
 impl<'a> Play<'a> {
     /// A play that has not begun.
     pub fn new(run: &'a Run, case: &'a Case, scene: &'a mut Scene, number: usize) -> Self {
-        Play { run, case, scene, number, probes: vec![], worked: vec![], next: 0 }
+        Play { run, case, scene, number, probes: vec![], worked: vec![], next: 0, token: None }
     }
 
     /// Plays the case to its end.
@@ -92,14 +94,14 @@ impl<'a> Play<'a> {
                 let surface = &self.run.stage.dialect.surfaces[*surface];
                 let bare = self.send("bare", "none", Conduct::Bare, None).await?;
                 let bare = self.read_back(bare).await?;
-                let mut observation = Observation { bare, wrong: None, right: None, replay: None };
+                let mut observation = Observation { bare, wrong: None, right: None, replay: None, other: None };
                 if *expectation == Some(Expectation::Challenged)
                     && (observation.bare.outcome != Outcome::Accepted || observation.bare.effect == Effect::NotApplied)
                 {
                     self.prove(surface, &mut observation).await?;
                 }
                 let verdicts = match expectation {
-                    Some(expectation) => judge(*expectation, &observation),
+                    Some(expectation) => judge(*expectation, self.case.factor, &observation),
                     None => unobserved(&observation.bare.outcome).into_iter().collect(),
                 };
                 Ok(Played::Judged(verdicts))
@@ -129,69 +131,40 @@ impl<'a> Play<'a> {
             ended = self.scene.perform(&surface.prepare, &Conduct::Assisted).await?;
             self.worked.push(Worked { surface, object, kept: self.scene.kept() });
         }
-        if ended.outcome == Outcome::Accepted && fresh && self.case.mode != Mode::Disabled {
-            ended = self.scene.routine("enrol", &Conduct::Bare).await?;
+        if ended.outcome == Outcome::Accepted && fresh {
+            ended = self.enrol(self.case.factor).await?.unwrap_or(ended);
         }
         Ok((ended.outcome != Outcome::Accepted).then_some(ended))
     }
 
+    /// Gives the user its second factor. Returns how that ended when there was one to give.
+    async fn enrol(&mut self, factor: Factor) -> Result<Option<Ended>, Mistake> {
+        let mut ended = None;
+        self.scene.web = factor.has_key();
+        if factor.has_codes() {
+            ended = Some(self.scene.routine("enrol", &Conduct::Bare).await?);
+        }
+        if factor.has_key() && ended.as_ref().is_none_or(|ended| ended.outcome == Outcome::Accepted) {
+            ended = Some(self.scene.routine("register-key", &Conduct::Assisted).await?);
+        }
+        Ok(ended)
+    }
+
     /// Gives the companion a second factor of its own. Anything but success is returned.
     pub(super) async fn enrol_another(&mut self) -> Result<Option<Ended>, Mistake> {
+        let web = self.scene.web;
         self.scene.change_places();
-        let ended = self.scene.routine("enrol", &Conduct::Bare).await;
+        let ended = self.enrol(self.case.factor).await;
         self.scene.change_places();
+        self.scene.web = web;
         let ended = ended?;
         self.scene.exchanges.clear();
-        Ok((ended.outcome != Outcome::Accepted).then_some(ended))
+        Ok(ended.filter(|ended| ended.outcome != Outcome::Accepted))
     }
 
     /// How many probes were sent.
     pub(super) fn sent(&self) -> usize {
         self.next
-    }
-
-    /// The probes of a challenged action after the bare one.
-    async fn prove(&mut self, surface: &Surface, observation: &mut Observation) -> Result<(), Mistake> {
-        let wrong = Conduct::Proof(self.scene.wrong_code()?);
-        let wrong = self.send("wrong", "wrong code", wrong, None).await?;
-        observation.wrong = Some(self.read_back(wrong).await?);
-        let proof = self.scene.code().await?;
-        let step = self.scene.step();
-        if let Some(action) = &surface.spend_on {
-            // The action ends the factor, so the replayed proof is spent elsewhere and refused here first.
-            if !self.spend(&action.value, proof.clone()).await? {
-                // What was seen so far stands; without it nothing could be said.
-                return match judge(Expectation::Challenged, observation).as_slice() {
-                    [Verdict::Exact] => Err("no spent code could be had: the action to spend it on failed".to_owned()),
-                    _ => Ok(()),
-                };
-            }
-            let replay = self.send("replay", "spent code", Conduct::Proof(proof), step).await?;
-            observation.replay = Some(self.read_back(replay).await?);
-            let fresh = Conduct::Proof(self.scene.code().await?);
-            let step = self.scene.step();
-            let right = self.send("right", "valid code", fresh, step).await?;
-            observation.right = Some(self.read_back(right).await?);
-            return Ok(());
-        }
-        let right = self.send("right", "valid code", Conduct::Proof(proof.clone()), step).await?;
-        self.scene.user.confirmed |=
-            right.ended.outcome == Outcome::Accepted && matches!(observation.bare.outcome, Outcome::Challenged { .. });
-        if right.ended.outcome != Outcome::Accepted {
-            observation.right = Some(self.read_back(right).await?);
-            return Ok(());
-        }
-        observation.right = Some(self.read_back(right).await?);
-        let replay = self.send("replay", "spent code", Conduct::Proof(proof), step).await?;
-        observation.replay = Some(self.read_back(replay).await?);
-        Ok(())
-    }
-
-    async fn spend(&mut self, action: &str, proof: Secret) -> Result<bool, Mistake> {
-        let ended = self.scene.routine(action, &Conduct::Proof(proof)).await?;
-        let spent = ended.outcome == Outcome::Accepted;
-        self.probes.push(Probe::set_up(&ended, std::mem::take(&mut self.scene.exchanges)));
-        Ok(spent)
     }
 
     /// Sends the next probe. The step of the code that it carries tells whether its refusal says anything.
@@ -209,7 +182,11 @@ impl<'a> Play<'a> {
         let before = self.scene.perform(&surface.before, &Conduct::Assisted).await?;
         // When the target fails at a read that comes before, there is nothing to compare a read-back with.
         let baseless = matches!(before.outcome, Outcome::Failed | Outcome::Throttled);
-        let ended = if baseless { Ok(before) } else { self.scene.perform(&surface.perform, &conduct).await };
+        let ended = match conduct {
+            _ if baseless => Ok(before),
+            Conduct::ByKey => self.by_key(&surface.perform).await,
+            conduct => self.scene.perform(&surface.perform, &conduct).await,
+        };
         self.worked[at].kept = self.scene.kept();
         let ended = ended?;
         // A slow target may let a code age out under way: its refusal would say nothing of the code, nor of a replay.

@@ -8,15 +8,18 @@ use std::time::Duration;
 use minijinja::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::answers::retry_after;
 use super::journal::{Entry, Journal};
+use super::keys::{Given, Offer};
 use crate::clock::{AtWork, Clock, UnixMillis};
-use crate::dialect::predicate::{Answer, Predicate};
+use crate::dialect::predicate::Answer;
 use crate::dialect::step::{Auth, Deed, Request, Step};
 use crate::dialect::{Dialect, Fact};
 use crate::judge::{Effect, Outcome};
 use crate::persona::Persona;
-use crate::persona::ledger::{Issue, Ledger, Skew};
-use crate::persona::totp::{OtpStep, PERIOD, TotpSecret};
+use crate::persona::key::Maker;
+use crate::persona::ledger::{Issue, Skew};
+use crate::persona::totp::{OtpStep, PERIOD};
 use crate::scenario::Carrier;
 use crate::secret::{Secret, SecretKind};
 use crate::wire::{Exchange, Outgoing, Wire};
@@ -32,6 +35,8 @@ pub struct Stage {
     pub clock: Clock,
     /// The codes that it accepts.
     pub skew: Skew,
+    /// Who makes security keys.
+    pub maker: Maker,
     /// How far from a step's edge codes are sent.
     pub guard_ms: i64,
     /// How far the target's clock is ahead of ours, in milliseconds.
@@ -54,6 +59,8 @@ impl Stage {
 /// How a command deals with a challenge.
 #[derive(Debug, Clone)]
 pub enum Conduct {
+    /// It lets the persona's security key answer, on a page that asks for a second factor itself.
+    ByKey,
     /// It stops there.
     Bare,
     /// It carries this proof from the start.
@@ -105,6 +112,12 @@ pub struct Scene {
     pub(super) args: Value,
     pub(super) kept: BTreeMap<String, serde_json::Value>,
     pub(super) tick: u32,
+    /// Whether the client says that it can open a page.
+    pub web: bool,
+    /// What a page is given for an assertion.
+    pub given: Given,
+    /// Where the last challenge sends the user.
+    pub(super) offered: Option<Offer>,
     /// The proofs that were sent, which an answer may repeat.
     pub(super) carried: Vec<Secret>,
     /// The code that confirmed the last enrolment.
@@ -130,6 +143,9 @@ impl Scene {
             args: Value::from(()),
             kept: BTreeMap::new(),
             tick: 0,
+            web: false,
+            given: Given::default(),
+            offered: None,
             carried: Vec::new(),
             confirmation: None,
             exchanges: Vec::new(),
@@ -234,10 +250,12 @@ impl Scene {
         self.rest(Duration::from_secs(u64::from(steps) * PERIOD.unsigned_abs())).await;
     }
 
-    /// A wrong code.
-    pub fn wrong_code(&self) -> Result<Secret, Mistake> {
-        let ledger = self.user.ledger.as_ref().ok_or("a code was needed from a persona without a factor")?;
-        Ok(ledger.wrong(self.stage.target_time()))
+    /// A wrong code. Of who has no codes, any is.
+    pub fn wrong_code(&self) -> Secret {
+        match &self.user.ledger {
+            Some(ledger) => ledger.wrong(self.stage.target_time()),
+            None => Secret::new(SecretKind::OneTimePassword, "271828"),
+        }
     }
 
     /// Runs a routine of the dialect.
@@ -265,6 +283,7 @@ impl Scene {
                     ended?
                 }
                 Deed::Request(request) => self.request(request, &step.undo, conduct).await?.0,
+                Deed::Key(ceremony) => self.hold_key(ceremony).await?,
             };
             if ended.outcome != Outcome::Accepted {
                 break;
@@ -310,7 +329,7 @@ impl Scene {
         let carried = match conduct {
             Conduct::Proof(proof) if !step.unproven => Some((proof.clone(), Carrier::AsDocumented)),
             Conduct::Misplaced(proof, carrier) if !step.unproven => Some((proof.clone(), carrier.clone())),
-            Conduct::Proof(_) | Conduct::Misplaced(..) | Conduct::Bare | Conduct::Assisted => None,
+            Conduct::Proof(_) | Conduct::Misplaced(..) | Conduct::Bare | Conduct::ByKey | Conduct::Assisted => None,
         };
         let (mut ended, mut answer) = self.ask(step, undo, carried.as_ref(), entered.as_ref()).await?;
         if carried.is_none()
@@ -330,14 +349,28 @@ impl Scene {
             self.rest(wait).await;
             (ended, answer) = self.ask(step, undo, None, None).await?;
         }
-        if matches!(conduct, Conduct::Assisted)
-            && matches!(ended.outcome, Outcome::Challenged { .. })
-            && step.auth != Auth::Other
-            && self.user.ledger.is_some()
+        let challenged = matches!(ended.outcome, Outcome::Challenged { .. });
+        if matches!(conduct, Conduct::Assisted) && challenged && step.auth != Auth::Other {
+            let proof = if self.user.key.is_some() && self.offered.is_some() {
+                Box::pin(self.answer_by_key()).await?.ok()
+            } else if self.user.ledger.is_some() {
+                Some(self.code().await?)
+            } else {
+                None
+            };
+            if let Some(proof) = proof {
+                let carried = (proof, Carrier::AsDocumented);
+                (ended, answer) = self.ask(step, undo, Some(&carried), entered.as_ref()).await?;
+                self.user.confirmed |= ended.outcome == Outcome::Accepted;
+            }
+        }
+        if matches!(conduct, Conduct::ByKey)
+            && challenged
+            && let Some(routine) = &step.by_key
         {
-            let code = (self.code().await?, Carrier::AsDocumented);
-            (ended, answer) = self.ask(step, undo, Some(&code), entered.as_ref()).await?;
-            self.user.confirmed |= ended.outcome == Outcome::Accepted;
+            self.digest(step, undo, answer.as_ref())?;
+            let ended = Box::pin(self.routine(&routine.value, conduct)).await?;
+            return Ok((ended, None));
         }
         if step.enters_code && ended.outcome == Outcome::Accepted {
             self.user.confirmed = true;
@@ -360,6 +393,9 @@ impl Scene {
         let (answer, exchange) = self.stage.wire.send(outgoing, hide).await;
         self.exchanges.push(exchange);
         let ended = self.classify(step, answer.as_ref())?;
+        if matches!(ended.outcome, Outcome::Challenged { .. }) {
+            self.offered = answer.as_ref().and_then(|answer| self.offer(answer));
+        }
         if carried.is_some() {
             self.user.refused = if ended.outcome == Outcome::Accepted { 0 } else { self.user.refused + 1 };
         }
@@ -448,108 +484,4 @@ impl Scene {
         }
         Ok(ended)
     }
-
-    fn classify(&self, step: &Request, answer: Option<&Answer>) -> Result<Ended, Mistake> {
-        let Some(answer) = answer else {
-            let fault = self.exchanges.last().and_then(|exchange| exchange.fault.clone()).unwrap_or_default();
-            return Ok(Ended { outcome: Outcome::Failed, saw: fault });
-        };
-        let dialect = &self.stage.dialect;
-        let variables = self.variables(None, false);
-        let holds = |predicate: &Predicate| predicate.holds(answer, &variables).map_err(|error| error.to_string());
-        let any = |predicates: &[Predicate]| -> Result<bool, Mistake> {
-            for predicate in predicates {
-                if holds(predicate)? {
-                    return Ok(true);
-                }
-            }
-            Ok(false)
-        };
-        let request = self.exchanges.last().map(|exchange| exchange.request.as_str()).unwrap_or_default();
-        let ended = |outcome, what: &str| Ok(Ended { outcome, saw: format!("{request} → {} {what}", answer.status) });
-        if any(&step.challenge)? {
-            return ended(Outcome::Challenged { flaw: None }, "asks for a code on its page");
-        }
-        if step.challenge.is_empty()
-            && let Some(recogniser) = dialect.recognise(answer, &variables).map_err(|error| error.to_string())?
-        {
-            let Some(flaw) = &recogniser.flaw else {
-                return ended(Outcome::Challenged { flaw: None }, "challenge");
-            };
-            let flaw = format!("{flaw}; breaks {}", recogniser.breaks.join(", "));
-            let what = format!("challenge with a flaw: {flaw}");
-            return ended(Outcome::Challenged { flaw: Some(flaw) }, &what);
-        }
-        let class = answer.status / 100;
-        let success = match &step.expect {
-            Some(predicate) => holds(predicate)?,
-            None => class == 2,
-        };
-        let wants_json = step.expect.as_ref().is_some_and(|predicate| !predicate.json.is_empty());
-        if success {
-            ended(Outcome::Accepted, "success")
-        } else if any(&dialect.throttled)? {
-            ended(Outcome::Throttled, "throttled")
-        } else if any(&dialect.not_implemented)? {
-            ended(Outcome::NotImplemented, "no such route")
-        } else if class >= 5 {
-            ended(Outcome::Failed, "server error")
-        } else if class == 3 {
-            ended(Outcome::Failed, "redirect, which is not followed")
-        } else if class == 2 && wants_json && answer.json.is_none() {
-            ended(Outcome::Failed, "success without JSON")
-        } else {
-            ended(Outcome::Refused, "refused without a challenge")
-        }
-    }
-
-    /// Keeps what the step says to keep, and lets the persona become what it says.
-    fn learn(&mut self, step: &Request, ended: &Ended, answer: Option<&Answer>) -> Result<(), Mistake> {
-        let Some(json) = answer.and_then(|answer| answer.json.as_ref()) else {
-            return Ok(());
-        };
-        for (name, pointer) in &step.keep {
-            if let Some(value) = json.pointer(pointer).filter(|value| !value.is_null()) {
-                self.kept.insert(name.clone(), value.clone());
-            }
-        }
-        for (name, pointer) in &step.count {
-            if let Some(items) = json.pointer(pointer).and_then(serde_json::Value::as_array) {
-                self.kept.insert(name.clone(), items.len().into());
-            }
-        }
-        if ended.outcome != Outcome::Accepted {
-            return Ok(());
-        }
-        let text = |pointer: &str| json.pointer(pointer).and_then(serde_json::Value::as_str);
-        if let Some(token) = step.r#become.token.as_deref().and_then(text) {
-            let token = Some(Secret::new(SecretKind::Token, token));
-            match (step.auth, &mut self.other) {
-                (Auth::Other, Some(other)) => other.token = token,
-                _ => self.user.token = token,
-            }
-        }
-        if let Some(pointer) = &step.r#become.totp {
-            let secret = TotpSecret::from_otpauth(text(pointer).unwrap_or_default())?;
-            let ledger = Ledger::new(secret, self.stage.skew, self.stage.guard_ms);
-            let ledger = ledger.succeeding(self.user.ledger.as_ref());
-            self.user.former_ledger = self.user.ledger.replace(ledger);
-        }
-        if let Some(codes) = step.r#become.recovery_codes.as_ref().and_then(|pointer| json.pointer(pointer)?.as_array())
-        {
-            let code = |code: &str| Secret::new(SecretKind::RecoveryCode, code);
-            self.user.recovery_codes = codes.iter().filter_map(|value| value.as_str().map(code)).collect();
-        }
-        if let Some(password) = &step.r#become.password {
-            let password = password.text(&self.variables(None, false)).map_err(|error| error.to_string())?;
-            let new = Secret::new(SecretKind::Password, password);
-            self.user.former = Some(std::mem::replace(&mut self.user.password, new));
-        }
-        Ok(())
-    }
-}
-
-/// The whole seconds of a `retry-after` header.
-fn retry_after(answer: &Answer) -> Option<Duration> {
-    answer.header("retry-after").next()?.trim().parse().ok().map(Duration::from_secs)
 }

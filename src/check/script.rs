@@ -119,7 +119,7 @@ impl Play<'_> {
                 let code = self.scene.lasting_code().await?;
                 Found::Proof(Some(code), self.scene.step())
             }
-            Proof::Wrong => Found::Proof(Some(self.scene.wrong_code()?), None),
+            Proof::Wrong => Found::Proof(Some(self.scene.wrong_code()), None),
             Proof::Empty => text(""),
             Proof::Text(other) => text(other),
             Proof::Short => {

@@ -14,6 +14,7 @@ use super::scene::Stage;
 use super::{Journal, Preflight, Provisioner, Run, deviations, mix};
 use crate::accounts::Pool;
 use crate::host::Host;
+use crate::persona::key::Maker;
 use crate::persona::ledger::GUARD_MS;
 use crate::registry::Mutants;
 use crate::result::{CaseResult, FORMAT, RunResult, Summary, TableInfo, TargetInfo};
@@ -44,6 +45,8 @@ pub struct Options {
     pub repeat: u16,
     /// The seeded faults of the embedded registry.
     pub mutants: Mutants,
+    /// Who makes the personas' security keys.
+    pub authenticator: Maker,
 }
 
 impl Default for Options {
@@ -56,6 +59,7 @@ impl Default for Options {
             jobs: 8,
             repeat: 1,
             mutants: Mutants::none(),
+            authenticator: Maker::default(),
         }
     }
 }
@@ -132,6 +136,7 @@ impl Suite {
         let mut stage = Stage {
             wire: Wire::new(host.base.clone(), reuse).map_err(unusable)?,
             dialect: Arc::new(dialect),
+            maker: options.authenticator,
             guard_ms,
             offset_ms: 0,
             journal,

@@ -109,6 +109,7 @@ impl Scene {
             args => self.args.clone(),
             kept => Value::from(minijinja::value::Serde(&self.kept)),
             tick => self.tick,
+            client => if self.web { "web" } else { "legacy" },
             proof => entered.map(value).unwrap_or_default(),
         }
     }

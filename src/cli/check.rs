@@ -11,10 +11,12 @@ use super::interrupt::Interruptions;
 use super::progress::Progress;
 use super::{Failure, exit};
 use crate::check::suite::{Options, Session, Suite};
+use crate::persona::key::Maker;
 use crate::registry::Mutant;
 use crate::report;
 use crate::report::terminal::{Paper, WIDTH};
 use crate::result::{RunResult, Status};
+
 use crate::table::Level;
 use crate::target;
 
@@ -44,6 +46,9 @@ pub(super) struct Check {
     /// What the target is known to do differently, in place of the list that its own file names.
     #[arg(long, value_name = "FILE")]
     deviations: Option<PathBuf>,
+    /// Who makes the users' security keys.
+    #[arg(long, value_enum, default_value_t = Maker::SoftPasskey)]
+    authenticator: Maker,
     /// A seeded fault of the embedded registry.
     #[arg(long, value_name = "NAME")]
     mutant: Vec<Mutant>,
@@ -83,6 +88,7 @@ impl Check {
             jobs: self.jobs,
             repeat: self.repeat,
             mutants: self.mutant.iter().copied().collect(),
+            authenticator: self.authenticator,
         })?;
         if let Some(path) = &self.deviations {
             suite.with_deviations(target::deviations(path)?);

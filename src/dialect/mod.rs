@@ -29,6 +29,10 @@ pub struct Dialect {
     pub proof_header: String,
     /// What is a challenge, first match first.
     pub challenge: Vec<Recogniser>,
+    /// When a challenge sends the user to a page, and where that is.
+    pub web_challenge: WebChallenge,
+    /// Why no security key can be used on the target, where none can.
+    pub no_keys: Option<String>,
     /// Answers that say that there is no such route.
     pub not_implemented: Vec<Predicate>,
     /// Answers that ask for patience.
@@ -49,6 +53,7 @@ struct DialectFile {
     headers: BTreeMap<String, Template>,
     proof_header: String,
     challenge: Vec<Recogniser>,
+    web_challenge: WebChallenge,
     not_implemented: Vec<Predicate>,
     throttled: Vec<Predicate>,
     secret_members: Vec<String>,
@@ -60,9 +65,12 @@ struct DialectFile {
 
 /// The routines that the checker runs by name: `sign-up` and `enrol` make users; `recognise`, `recognise-mode`,
 /// `log-in` and `log-out` are for users who exist already; `step-down` takes a user's second factor away and `spend`
-/// spends a code.
-const NEEDED: [&str; 8] =
-    ["sign-up", "enrol", "recognise", "recognise-mode", "log-in", "log-out", "step-down", "spend"];
+/// spends a proof; `collect-proof` fetches what a page has made of a security key's answer.
+const NEEDED: [&str; 9] =
+    ["sign-up", "enrol", "recognise", "recognise-mode", "log-in", "log-out", "step-down", "spend", "collect-proof"];
+
+/// The routines that a target's pages need for security keys.
+const OF_KEYS: [&str; 2] = ["register-key", "authorise-by-key"];
 
 impl Dialect {
     /// Reads a dialect and the files of surfaces that it names, and lets a target change it before it is checked.
@@ -111,12 +119,18 @@ impl Dialect {
         not_implemented.extend(change.not_implemented);
         let routines = routines.into_iter().map(|(_, name, steps)| (name, steps)).collect();
         let surfaces = surfaces.into_iter().map(|(_, surface)| surface).collect();
-        let DialectFile { name, headers, proof_header, challenge, throttled, secret_members, .. } = file;
+        let no_keys = OF_KEYS
+            .iter()
+            .find(|needed| !names.iter().any(|name| name == *needed))
+            .map(|missing| format!("the target file does not describe the routine `{missing}`"));
+        let DialectFile { name, headers, proof_header, challenge, web_challenge, throttled, secret_members, .. } = file;
         Ok(Dialect {
             name,
             headers,
             proof_header,
             challenge,
+            web_challenge,
+            no_keys,
             not_implemented,
             throttled,
             secret_members,
@@ -127,6 +141,15 @@ impl Dialect {
 }
 
 impl Dialect {
+    /// Whether a page of the target asks for the second factor, and not the protocol.
+    pub fn asks_on_page(&self, steps: &[Step]) -> bool {
+        steps.iter().any(|step| match &step.deed {
+            Deed::Request(request) => request.by_key.is_some(),
+            Deed::Routine { name, .. } => self.routines.get(&name.value).is_some_and(|steps| self.asks_on_page(steps)),
+            Deed::Key(_) => false,
+        })
+    }
+
     /// The first rule that takes the answer for a challenge.
     pub fn recognise(&self, answer: &Answer, variables: &Value) -> Result<Option<&Recogniser>, Unfilled> {
         for recogniser in &self.challenge {
@@ -136,6 +159,18 @@ impl Dialect {
         }
         Ok(None)
     }
+}
+
+/// How a challenge sends the user to a page.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct WebChallenge {
+    /// The challenges that do.
+    pub when: Predicate,
+    /// The page's address: a pointer into the body (RFC 6901).
+    pub page: String,
+    /// The address that yields the proof: a pointer, too.
+    pub done: String,
 }
 
 /// What a target does differently from its dialect.
@@ -158,6 +193,12 @@ fn know(source: &Source, steps: &[Step], known: &[String]) -> Result<(), FileErr
     for step in steps {
         if let Deed::Routine { name, .. } = &step.deed
             && !known.contains(&name.value)
+        {
+            let message = format!("no routine `{}`", name.value);
+            return Err(source.wrong(name, message, Some(yaml::allowed(&name.value, known))));
+        }
+        if let Deed::Request(request) = &step.deed
+            && let Some(name) = request.by_key.as_ref().filter(|name| !known.contains(&name.value))
         {
             let message = format!("no routine `{}`", name.value);
             return Err(source.wrong(name, message, Some(yaml::allowed(&name.value, known))));
@@ -243,7 +284,7 @@ impl Surface {
     fn runs(&self, routine: &str) -> bool {
         [&self.prepare, &self.before, &self.perform].into_iter().flatten().any(|step| match &step.deed {
             Deed::Routine { name, .. } => name.value == routine,
-            Deed::Request(_) => false,
+            Deed::Request(_) | Deed::Key(_) => false,
         })
     }
 
@@ -275,7 +316,9 @@ impl<'de> Deserialize<'de> for Read {
         let Step { deed, undo, .. } = Step::deserialize(deserializer)?;
         match deed {
             Deed::Request(request) => Ok(Read { request: *request, undo }),
-            Deed::Routine { .. } => Err(de::Error::custom("a read-back is one `request`, not a routine")),
+            Deed::Routine { .. } | Deed::Key(_) => {
+                Err(de::Error::custom("a read-back is one `request`, not a routine nor a ceremony"))
+            }
         }
     }
 }

@@ -142,12 +142,16 @@ struct MatcherFields {
     contains: Option<Template>,
     element: Option<String>,
     length: Option<Template>,
+    url: Option<bool>,
 }
 
 impl Matcher {
     fn matches(&self, seen: Option<&serde_json::Value>, variables: &Value) -> Result<bool, Unfilled> {
-        let MatcherFields { equals, exists, contains, element, length } = &self.0;
+        let MatcherFields { equals, exists, contains, element, length, url } = &self.0;
         if exists.is_some_and(|exists| exists != seen.is_some_and(|value| !value.is_null())) {
+            return Ok(false);
+        }
+        if url.is_some_and(|url| url != seen.and_then(|value| value.as_str()).is_some_and(is_web_address)) {
             return Ok(false);
         }
         if let Some(document) = equals
@@ -184,6 +188,11 @@ impl Matcher {
     }
 }
 
+/// Whether a text is an absolute address that a browser opens.
+fn is_web_address(text: &str) -> bool {
+    reqwest::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+}
+
 impl<'de> Deserialize<'de> for Matcher {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct PlainOrFields;
@@ -194,7 +203,7 @@ impl<'de> Deserialize<'de> for Matcher {
             type Value = Matcher;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a value, or `equals`, `exists`, `contains`, `element` or `length`")
+                f.write_str("a value, or `equals`, `exists`, `contains`, `element`, `length` or `url`")
             }
             fn visit_bool<E>(self, value: bool) -> Result<Matcher, E> {
                 Ok(equals(Document::Plain(value.into())))

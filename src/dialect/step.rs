@@ -34,6 +34,28 @@ pub enum Deed {
     },
     /// It sends a request.
     Request(Box<Request>),
+    /// The persona's security key does something, and no request is sent.
+    Key(Ceremony),
+}
+
+/// What a security key does with the options that a page was given.
+#[derive(Debug)]
+pub struct Ceremony {
+    /// Which ceremony.
+    pub kind: CeremonyKind,
+    /// The options: the value of `publicKey`, or an object that has it.
+    pub options: Document,
+    /// The name under which its answer is kept.
+    pub to: String,
+}
+
+/// The ceremonies of WebAuthn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CeremonyKind {
+    /// The key makes a credential (WebAuthn §7.1).
+    Register,
+    /// The key signs an assertion (WebAuthn §7.2).
+    Assert,
 }
 
 /// One request, and what is made of its answer.
@@ -67,6 +89,8 @@ pub struct Request {
     pub challenge: Vec<Predicate>,
     /// The form or JSON member in which this step's proof travels, in place of the dialect's header.
     pub proof_field: Option<String>,
+    /// The routine that answers this page's own challenge with a security key.
+    pub by_key: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -100,11 +124,29 @@ struct Raw {
     #[serde(default)]
     challenge: Vec<Predicate>,
     proof_field: Option<String>,
+    by_key: Option<Spanned<String>>,
+    register_with: Option<Document>,
+    assert_with: Option<Document>,
+    to: Option<String>,
 }
 
 impl<'de> Deserialize<'de> for Step {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Raw::deserialize(deserializer)?;
+        let ceremony = match (raw.register_with, raw.assert_with) {
+            (Some(options), None) => Some((CeremonyKind::Register, options)),
+            (None, Some(options)) => Some((CeremonyKind::Assert, options)),
+            (None, None) => None,
+            (Some(_), Some(_)) => return Err(de::Error::custom("a step has both `register-with` and `assert-with`")),
+        };
+        if let Some((kind, options)) = ceremony {
+            let to = raw.to.ok_or_else(|| de::Error::custom("a ceremony says where its answer is kept: `to: NAME`"))?;
+            if raw.r#do.is_some() || raw.request.is_some() {
+                return Err(de::Error::custom("a ceremony sends nothing; a `request` is a step of its own"));
+            }
+            let deed = Deed::Key(Ceremony { kind, options, to });
+            return Ok(Step { deed, when: raw.when, undo: Arc::new(raw.undo) });
+        }
         let deed = match (raw.r#do, raw.request) {
             (Some(name), None) => Deed::Routine { name, with: raw.with },
             (None, Some(line)) => Deed::Request(Box::new(Request {
@@ -122,8 +164,11 @@ impl<'de> Deserialize<'de> for Step {
                 unproven: raw.unproven,
                 challenge: raw.challenge,
                 proof_field: raw.proof_field,
+                by_key: raw.by_key,
             })),
-            (None, None) => return Err(de::Error::custom("a step has neither `request` nor `do`")),
+            (None, None) => {
+                return Err(de::Error::custom("a step has none of `request`, `do`, `register-with` and `assert-with`"));
+            }
             (Some(_), Some(_)) => {
                 return Err(de::Error::custom("a step has both `request` and `do`; allowed: one of them"));
             }

@@ -27,6 +27,10 @@ pub struct Persona {
     pub former_ledger: Option<Ledger>,
     /// Its security key, once it has registered one.
     pub key: Option<SecurityKey>,
+    /// The last assertion that a page was given.
+    pub assertion: Option<serde_json::Value>,
+    /// The options of a page that was looked at.
+    pub looked: Option<serde_json::Value>,
     /// The recovery codes that the enrolment handed out.
     pub recovery_codes: Vec<Secret>,
     /// Whether the account outlives the run, so that it must be left as it was.
@@ -51,6 +55,8 @@ impl Persona {
             ledger: None,
             former_ledger: None,
             key: None,
+            assertion: None,
+            looked: None,
             recovery_codes: Vec::new(),
             lent: false,
             logged_in: false,

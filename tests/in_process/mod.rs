@@ -111,6 +111,7 @@ impl Target {
             dialect,
             clock: self.clock.clone(),
             skew: SKEW,
+            maker: stepup::persona::key::Maker::default(),
             guard_ms: 0,
             offset_ms: 0,
             journal: Some(Journal::create(&self.journal()).expect("a journal")),

@@ -7,23 +7,25 @@ mod own;
 mod passkey;
 mod soft;
 
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
 use reqwest::Url;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::secret::SecretKind;
 pub use own::{OwnKey, Stored};
 
 /// Who makes a persona's security key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Maker {
-    /// webauthn-authenticator-rs.
+    /// That of webauthn-authenticator-rs.
     #[default]
     SoftPasskey,
-    /// passkey-rs.
+    /// That of passkey-rs.
     Passkey,
-    /// Our own, which can also do wrong.
+    /// stepup's own, which can also do wrong.
     Own,
 }
 
@@ -92,7 +94,11 @@ impl Manner {
 }
 
 /// A persona's security key.
-pub struct SecurityKey(Made);
+pub struct SecurityKey {
+    made: Made,
+    /// Where it is kept, so that its signature counter goes on rising in the next run.
+    kept: Option<PathBuf>,
+}
 
 enum Made {
     Soft(Box<soft::SoftKey>),
@@ -109,21 +115,43 @@ impl std::fmt::Debug for SecurityKey {
 impl SecurityKey {
     /// A key that holds nothing yet.
     pub fn new(maker: Maker) -> Self {
-        SecurityKey(match maker {
+        let made = match maker {
             Maker::SoftPasskey => Made::Soft(Box::default()),
             Maker::Passkey => Made::Passkey(Box::default()),
             Maker::Own => Made::Own(Box::default()),
-        })
+        };
+        SecurityKey { made, kept: None }
     }
 
-    /// A key that was kept in a file.
+    /// A key that was kept.
     pub fn resumed(stored: Stored) -> Result<Self, String> {
-        OwnKey::resume(stored).map(|key| SecurityKey(Made::Own(Box::new(key))))
+        OwnKey::resume(stored).map(|key| SecurityKey { made: Made::Own(Box::new(key)), kept: None })
+    }
+
+    /// A key in a file of its own, which is written anew each time the key has signed.
+    pub fn kept_in(path: &Path) -> Result<Self, String> {
+        let text = std::fs::read_to_string(path).map_err(|error| format!("the key cannot be read: {error}"))?;
+        // Neither the text nor what is wrong in it is repeated: it is a secret.
+        let stored = serde_json::from_str(&text)
+            .map_err(|error| format!("line {}, column {}: not a security key in JSON", error.line(), error.column()))?;
+        Ok(SecurityKey { kept: Some(path.to_owned()), ..SecurityKey::resumed(stored)? })
+    }
+
+    /// Writes the key where it is kept, in place of what is there in one step.
+    fn keep(&self) -> Result<(), String> {
+        let (Some(path), Some(stored)) = (&self.kept, self.stored()) else { return Ok(()) };
+        let cannot = |error: std::io::Error| format!("the security key's file cannot be written: {error}");
+        let text = serde_json::to_vec_pretty(&stored).map_err(|error| error.to_string())?;
+        // A temporary file is its owner's alone.
+        let mut file = tempfile::NamedTempFile::new_in(folder_of(path)).map_err(cannot)?;
+        file.write_all(&text).map_err(cannot)?;
+        file.persist(path).map_err(|error| cannot(error.error))?;
+        Ok(())
     }
 
     /// What has to be kept so that the key works again later; nothing for keys of makers that cannot be kept.
     pub fn stored(&self) -> Option<Stored> {
-        match &self.0 {
+        match &self.made {
             Made::Own(key) => key.stored(),
             Made::Soft(_) | Made::Passkey(_) => None,
         }
@@ -132,7 +160,7 @@ impl SecurityKey {
     /// Makes a credential for the creation options (the value of `publicKey`) that a page at `origin` was given.
     pub async fn register(&mut self, origin: &Url, options: &Value) -> Result<Value, String> {
         let options = without_wrapper(options);
-        match &mut self.0 {
+        match &mut self.made {
             Made::Soft(key) => key.register(origin, options),
             Made::Passkey(key) => key.register(origin, options).await,
             Made::Own(key) => key.register(origin, options),
@@ -142,10 +170,10 @@ impl SecurityKey {
     /// Makes an assertion for the request options (the value of `publicKey`) that a page at `origin` was given.
     pub async fn assert(&mut self, origin: &Url, options: &Value, manner: Manner) -> Result<Value, String> {
         let options = without_wrapper(options);
-        if !manner.is_ordinary() && !matches!(self.0, Made::Own(_)) {
+        if !manner.is_ordinary() && !matches!(self.made, Made::Own(_)) {
             return Err(format!("this authenticator cannot make an {}", manner.words()));
         }
-        let mut assertion = match &mut self.0 {
+        let mut assertion = match &mut self.made {
             Made::Soft(key) => key.assert(origin, options)?,
             Made::Passkey(key) => key.assert(origin, options).await?,
             Made::Own(key) => key.assert(origin, options, manner)?,
@@ -153,6 +181,7 @@ impl SecurityKey {
         if manner == Manner::BrokenSignature {
             break_signature(&mut assertion)?;
         }
+        self.keep()?;
         Ok(assertion)
     }
 }
@@ -205,4 +234,9 @@ fn write(credential: &impl serde::Serialize) -> Result<Value, String> {
 
 fn refused(error: impl std::fmt::Debug) -> String {
     format!("the authenticator refuses the page's options: {error:?}")
+}
+
+/// The folder that a file is in.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

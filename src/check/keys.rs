@@ -1,0 +1,159 @@
+//! Security keys on stage: ceremonies on a target's pages, and the proofs that come of them.
+
+use reqwest::Url;
+use serde_json::Value as Json;
+
+use super::scene::{Conduct, Ended, Mistake, Scene};
+use crate::dialect::predicate::Answer;
+use crate::dialect::step::{Ceremony, CeremonyKind, Step};
+use crate::judge::Outcome;
+use crate::persona::key::{Manner, SecurityKey};
+use crate::secret::{Secret, SecretKind};
+use crate::wire::is_loopback;
+
+/// What a page is given for an assertion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Given {
+    /// One that the persona's key makes for it.
+    Made(Manner),
+    /// The last one that a page was given.
+    Again,
+    /// One that the key makes for the options of another page.
+    For(Json),
+    /// One that the companion's key makes.
+    ByAnother,
+    /// None: the page's options are all that is wanted.
+    Nothing,
+}
+
+impl Default for Given {
+    fn default() -> Self {
+        Given::Made(Manner::Right)
+    }
+}
+
+/// Where a challenge sends the user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    /// The page to open.
+    pub page: String,
+    /// The address that yields the proof once the page is done.
+    pub done: String,
+}
+
+impl Scene {
+    /// Where a challenge sends the user, if it does.
+    pub(super) fn offer(&self, answer: &Answer) -> Option<Offer> {
+        let web = &self.stage.dialect.web_challenge;
+        let text = |pointer: &str| answer.json.as_ref()?.pointer(pointer)?.as_str().map(str::to_owned);
+        Some(Offer { page: text(&web.page)?, done: text(&web.done)? })
+    }
+
+    /// Lets the persona's key do its part of a ceremony.
+    pub(super) async fn hold_key(&mut self, ceremony: &Ceremony) -> Result<Ended, Mistake> {
+        let options = ceremony.options.fill(&self.variables(None, false)).map_err(|error| error.to_string())?;
+        let origin = self.origin()?;
+        let made = match ceremony.kind {
+            CeremonyKind::Register => {
+                let key = self.user.key.get_or_insert_with(|| SecurityKey::new(self.stage.maker));
+                key.register(&origin, &options).await
+            }
+            CeremonyKind::Assert => self.assertion(&origin, &options).await,
+        };
+        Ok(match made {
+            Ok(made) => {
+                self.kept.insert(ceremony.to.clone(), made);
+                Ended { outcome: Outcome::Accepted, saw: "the security key answered".to_owned() }
+            }
+            Err(saw) => Ended { outcome: Outcome::Refused, saw },
+        })
+    }
+
+    /// Where a person would open the target's pages. WebAuthn knows no IP addresses, so loopback has its name.
+    fn origin(&self) -> Result<Url, Mistake> {
+        let mut origin = self.stage.wire.base().clone();
+        if is_loopback(&origin) {
+            origin.set_host(Some("localhost")).map_err(|error| error.to_string())?;
+        }
+        Ok(origin)
+    }
+
+    async fn assertion(&mut self, origin: &Url, options: &Json) -> Result<Json, String> {
+        if self.given == Given::ByAnother {
+            let key = self.other.as_mut().and_then(|other| other.key.as_mut());
+            return key.ok_or("the companion has no security key")?.assert(origin, options, Manner::Right).await;
+        }
+        let user = &mut self.user;
+        let key = user.key.as_mut().ok_or("a security key was needed from a persona without one")?;
+        let made = match &self.given {
+            Given::Made(Manner::UserNotVerified) if options.pointer(DEMANDED).is_none_or(|said| said != "required") => {
+                return Err("the page does not demand user verification".to_owned());
+            }
+            Given::Made(manner) => key.assert(origin, options, *manner).await?,
+            Given::For(other) => key.assert(origin, other, Manner::Right).await?,
+            Given::Again => return user.assertion.clone().ok_or_else(|| "no assertion has been given yet".to_owned()),
+            Given::Nothing | Given::ByAnother => {
+                user.looked = Some(options.clone());
+                return Err("no assertion was given".to_owned());
+            }
+        };
+        user.assertion = Some(made.clone());
+        Ok(made)
+    }
+
+    /// Answers the last challenge on the page that it names. The error is how that ended when there is no proof.
+    pub async fn answer_by_key(&mut self) -> Result<Result<Secret, Ended>, Mistake> {
+        let Some(offer) = self.offered.clone() else {
+            let saw = "the challenge names no page for a security key".to_owned();
+            return Ok(Err(Ended { outcome: Outcome::Refused, saw }));
+        };
+        let ended = self.on_page("authorise-by-key", &offer).await?;
+        if ended.outcome != Outcome::Accepted {
+            return Ok(Err(ended));
+        }
+        self.collect(&offer).await
+    }
+
+    /// Runs a routine that reads the page's addresses as `args`.
+    pub(super) async fn on_page(&mut self, routine: &str, offer: &Offer) -> Result<Ended, Mistake> {
+        let args = serde_json::json!({ "page": offer.page, "done": offer.done });
+        let before = std::mem::replace(&mut self.args, minijinja::Value::from(minijinja::value::Serde(&args)));
+        let ended = Box::pin(self.routine(routine, &Conduct::Bare)).await;
+        self.args = before;
+        ended
+    }
+
+    /// Fetches the proof that a page has made.
+    pub async fn collect(&mut self, offer: &Offer) -> Result<Result<Secret, Ended>, Mistake> {
+        let ended = self.on_page("collect-proof", offer).await?;
+        let token = self.kept.remove(PROOF).and_then(|token| token.as_str().map(str::to_owned));
+        Ok(match token {
+            Some(token) if ended.outcome == Outcome::Accepted => Ok(Secret::new(SecretKind::WebToken, token)),
+            _ => Err(ended),
+        })
+    }
+
+    /// Lets the steps be challenged, answers with the security key, and returns the proof for them.
+    pub async fn proof_by_key(&mut self, steps: &[Step]) -> Result<Result<Secret, Ended>, Mistake> {
+        self.offered = None;
+        let kept = self.kept();
+        let ended = self.perform(steps, &Conduct::Bare).await?;
+        if !matches!(ended.outcome, Outcome::Challenged { .. }) {
+            return Ok(Err(ended));
+        }
+        let proof = self.answer_by_key().await?;
+        self.kept = kept;
+        Ok(proof)
+    }
+
+    /// A proof of the form that pages hand out, which none has.
+    pub fn wrong_token(&self) -> Secret {
+        Secret::new(SecretKind::WebToken, data_encoding::HEXLOWER.encode(&rand::random::<[u8; 32]>()))
+    }
+}
+
+/// Where request options say whether the user must be verified (WebAuthn §5.5).
+const DEMANDED: &str = "/userVerification";
+
+/// The name under which `collect-proof` keeps the proof.
+const PROOF: &str = "proof";

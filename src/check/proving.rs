@@ -1,0 +1,152 @@
+//! The probes of a challenged action after the bare one: a wrong proof, a right one, a spent one.
+
+use super::keys::Given;
+use super::play::Play;
+use super::scene::{Conduct, Ended, Mistake};
+use crate::dialect::Surface;
+use crate::dialect::step::Step;
+use crate::judge::{Expectation, Observation, Outcome, Verdict, judge};
+use crate::persona::key::Manner;
+use crate::result::Probe;
+use crate::table::Factor;
+
+impl Play<'_> {
+    /// Sends the probes of a challenged action after the bare one.
+    pub(super) async fn prove(&mut self, surface: &Surface, observation: &mut Observation) -> Result<(), Mistake> {
+        match self.case.factor {
+            // Who has nothing to prove himself with is not challenged by any table.
+            Factor::None => Ok(()),
+            Factor::Totp => self.prove_by_code(surface, observation).await,
+            Factor::SecurityKey => self.prove_by_key(surface, observation).await,
+            Factor::Both => {
+                self.prove_by_key(surface, observation).await?;
+                if surface.spend_on.is_some() || observation.right.is_none() {
+                    // The action has ended or changed the factor.
+                    return Ok(());
+                }
+                let code = Conduct::Proof(self.scene.code().await?);
+                let step = self.scene.step();
+                self.scene.web = false;
+                let other = self.send("right code", "valid code", code, step).await;
+                self.scene.web = true;
+                observation.other = Some(self.read_back(other?).await?);
+                Ok(())
+            }
+        }
+    }
+
+    async fn prove_by_code(&mut self, surface: &Surface, observation: &mut Observation) -> Result<(), Mistake> {
+        let wrong = Conduct::Proof(self.scene.wrong_code());
+        let wrong = self.send("wrong", "wrong code", wrong, None).await?;
+        observation.wrong = Some(self.read_back(wrong).await?);
+        let proof = self.scene.code().await?;
+        let step = self.scene.step();
+        if let Some(action) = &surface.spend_on {
+            // The action ends the factor, so the replayed proof is spent elsewhere and refused here first.
+            let ended = self.scene.routine(&action.value, &Conduct::Proof(proof.clone())).await?;
+            if !self.spent(&ended) {
+                return unspent(self.case.factor, observation);
+            }
+            let replay = self.send("replay", "spent code", Conduct::Proof(proof), step).await?;
+            observation.replay = Some(self.read_back(replay).await?);
+            let fresh = Conduct::Proof(self.scene.code().await?);
+            let step = self.scene.step();
+            let right = self.send("right", "valid code", fresh, step).await?;
+            observation.right = Some(self.read_back(right).await?);
+            return Ok(());
+        }
+        let right = self.send("right", "valid code", Conduct::Proof(proof.clone()), step).await?;
+        let accepted = *right.outcome() == Outcome::Accepted;
+        self.scene.user.confirmed |= accepted && matches!(observation.bare.outcome, Outcome::Challenged { .. });
+        observation.right = Some(self.read_back(right).await?);
+        if accepted {
+            let replay = self.send("replay", "spent code", Conduct::Proof(proof), step).await?;
+            observation.replay = Some(self.read_back(replay).await?);
+        }
+        Ok(())
+    }
+
+    async fn prove_by_key(&mut self, surface: &Surface, observation: &mut Observation) -> Result<(), Mistake> {
+        let on_page = self.run.stage.dialect.asks_on_page(&surface.perform);
+        let wrong = match (self.case.factor, on_page) {
+            (_, true) => {
+                self.scene.given = Given::Made(Manner::BrokenSignature);
+                self.send("wrong", Manner::BrokenSignature.words(), Conduct::ByKey, None).await
+            }
+            (Factor::Both, false) => {
+                let wrong = Conduct::Proof(self.scene.wrong_code());
+                self.send("wrong", "wrong code", wrong, None).await
+            }
+            (_, false) => {
+                let wrong = Conduct::Proof(self.scene.wrong_token());
+                self.send("wrong", "proof that no page has made", wrong, None).await
+            }
+        };
+        self.scene.given = Given::default();
+        observation.wrong = Some(self.read_back(wrong?).await?);
+        if let Some(action) = &surface.spend_on {
+            let steps = self.run.stage.dialect.routines.get(&action.value).ok_or("no routine to spend a proof on")?;
+            let spent = match self.scene.proof_by_key(steps).await? {
+                Ok(proof) => Some((self.scene.perform(steps, &Conduct::Proof(proof.clone())).await?, proof)),
+                Err(_) => None,
+            };
+            let Some((_, proof)) = spent.filter(|(ended, _)| self.spent(ended)) else {
+                return unspent(self.case.factor, observation);
+            };
+            let replay = self.send("replay", "spent proof", Conduct::Proof(proof), None).await?;
+            observation.replay = Some(self.read_back(replay).await?);
+        }
+        if !on_page && self.scene.offered.is_none() {
+            // No page was offered, so there is nothing that a security key could answer.
+            return Ok(());
+        }
+        let right = self.send("right", Manner::Right.words(), Conduct::ByKey, None).await?;
+        let accepted = *right.outcome() == Outcome::Accepted;
+        self.scene.user.confirmed |= accepted;
+        observation.right = Some(self.read_back(right).await?);
+        if accepted && surface.spend_on.is_none() {
+            let replay = match self.token.clone() {
+                Some(token) if !on_page => self.send("replay", "spent proof", Conduct::Proof(token), None).await,
+                _ => {
+                    self.scene.given = Given::Again;
+                    self.send("replay", "assertion that was given before", Conduct::ByKey, None).await
+                }
+            };
+            self.scene.given = Given::default();
+            observation.replay = Some(self.read_back(replay?).await?);
+        }
+        Ok(())
+    }
+
+    /// Performs a command as a client does whose user has a security key.
+    pub(super) async fn by_key(&mut self, steps: &[Step]) -> Result<Ended, Mistake> {
+        if self.run.stage.dialect.asks_on_page(steps) {
+            return self.scene.perform(steps, &Conduct::ByKey).await;
+        }
+        match self.scene.proof_by_key(steps).await? {
+            Err(ended) if ended.outcome == Outcome::Accepted => Err(format!(
+                "the action was challenged at first, and went through without a proof later: {}",
+                ended.saw
+            )),
+            Err(ended) => Ok(ended),
+            Ok(token) => {
+                self.token = Some(token.clone());
+                self.scene.perform(steps, &Conduct::Proof(token)).await
+            }
+        }
+    }
+
+    /// Keeps the evidence of an action that a proof was spent on. Whether it was.
+    fn spent(&mut self, ended: &Ended) -> bool {
+        self.probes.push(Probe::set_up(ended, std::mem::take(&mut self.scene.exchanges)));
+        ended.outcome == Outcome::Accepted
+    }
+}
+
+/// Without a spent proof nothing could be said of a registry that has shown no fault so far.
+fn unspent(factor: Factor, observation: &Observation) -> Result<(), Mistake> {
+    match judge(Expectation::Challenged, factor, observation).as_slice() {
+        [Verdict::Exact] => Err("no spent proof could be had: the action to spend it on failed".to_owned()),
+        _ => Ok(()),
+    }
+}
