@@ -35,7 +35,7 @@ fn a_broken_target_file_is_pointed_at_with_what_is_allowed() {
             "6:7",
             "both `request` and `do`",
         ),
-        (format!("{running}routines:\n  enrol:\n    - {{ auth: none }}\n"), "6:7", "neither `request` nor `do`"),
+        (format!("{running}routines:\n  enrol:\n    - {{ auth: none }}\n"), "6:7", "none of `request`, `do`"),
         (format!("{running}routines:\n  enrol: [{{ request: FETCH /a }}]\n"), "5:", "`FETCH` is not a method"),
         (format!("{running}routines:\n  enrol: [{{ request: 'GET /{{{{ user.name' }}]\n"), "5:", "without `}}`"),
         (
