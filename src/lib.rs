@@ -5,7 +5,8 @@
 //!
 //! - [`cli`] is the command line; nothing imports it.
 //! - [`check`] plans cases, plays them and sends results ([`check::suite`] is the door for other programs); [`judge`] says what they show, without I/O or clock.
-//! - [`persona`] holds the simulated users and the ledger of their proofs; [`wire`] sends requests.
+//! - [`persona`] holds the simulated users, the ledger of their proofs and their security keys; [`wire`] sends requests,
+//!   [`browser`] opens a registry's own pages.
 //! - [`accounts`] lends users that an operator handed over.
 //! - [`target`] says whom we drive, [`host`] brings it up ([`installed`] from the npm registry), [`dialect`] how it speaks, [`table`] and [`scenario`] what must hold: files into checked types.
 //! - [`result`] is the document that a run writes; [`report`] renders it.
@@ -13,6 +14,7 @@
 //! - [`clock`], [`secret`], [`source`] and [`yaml`] are the floor that everything stands on.
 
 pub mod accounts;
+pub mod browser;
 mod built_in;
 pub mod check;
 pub mod cli;

@@ -90,6 +90,9 @@ struct TargetFile {
     skew: SkewFields,
     #[serde(default)]
     routines: BTreeMap<String, Vec<Step>>,
+    /// Routines that open the registry's pages in a browser, in place of those of the same name.
+    #[serde(default)]
+    browser: BTreeMap<String, Vec<Step>>,
     #[serde(default)]
     surfaces: Vec<Surface>,
     #[serde(default)]
@@ -148,14 +151,29 @@ pub fn names() -> Vec<&'static str> {
     built_in::names(FOLDER).into_iter().filter(|name| *name != "url").collect()
 }
 
+/// How a registry's own pages are answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Pages {
+    /// By the requests that they make, where the target file says which.
+    #[default]
+    Http,
+    /// In headless Chromium, as the section `browser` of the target file says.
+    Browser,
+}
+
 /// Finds a target by built-in name, file or address.
 pub fn find(name: &str) -> Result<Target, FileError> {
+    find_with(name, Pages::Http)
+}
+
+/// Finds a target whose pages are to be answered in this way.
+pub fn find_with(name: &str, pages: Pages) -> Result<Target, FileError> {
     if name.starts_with("http://") || name.starts_with("https://") {
         let source = Source::BuiltIn(format!("{FOLDER}/url.yaml"));
         let mut file: TargetFile = source.parse()?;
         name.clone_into(&mut file.name);
         let base = loopback(name).map_err(|(message, hint)| FileError::whole("--target", message, hint))?;
-        return checked(&source, file, Some(base));
+        return checked(&source, file, Some(base), pages);
     }
     let is_file = Path::new(name).extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
     let source = if is_file {
@@ -166,10 +184,10 @@ pub fn find(name: &str) -> Result<Target, FileError> {
         let hint = format!("{}; or a .yaml file, or http://HOST:PORT", yaml::allowed(name, &names()));
         return Err(FileError::whole(name, "no target of this name", Some(hint)));
     };
-    checked(&source, source.parse()?, None)
+    checked(&source, source.parse()?, None, pages)
 }
 
-fn checked(source: &Source, file: TargetFile, base: Option<Url>) -> Result<Target, FileError> {
+fn checked(source: &Source, mut file: TargetFile, base: Option<Url>, pages: Pages) -> Result<Target, FileError> {
     let how = file.start.value;
     let start = match how {
         HowToStart::Embedded => Start::Embedded,
@@ -208,9 +226,19 @@ fn checked(source: &Source, file: TargetFile, base: Option<Url>) -> Result<Targe
         }
     };
     let dialect = dialect_source(source, &file.dialect)?;
+    match pages {
+        // Where the requests of a page are not described, the page itself may be.
+        Pages::Http => file.browser.retain(|name, _| !file.routines.contains_key(name)),
+        Pages::Browser if file.browser.is_empty() => {
+            let hint = Some("it names routines such as `authorise-by-key`".to_owned());
+            return Err(FileError::whole(source.name(), "the target file has no section `browser`", hint));
+        }
+        Pages::Browser => {}
+    }
     let change = Change {
         source: source.clone(),
         routines: file.routines,
+        pages: file.browser,
         surfaces: file.surfaces,
         unsupported: file.unsupported,
         not_implemented: file.not_implemented,

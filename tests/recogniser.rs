@@ -124,7 +124,7 @@ proptest! {
             let steps = dialect.surfaces.iter().flat_map(|surface| surface.prepare.iter().chain(&surface.perform));
             let requests = steps.filter_map(|step| match &step.deed {
                 Deed::Request(request) => Some(request),
-                Deed::Routine { .. } | Deed::Key(_) => None,
+                Deed::Routine { .. } | Deed::Key(_) | Deed::Browse(_) => None,
             });
             let expected = requests.flat_map(|request| request.expect.iter().chain(&request.challenge));
             let facts = dialect.surfaces.iter().flat_map(|surface| &surface.effect);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::scene::{Ended, Mistake, Scene};
 use crate::dialect::predicate::{Answer, Predicate};
-use crate::dialect::step::{Auth, Request};
+use crate::dialect::step::{Auth, Become, Request};
 use crate::judge::{Asks, Outcome};
 use crate::persona::ledger::Ledger;
 use crate::persona::totp::TotpSecret;
@@ -90,26 +90,30 @@ impl Scene {
         if ended.outcome != Outcome::Accepted {
             return Ok(());
         }
+        self.turn_into(&step.r#become, step.auth, json)
+    }
+
+    /// Lets the persona become what a step says, with what its answer holds.
+    pub(super) fn turn_into(&mut self, becomes: &Become, auth: Auth, json: &serde_json::Value) -> Result<(), Mistake> {
         let text = |pointer: &str| json.pointer(pointer).and_then(serde_json::Value::as_str);
-        if let Some(token) = step.r#become.token.as_deref().and_then(text) {
+        if let Some(token) = becomes.token.as_deref().and_then(text) {
             let token = Some(Secret::new(SecretKind::Token, token));
-            match (step.auth, &mut self.other) {
+            match (auth, &mut self.other) {
                 (Auth::Other, Some(other)) => other.token = token,
                 _ => self.user.token = token,
             }
         }
-        if let Some(pointer) = &step.r#become.totp {
+        if let Some(pointer) = &becomes.totp {
             let secret = TotpSecret::from_otpauth(text(pointer).unwrap_or_default())?;
             let ledger = Ledger::new(secret, self.stage.skew, self.stage.guard_ms);
             let ledger = ledger.succeeding(self.user.ledger.as_ref());
             self.user.former_ledger = self.user.ledger.replace(ledger);
         }
-        if let Some(codes) = step.r#become.recovery_codes.as_ref().and_then(|pointer| json.pointer(pointer)?.as_array())
-        {
+        if let Some(codes) = becomes.recovery_codes.as_ref().and_then(|pointer| json.pointer(pointer)?.as_array()) {
             let code = |code: &str| Secret::new(SecretKind::RecoveryCode, code);
             self.user.recovery_codes = codes.iter().filter_map(|value| value.as_str().map(code)).collect();
         }
-        if let Some(password) = &step.r#become.password {
+        if let Some(password) = &becomes.password {
             let password = password.text(&self.variables(None, false)).map_err(|error| error.to_string())?;
             let new = Secret::new(SecretKind::Password, password);
             self.user.former = Some(std::mem::replace(&mut self.user.password, new));

@@ -6,6 +6,7 @@ pub mod deviations;
 mod journal;
 mod keys;
 pub mod mutants;
+mod pages;
 pub mod plan;
 mod play;
 mod preflight;

@@ -104,7 +104,9 @@ impl Play<'_> {
         let accepted = *right.outcome() == Outcome::Accepted;
         self.scene.user.confirmed |= accepted;
         observation.right = Some(self.read_back(right).await?);
-        if accepted && surface.spend_on.is_none() {
+        // A browser answers what the page asks for, so it cannot be made to repeat itself there.
+        let repeats = !(on_page && self.run.stage.dialect.in_browser);
+        if accepted && surface.spend_on.is_none() && repeats {
             let replay = match self.token.clone() {
                 Some(token) if !on_page => self.send("replay", "spent proof", Conduct::Proof(token), None).await,
                 _ => {

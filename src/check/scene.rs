@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use minijinja::Value;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
 use super::answers::retry_after;
 use super::journal::{Entry, Journal};
 use super::keys::{Given, Offer};
+use crate::browser::{Browser, Tab};
 use crate::clock::{AtWork, Clock, UnixMillis};
 use crate::dialect::predicate::Answer;
 use crate::dialect::step::{Auth, Deed, Request, Step};
@@ -37,6 +38,8 @@ pub struct Stage {
     pub skew: Skew,
     /// Who makes security keys.
     pub maker: Maker,
+    /// The browser, once a page has been opened.
+    pub browser: Arc<OnceCell<Browser>>,
     /// How far from a step's edge codes are sent.
     pub guard_ms: i64,
     /// How far the target's clock is ahead of ours, in milliseconds.
@@ -116,6 +119,8 @@ pub struct Scene {
     pub web: bool,
     /// What a page is given for an assertion.
     pub given: Given,
+    /// The browser's tabs, by the name of the persona who sits there.
+    pub(super) tabs: BTreeMap<String, Tab>,
     /// Where the last challenge sends the user.
     pub(super) offered: Option<Offer>,
     /// The proofs that were sent, which an answer may repeat.
@@ -144,6 +149,7 @@ impl Scene {
             kept: BTreeMap::new(),
             tick: 0,
             web: false,
+            tabs: BTreeMap::new(),
             given: Given::default(),
             offered: None,
             carried: Vec::new(),
@@ -284,6 +290,7 @@ impl Scene {
                 }
                 Deed::Request(request) => self.request(request, &step.undo, conduct).await?.0,
                 Deed::Key(ceremony) => self.hold_key(ceremony).await?,
+                Deed::Browse(page) => self.browse(page).await?,
             };
             if ended.outcome != Outcome::Accepted {
                 break;

@@ -21,7 +21,7 @@ use crate::result::{CaseResult, FORMAT, RunResult, Summary, TableInfo, TargetInf
 use crate::scenario::Scenario;
 use crate::source::Source;
 use crate::table::{Level, Table};
-use crate::target::{self, Deviation, Start, Target};
+use crate::target::{self, Deviation, Pages, Start, Target};
 use crate::wire::{Reuse, Wire};
 use crate::yaml::FileError;
 
@@ -47,6 +47,8 @@ pub struct Options {
     pub mutants: Mutants,
     /// Who makes the personas' security keys.
     pub authenticator: Maker,
+    /// How the target's own pages are answered.
+    pub pages: Pages,
 }
 
 impl Default for Options {
@@ -60,6 +62,7 @@ impl Default for Options {
             repeat: 1,
             mutants: Mutants::none(),
             authenticator: Maker::default(),
+            pages: Pages::default(),
         }
     }
 }
@@ -97,7 +100,7 @@ pub struct Suite {
 impl Suite {
     /// Reads all files and selects the cases.
     pub fn new(options: Options) -> Result<Self, Unready> {
-        let target = target::find(&options.target)?;
+        let target = target::find_with(&options.target, options.pages)?;
         if !matches!(target.start, Start::Embedded) && options.mutants != Mutants::none() {
             return Err(Unready::Options("--mutant is for the embedded registry".to_owned()));
         }
@@ -133,10 +136,13 @@ impl Suite {
         let guard_ms = if simulated { 0 } else { GUARD_MS };
         let journal = if host.lives_on { Some(Journal::create(journal).map_err(Unready::Journal)?) } else { None };
         let reuse = if simulated { Reuse::WhenIdle } else { Reuse::Never };
+        // What a browser makes can be kept by ours alone.
+        let maker = if dialect.in_browser { Maker::Own } else { options.authenticator };
         let mut stage = Stage {
             wire: Wire::new(host.base.clone(), reuse).map_err(unusable)?,
             dialect: Arc::new(dialect),
-            maker: options.authenticator,
+            maker,
+            browser: Arc::default(),
             guard_ms,
             offset_ms: 0,
             journal,

@@ -18,7 +18,7 @@ use crate::report::terminal::{Paper, WIDTH};
 use crate::result::{RunResult, Status};
 
 use crate::table::Level;
-use crate::target;
+use crate::target::{self, Pages};
 
 #[derive(Debug, Args)]
 pub(super) struct Check {
@@ -49,6 +49,9 @@ pub(super) struct Check {
     /// Who makes the users' security keys.
     #[arg(long, value_enum, default_value_t = Maker::SoftPasskey)]
     authenticator: Maker,
+    /// How the registry's own pages are answered.
+    #[arg(long, value_enum, default_value_t = Pages::Http)]
+    pages: Pages,
     /// A seeded fault of the embedded registry.
     #[arg(long, value_name = "NAME")]
     mutant: Vec<Mutant>,
@@ -89,6 +92,7 @@ impl Check {
             repeat: self.repeat,
             mutants: self.mutant.iter().copied().collect(),
             authenticator: self.authenticator,
+            pages: self.pages,
         })?;
         if let Some(path) = &self.deviations {
             suite.with_deviations(target::deviations(path)?);

@@ -33,6 +33,8 @@ pub struct Dialect {
     pub web_challenge: WebChallenge,
     /// Why no security key can be used on the target, where none can.
     pub no_keys: Option<String>,
+    /// Whether the target's pages are opened in a browser.
+    pub in_browser: bool,
     /// Answers that say that there is no such route.
     pub not_implemented: Vec<Predicate>,
     /// Answers that ask for patience.
@@ -78,10 +80,12 @@ impl Dialect {
         let file: DialectFile = source.parse()?;
         let mut routines: Vec<(Source, String, Vec<Step>)> =
             file.routines.into_iter().map(|(name, steps)| (source.clone(), name, steps)).collect();
-        for (name, steps) in change.routines {
+        for (name, steps) in change.routines.into_iter().chain(change.pages) {
             routines.retain(|(_, known, _)| *known != name);
             routines.push((change.source.clone(), name, steps));
         }
+        let in_browser =
+            routines.iter().flat_map(|(_, _, steps)| steps).any(|step| matches!(step.deed, Deed::Browse(_)));
         let names: Vec<String> = routines.iter().map(|(_, name, _)| name.clone()).collect();
         if let Some(missing) = NEEDED.iter().find(|needed| !names.iter().any(|name| name == *needed)) {
             return Err(FileError::whole(source.name(), format!("the routine `{missing}` is missing"), None));
@@ -131,6 +135,7 @@ impl Dialect {
             challenge,
             web_challenge,
             no_keys,
+            in_browser,
             not_implemented,
             throttled,
             secret_members,
@@ -146,7 +151,7 @@ impl Dialect {
         steps.iter().any(|step| match &step.deed {
             Deed::Request(request) => request.by_key.is_some(),
             Deed::Routine { name, .. } => self.routines.get(&name.value).is_some_and(|steps| self.asks_on_page(steps)),
-            Deed::Key(_) => false,
+            Deed::Key(_) | Deed::Browse(_) => false,
         })
     }
 
@@ -180,6 +185,8 @@ pub struct Change {
     pub source: Source,
     /// Routines in place of the dialect's.
     pub routines: BTreeMap<String, Vec<Step>>,
+    /// Routines that open the target's pages, in place of the others.
+    pub pages: BTreeMap<String, Vec<Step>>,
     /// Surfaces beside the dialect's, or in place of those of the same id.
     pub surfaces: Vec<Surface>,
     /// Surfaces that the target does not have, or that cannot be driven, each with the reason.
@@ -284,7 +291,7 @@ impl Surface {
     fn runs(&self, routine: &str) -> bool {
         [&self.prepare, &self.before, &self.perform].into_iter().flatten().any(|step| match &step.deed {
             Deed::Routine { name, .. } => name.value == routine,
-            Deed::Request(_) | Deed::Key(_) => false,
+            Deed::Request(_) | Deed::Key(_) | Deed::Browse(_) => false,
         })
     }
 
@@ -316,7 +323,7 @@ impl<'de> Deserialize<'de> for Read {
         let Step { deed, undo, .. } = Step::deserialize(deserializer)?;
         match deed {
             Deed::Request(request) => Ok(Read { request: *request, undo }),
-            Deed::Routine { .. } | Deed::Key(_) => {
+            Deed::Routine { .. } | Deed::Key(_) | Deed::Browse(_) => {
                 Err(de::Error::custom("a read-back is one `request`, not a routine nor a ceremony"))
             }
         }

@@ -36,6 +36,27 @@ pub enum Deed {
     Request(Box<Request>),
     /// The persona's security key does something, and no request is sent.
     Key(Ceremony),
+    /// It does what a person does on a page, in a browser.
+    Browse(Box<Page>),
+}
+
+/// A page, and what a person does there.
+#[derive(Debug)]
+pub struct Page {
+    /// The address; the page that is open already when there is none.
+    pub open: Option<Template>,
+    /// What goes into which field: by CSS selector.
+    pub fill: BTreeMap<String, Template>,
+    /// The button to press: its text or its CSS selector; the one obvious button when not said.
+    pub press: Option<Template>,
+    /// The text that shows that it worked.
+    pub until: Template,
+    /// The text that shows that it was turned down.
+    pub or_fails: Option<Template>,
+    /// What is read then: names, and CSS selectors of the elements whose texts are wanted.
+    pub read: BTreeMap<String, String>,
+    /// What the persona becomes once it has worked: pointers into what was read.
+    pub r#become: Become,
 }
 
 /// What a security key does with the options that a page was given.
@@ -128,6 +149,14 @@ struct Raw {
     register_with: Option<Document>,
     assert_with: Option<Document>,
     to: Option<String>,
+    browse: Option<Template>,
+    #[serde(default)]
+    fill: BTreeMap<String, Template>,
+    press: Option<Template>,
+    until: Option<Template>,
+    or_fails: Option<Template>,
+    #[serde(default)]
+    read: BTreeMap<String, String>,
 }
 
 impl<'de> Deserialize<'de> for Step {
@@ -146,6 +175,24 @@ impl<'de> Deserialize<'de> for Step {
             }
             let deed = Deed::Key(Ceremony { kind, options, to });
             return Ok(Step { deed, when: raw.when, undo: Arc::new(raw.undo) });
+        }
+        if let Some(until) = raw.until {
+            if raw.r#do.is_some() || raw.request.is_some() {
+                return Err(de::Error::custom("what a person does on a page is a step of its own, without `request`"));
+            }
+            let deed = Deed::Browse(Box::new(Page {
+                open: raw.browse,
+                fill: raw.fill,
+                press: raw.press,
+                until,
+                or_fails: raw.or_fails,
+                read: raw.read,
+                r#become: raw.r#become,
+            }));
+            return Ok(Step { deed, when: raw.when, undo: Arc::new(raw.undo) });
+        }
+        if raw.browse.is_some() {
+            return Err(de::Error::custom("a step with `browse` says by which text it has worked: `until: TEXT`"));
         }
         let deed = match (raw.r#do, raw.request) {
             (Some(name), None) => Deed::Routine { name, with: raw.with },

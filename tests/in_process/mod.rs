@@ -112,6 +112,7 @@ impl Target {
             clock: self.clock.clone(),
             skew: SKEW,
             maker: stepup::persona::key::Maker::default(),
+            browser: Arc::default(),
             guard_ms: 0,
             offset_ms: 0,
             journal: Some(Journal::create(&self.journal()).expect("a journal")),

@@ -128,6 +128,12 @@ impl SecurityKey {
         OwnKey::resume(stored).map(|key| SecurityKey { made: Made::Own(Box::new(key)), kept: None })
     }
 
+    /// Goes on with what another device has made of this key.
+    pub fn resume(&mut self, stored: Stored) -> Result<(), String> {
+        self.made = Made::Own(Box::new(OwnKey::resume(stored)?));
+        self.keep()
+    }
+
     /// A key in a file of its own, which is written anew each time the key has signed.
     pub fn kept_in(path: &Path) -> Result<Self, String> {
         let text = std::fs::read_to_string(path).map_err(|error| format!("the key cannot be read: {error}"))?;

@@ -51,6 +51,38 @@ pub struct Stored {
     sign_count: u32,
 }
 
+impl Stored {
+    /// As the DevTools protocol takes it: its bytes in base64 (RFC 4648 §4).
+    pub fn for_browser(&self) -> Result<Value, String> {
+        let plain = |text: &str| decode(text).map(|bytes| data_encoding::BASE64.encode(&bytes));
+        let mut credential = json!({
+            "credentialId": plain(&self.credential_id)?,
+            "isResidentCredential": self.is_resident_credential,
+            "rpId": self.rp_id,
+            "privateKey": plain(&self.private_key)?,
+            "signCount": self.sign_count,
+        });
+        if let Some(user_handle) = &self.user_handle {
+            credential["userHandle"] = plain(user_handle)?.into();
+        }
+        Ok(credential)
+    }
+
+    /// As the DevTools protocol gives it, which has more members.
+    pub fn from_browser(credential: &Value) -> Result<Self, String> {
+        let text = |name: &str| credential[name].as_str().map(str::to_owned);
+        let missing = |name: &str| format!("the browser's credential has no `{name}`");
+        Ok(Stored {
+            credential_id: text("credentialId").ok_or_else(|| missing("credentialId"))?,
+            is_resident_credential: credential["isResidentCredential"].as_bool().unwrap_or(false),
+            rp_id: text("rpId").ok_or_else(|| missing("rpId"))?,
+            private_key: text("privateKey").ok_or_else(|| missing("privateKey"))?,
+            user_handle: text("userHandle"),
+            sign_count: credential["signCount"].as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or(0),
+        })
+    }
+}
+
 impl std::fmt::Debug for Stored {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(crate::secret::SecretKind::SecurityKey.placeholder())
