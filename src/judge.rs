@@ -192,6 +192,8 @@ pub enum Must {
     },
     /// Of all that must, exactly one succeeds, and the others have no effect.
     SucceedOnce,
+    /// It is challenged, and nothing happens.
+    BeChallenged,
     /// It is refused without effect.
     BeRefused {
         /// What it is when it is not.
@@ -240,6 +242,10 @@ pub fn judge_attempts(attempts: &[(Must, Seen)]) -> Vec<Verdict> {
             }
             // They are judged together.
             Must::SucceedOnce => {}
+            Must::BeChallenged => {
+                let bare = Observation { bare: seen.clone(), wrong: None, right: None, replay: None, other: None };
+                verdicts.extend(challenged(Factor::Totp, &bare));
+            }
             Must::BeRefused { .. } if seen.outcome == Outcome::NotImplemented && !seen.effect.leaked() => {
                 verdicts.push(Verdict::Unsupported);
             }

@@ -222,6 +222,11 @@ impl CaseResult {
             repeat.push(format!("--authenticator {}", run.stage.maker.name()));
         }
         repeat.extend(run.mutants.iter().map(|mutant| format!("--mutant {mutant}")));
+        if let Script::Scenario(scenario) = &case.script
+            && let Some(file) = &scenario.file
+        {
+            repeat.push(format!("--scenario {}", quoted(&file.display().to_string())));
+        }
         repeat.push(format!("--case '{}' --seed {}", case.id, run.seed));
         CaseResult {
             id: case.id.clone(),
@@ -264,7 +269,7 @@ impl CaseResult {
 }
 
 /// A word as a shell takes it.
-fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=".contains(c);
     if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }

@@ -1,6 +1,10 @@
 //! Step scenarios: what a table cannot say. A sequence of attempts at actions, each with a proof and with what must
 //! become of it, and the waits and set-ups between them.
 
+pub mod cast;
+
+use std::path::{Path, PathBuf};
+
 use serde::Deserialize;
 use serde::de::{self, Deserializer};
 
@@ -11,7 +15,7 @@ use crate::table::{Factor, Level, Mode};
 use crate::yaml::{self, FileError, Spanned};
 
 /// The folders of scenarios below `scenarios/`.
-const FOLDERS: [&str; 1] = ["otp"];
+const FOLDERS: [&str; 2] = ["otp", "sequences"];
 
 /// A scenario.
 #[derive(Debug, Deserialize)]
@@ -20,6 +24,9 @@ pub struct Scenario {
     /// Its id: its file's path below `scenarios/`, without extension.
     #[serde(skip)]
     pub id: String,
+    /// Its file, where it is none of those that the program carries.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
     /// The rule, in our own words.
     pub rule: String,
     /// Where it is said.
@@ -27,7 +34,7 @@ pub struct Scenario {
     /// How binding it is.
     pub level: Level,
     /// The modes that it is played in.
-    #[serde(default = "both_modes")]
+    #[serde(default)]
     pub modes: Vec<Mode>,
     /// The second factors that it is played with.
     #[serde(default = "codes")]
@@ -35,12 +42,11 @@ pub struct Scenario {
     /// How it leaves the account that it was played on.
     #[serde(default)]
     pub leaves_account: LeavesAccount,
+    /// The users who play it, where its acts say who does what. They begin as nobody, and sign up and enrol by acts.
+    #[serde(default)]
+    pub cast: Vec<Spanned<String>>,
     /// What happens, in order.
     pub acts: Vec<Act>,
-}
-
-fn both_modes() -> Vec<Mode> {
-    vec![Mode::AuthOnly, Mode::AuthAndWrites]
 }
 
 fn codes() -> Vec<Factor> {
@@ -57,7 +63,29 @@ pub enum Act {
     /// Time passes: so many one-time-password steps.
     Wait(u32),
     /// A routine of the dialect that must succeed for the scenario to go on.
-    Run(Spanned<String>),
+    Run(Errand),
+}
+
+/// A routine that is run between the attempts.
+#[derive(Debug)]
+pub struct Errand {
+    /// The routine's name.
+    pub routine: Spanned<String>,
+    /// Who runs it and in which mode, where there is a cast.
+    pub part: Part,
+    /// The name under which the code that it entered can be sent again.
+    pub name: Option<String>,
+    /// Whether its success is judged, and no proof is given for it.
+    pub judged: bool,
+}
+
+/// Who acts, where there is a cast.
+#[derive(Debug, Default)]
+pub struct Part {
+    /// The user.
+    pub by: Option<Spanned<String>>,
+    /// The mode that the user is in by then or, where the act enrols, asks for.
+    pub mode: Option<Mode>,
 }
 
 /// An attempt at an action.
@@ -65,6 +93,8 @@ pub enum Act {
 pub struct Attempt {
     /// The surface of the action, as in case ids.
     pub perform: Spanned<String>,
+    /// Who makes it, where there is a cast.
+    pub part: Part,
     /// What it carries.
     pub proof: Proof,
     /// How the proof travels.
@@ -107,6 +137,10 @@ pub enum Proof {
     FormerSecret,
     /// A recovery code, by its number.
     Recovery(usize),
+    /// A recovery code of the enrolment before the last, by its number.
+    FormerRecovery(usize),
+    /// A valid code of another user of the cast.
+    Of(String),
 }
 
 /// How a proof travels.
@@ -130,8 +164,17 @@ pub enum Must {
     Succeed,
     /// It is refused, without effect.
     BeRefused,
+    /// It is answered with a challenge that stock clients act on, without effect.
+    BeChallenged,
     /// Of its copies that are sent at once exactly one succeeds, and the others have no effect.
     SucceedOnce,
+}
+
+impl Part {
+    /// What is done, after the name of who does it.
+    pub fn name_before(&self, deed: &str) -> String {
+        self.by.as_ref().map_or_else(|| deed.to_owned(), |by| format!("{}, {deed}", by.value))
+    }
 }
 
 #[derive(Deserialize)]
@@ -149,6 +192,8 @@ struct Raw {
     at_once: Vec<Act>,
     wait: Option<u32>,
     run: Option<Spanned<String>>,
+    by: Option<Spanned<String>>,
+    mode: Option<Mode>,
 }
 
 fn once() -> u32 {
@@ -171,10 +216,12 @@ impl<'de> Deserialize<'de> for Act {
             });
             return attempts.collect::<Result<_, _>>().map(Act::AtOnce);
         }
+        let part = Part { by: raw.by, mode: raw.mode };
         match (raw.perform, raw.wait, raw.run) {
             (Some(perform), None, None) => match (raw.proof, raw.must) {
                 (Some(proof), Some(must)) => Ok(Act::Attempt(Attempt {
                     perform,
+                    part,
                     proof,
                     carried: raw.carried,
                     name: raw.r#as,
@@ -184,9 +231,33 @@ impl<'de> Deserialize<'de> for Act {
                 (_, _) => Err(de::Error::custom("an attempt says its `proof` and what `must` become of it")),
             },
             (None, Some(steps), None) => Ok(Act::Wait(steps)),
-            (None, None, Some(routine)) => Ok(Act::Run(routine)),
+            (None, None, Some(routine)) => match raw.must {
+                None | Some(Must::Succeed) => {
+                    Ok(Act::Run(Errand { routine, part, name: raw.r#as, judged: raw.must.is_some() }))
+                }
+                Some(_) => Err(de::Error::custom("a routine can only be said to `succeed`")),
+            },
             (_, _, _) => Err(de::Error::custom("an act is one of `perform`, `at-once`, `wait` and `run`")),
         }
+    }
+}
+
+impl Attempt {
+    /// Checks that it is of a surface, and sends no proof again that is not among those sent before.
+    fn check(&self, source: &Source, dialect: &Dialect, names: &mut Vec<String>) -> Result<(), FileError> {
+        if let Proof::Again(name) = &self.proof
+            && !names.contains(name)
+        {
+            let hint = Some(yaml::allowed(name, names));
+            return Err(source.wrong(&self.perform, format!("no earlier attempt has `as: {name}`"), hint));
+        }
+        names.extend(self.name.clone());
+        if Scenario::surface(self, dialect).is_none() {
+            let ids: Vec<String> = dialect.surfaces.iter().map(crate::dialect::Surface::id).collect();
+            let message = format!("`{}` is no surface", self.perform.value);
+            return Err(source.wrong(&self.perform, message, Some(yaml::allowed(&self.perform.value, &ids))));
+        }
+        Ok(())
     }
 }
 
@@ -199,39 +270,39 @@ impl Scenario {
         ids.map(|id| Scenario::read(&Source::BuiltIn(format!("scenarios/{id}.yaml")), &id, dialect)).collect()
     }
 
+    /// Reads a scenario from a file of the user's. Its id is the file's name without extension.
+    pub fn from_file(path: &Path, dialect: &Dialect) -> Result<Self, FileError> {
+        let id = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
+        let scenario = Scenario::read(&Source::File(path.to_owned()), &id, dialect)?;
+        Ok(Scenario { file: Some(path.to_owned()), ..scenario })
+    }
+
     /// Reads a scenario and checks that each proof that is sent again has been sent before.
     pub fn read(source: &Source, id: &str, dialect: &Dialect) -> Result<Self, FileError> {
-        let scenario: Scenario = source.parse()?;
+        let mut scenario: Scenario = source.parse()?;
         if scenario.cites.is_empty() {
             return Err(FileError::whole(source.name(), "a scenario cites at least one source", None));
         }
-        let mut names = vec!["enrolment".to_owned()];
+        cast::check(source, &mut scenario)?;
+        let mut names = if scenario.cast.is_empty() { vec!["enrolment".to_owned()] } else { Vec::new() };
         let routines: Vec<&str> = dialect.routines.keys().map(String::as_str).collect();
         for act in &scenario.acts {
-            if let Act::Run(name) = act
-                && !routines.contains(&name.value.as_str())
-            {
-                let hint = Some(yaml::allowed(&name.value, &routines));
-                return Err(source.wrong(name, format!("no routine `{}`", name.value), hint));
-            }
-            if let Act::Attempt(attempt) = act
-                && attempt.must == Must::SucceedOnce
-            {
-                return Err(source.wrong(&attempt.perform, "`succeed-once` is for attempts `at-once`", None));
-            }
-        }
-        for attempt in scenario.attempts() {
-            if let Proof::Again(name) = &attempt.proof
-                && !names.contains(name)
-            {
-                let hint = Some(yaml::allowed(name, &names));
-                return Err(source.wrong(&attempt.perform, format!("no earlier attempt has `as: {name}`"), hint));
-            }
-            names.extend(attempt.name.clone());
-            if Scenario::surface(attempt, dialect).is_none() {
-                let ids: Vec<String> = dialect.surfaces.iter().map(crate::dialect::Surface::id).collect();
-                let message = format!("`{}` is no surface", attempt.perform.value);
-                return Err(source.wrong(&attempt.perform, message, Some(yaml::allowed(&attempt.perform.value, &ids))));
+            match act {
+                Act::Run(Errand { routine, name, .. }) => {
+                    if !routines.contains(&routine.value.as_str()) {
+                        let hint = Some(yaml::allowed(&routine.value, &routines));
+                        return Err(source.wrong(routine, format!("no routine `{}`", routine.value), hint));
+                    }
+                    names.extend(name.clone());
+                }
+                Act::Attempt(attempt) if attempt.must == Must::SucceedOnce => {
+                    return Err(source.wrong(&attempt.perform, "`succeed-once` is for attempts `at-once`", None));
+                }
+                Act::Attempt(attempt) => attempt.check(source, dialect, &mut names)?,
+                Act::AtOnce(attempts) => {
+                    attempts.iter().try_for_each(|attempt| attempt.check(source, dialect, &mut names))?;
+                }
+                Act::Wait(_) => {}
             }
         }
         Ok(Scenario { id: id.to_owned(), ..scenario })
@@ -259,6 +330,11 @@ impl Scenario {
             Act::AtOnce(attempts) => attempts,
             Act::Wait(_) | Act::Run(_) => &[],
         })
+    }
+
+    /// Whether a user of the cast enrols, so that it says nothing of a registry without a second factor.
+    pub fn enrols(&self) -> bool {
+        self.acts.iter().any(|act| matches!(act, Act::Run(errand) if errand.routine.value == "enrol"))
     }
 
     /// Whether a proof of another user is sent.

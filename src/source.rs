@@ -15,6 +15,13 @@ pub enum Source {
     BuiltIn(String),
     /// One on disk.
     File(PathBuf),
+    /// One that has been made up and is not written yet.
+    Written {
+        /// What it is called.
+        name: String,
+        /// Its text.
+        text: String,
+    },
 }
 
 impl Source {
@@ -23,6 +30,7 @@ impl Source {
         match self {
             Source::BuiltIn(path) => path.clone(),
             Source::File(path) => path.display().to_string(),
+            Source::Written { name, .. } => name.clone(),
         }
     }
 
@@ -35,6 +43,7 @@ impl Source {
             Source::File(path) => std::fs::read_to_string(path)
                 .map(Cow::Owned)
                 .map_err(|error| FileError::whole(self.name(), format!("cannot be read: {error}"), None)),
+            Source::Written { text, .. } => Ok(Cow::Owned(text.clone())),
         }
     }
 
@@ -52,6 +61,7 @@ impl Source {
                 Source::BuiltIn(format!("{folder}/{path}"))
             }
             Source::File(own) => Source::File(own.with_file_name("").join(path)),
+            Source::Written { .. } => Source::File(PathBuf::from(path)),
         }
     }
 

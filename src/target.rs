@@ -205,7 +205,7 @@ fn checked(source: &Source, mut file: TargetFile, base: Option<Url>, pages: Page
             let accounts = match (&file.accounts, source) {
                 (None, _) => None,
                 (Some(path), Source::File(own)) => Some(accounts::read(&own.with_file_name("").join(path))?),
-                (Some(path), Source::BuiltIn(_)) => Some(accounts::read(path)?),
+                (Some(path), Source::BuiltIn(_) | Source::Written { .. }) => Some(accounts::read(path)?),
             };
             Start::Running { base, accounts }
         }

@@ -76,6 +76,18 @@ async fn new_token(world: &World, user: &User) -> reqwest::RequestBuilder {
     world.request("POST", "/-/npm/v1/tokens").bearer_auth(&user.token).json(&json!({ "password": user.password }))
 }
 
+/// Chooses the mode of a factor that stands, and gives the code that was spent on it.
+async fn choose(world: &World, user: &User, mode: &str) -> String {
+    let code = world.fresh_code(user);
+    let body = json!({ "tfa": { "password": user.password, "mode": mode } });
+    assert!(world.profile(user, body, Some(&code)).await.is_success());
+    code
+}
+
+async fn disable(world: &World, user: &User) {
+    choose(world, user, "disable").await;
+}
+
 /// Whether a fault shows.
 async fn shows(mutant: Mutant, world: &World) -> bool {
     match mutant {
@@ -194,6 +206,41 @@ async fn shows(mutant: Mutant, world: &World) -> bool {
             let user = world.sign_up("alice").await;
             let reply = registry_support::send(new_token(world, &user).await).await;
             reply.is_success() && serde_json::from_str::<serde_json::Value>(&reply.text).is_err()
+        }
+        M::FactorForgottenAfterReenable => {
+            let mut user = world.enrolled("alice", WRITES).await;
+            disable(world, &user).await;
+            world.enrol(&mut user, AUTH_ONLY).await;
+            choose(world, &user, WRITES).await;
+            world.publish(&user, "p", "1.0.0", None).await.is_success()
+        }
+        M::ModeLostAfterPasswordChange => {
+            let user = world.enrolled("alice", WRITES).await;
+            let body = json!({ "password": { "old": user.password, "new": "n" } });
+            assert!(world.profile(&user, body, Some(&world.code(&user))).await.is_success());
+            world.publish(&user, "p", "1.0.0", None).await.is_success()
+        }
+        M::SpentForgottenAfterModeChange => {
+            let user = world.enrolled("alice", WRITES).await;
+            let code = choose(world, &user, AUTH_ONLY).await;
+            answer_to(world, &user, Some(&code)).await.is_success()
+        }
+        M::FormerRecoveryCodesAccepted => {
+            let mut user = world.enrolled("alice", WRITES).await;
+            let former = user.recovery.clone();
+            disable(world, &user).await;
+            world.enrol(&mut user, WRITES).await;
+            answer_to(world, &user, Some(&former[0])).await.is_success()
+        }
+        M::UnchallengedAfterRightProof => {
+            let user = world.enrolled("alice", WRITES).await;
+            assert!(answer_to(world, &user, Some(&world.code(&user))).await.is_success());
+            answer_to(world, &user, None).await.is_success()
+        }
+        M::SecondUserWeakensFirst => {
+            let user = world.enrolled("alice", WRITES).await;
+            world.enrolled("bob", AUTH_ONLY).await;
+            world.publish(&user, "p", "1.0.0", None).await.is_success()
         }
     }
 }

@@ -111,7 +111,8 @@ impl Scene {
         }
         if let Some(codes) = becomes.recovery_codes.as_ref().and_then(|pointer| json.pointer(pointer)?.as_array()) {
             let code = |code: &str| Secret::new(SecretKind::RecoveryCode, code);
-            self.user.recovery_codes = codes.iter().filter_map(|value| value.as_str().map(code)).collect();
+            let codes = codes.iter().filter_map(|value| value.as_str().map(code)).collect();
+            self.user.former_recovery_codes = std::mem::replace(&mut self.user.recovery_codes, codes);
         }
         if let Some(password) = &becomes.password {
             let password = password.text(&self.variables(None, false)).map_err(|error| error.to_string())?;

@@ -49,6 +49,9 @@ impl Provisioner {
             }
             Provisioner::Accounts(pool) => pool,
         };
+        if matches!(&case.script, Script::Scenario(scenario) if !scenario.cast.is_empty()) {
+            return Err("it takes users who sign themselves up, and accounts are lent here".to_owned());
+        }
         // The companion is always taken first, so that two cases never wait for each other.
         if needs_another {
             return Err("a second user's one-time passwords are needed, and accounts are lent one at a time".to_owned());
@@ -160,13 +163,15 @@ pub(super) async fn log_out(run: &Run) -> Vec<String> {
 /// Undoes what a case made and changed. Returns what is left, in words; `None` when there was nothing to undo.
 pub(super) async fn clean_up(run: &Run, scene: &mut Scene, case: &str) -> Option<Vec<String>> {
     let journal = run.stage.journal.as_ref()?;
-    if matches!(run.provisioner, Provisioner::SelfService)
-        && (scene.user.ledger.is_some() || scene.user.key.is_some())
-        && scene.has_undos()
-    {
-        // Without its second factor a user of our own cleans up without waiting for codes. Where that cannot be had,
-        // it answers each challenge.
-        let _ = scene.routine("step-down", &Conduct::Assisted).await;
+    if matches!(run.provisioner, Provisioner::SelfService) && scene.has_undos() {
+        for name in scene.everyone() {
+            scene.call(&name);
+            if scene.user.ledger.is_some() || scene.user.key.is_some() {
+                // Without its second factor a user of our own cleans up without waiting for codes. Where that cannot be
+                // had, it answers each challenge.
+                let _ = scene.routine("step-down", &Conduct::Assisted).await;
+            }
+        }
     }
     if scene.user.lent && scene.user.refused >= MANY {
         // One that is accepted makes the target forget those that were not. What it shows was judged elsewhere.

@@ -2,6 +2,7 @@
 
 mod answers;
 mod cast;
+mod company;
 pub mod deviations;
 mod journal;
 mod keys;
@@ -100,7 +101,10 @@ async fn one(run: &Run, number: usize, case: &Case, preflight: &Preflight) -> Ca
     if let Some(reason) = surfaces.find_map(|surface| dialect.surfaces[surface].unsupported.as_ref()) {
         return result.ended(Status::Unsupported, vec![Verdict::Unsupported], reason.clone());
     }
-    if let (Some(evidence), Mode::AuthOnly | Mode::AuthAndWrites) = (&preflight.no_second_factor, case.mode) {
+    let enrols = matches!(&case.script, Script::Scenario(scenario) if scenario.enrols());
+    if let Some(evidence) = &preflight.no_second_factor
+        && (enrols || case.mode != Mode::Disabled)
+    {
         let saw = format!("the registry has no second factor: {evidence}");
         return result.ended(Status::Unsupported, vec![Verdict::Unsupported], saw);
     }

@@ -10,7 +10,7 @@ use super::scene::{Conduct, Ended, Mistake, Scene};
 use super::volley::{Copy, Landed};
 use super::{Run, mix};
 use crate::dialect::Surface;
-use crate::judge::{Effect, Expectation, Observation, Outcome, Seen, Verdict, judge};
+use crate::judge::{Effect, Expectation, Must, Observation, Outcome, Seen, Verdict, judge};
 use crate::persona::totp::OtpStep;
 use crate::result::Probe;
 use crate::scenario::Carrier;
@@ -19,10 +19,12 @@ use crate::table::Factor;
 use crate::wire::Exchange;
 
 /// What a probe works on, and what was kept on the way.
-struct Worked<'a> {
-    surface: &'a Surface,
-    object: Value,
-    kept: BTreeMap<String, serde_json::Value>,
+pub(super) struct Worked<'a> {
+    pub(super) surface: &'a Surface,
+    pub(super) object: Value,
+    pub(super) kept: BTreeMap<String, serde_json::Value>,
+    /// Whose it is.
+    pub(super) by: String,
 }
 
 /// How a play ended.
@@ -41,13 +43,17 @@ pub(super) struct Play<'a> {
     pub(super) case: &'a Case,
     /// The stage and the cast.
     pub scene: &'a mut Scene,
-    number: usize,
+    pub(super) number: usize,
     /// What was tried.
     pub probes: Vec<Probe>,
-    worked: Vec<Worked<'a>>,
+    pub(super) worked: Vec<Worked<'a>>,
     next: usize,
     /// The last proof that a page has made.
     pub(super) token: Option<Secret>,
+    /// Whether a scenario ends at the first act that does not hold, and passes over acts that would say nothing.
+    pub stops: bool,
+    /// What the judged acts of a scenario had to show and showed, each with the act's number.
+    pub shown: Vec<(usize, Must, Seen)>,
 }
 
 /// A probe that was sent and whose effect is still to be read.
@@ -80,7 +86,18 @@ impl Sent {
 impl<'a> Play<'a> {
     /// A play that has not begun.
     pub fn new(run: &'a Run, case: &'a Case, scene: &'a mut Scene, number: usize) -> Self {
-        Play { run, case, scene, number, probes: vec![], worked: vec![], next: 0, token: None }
+        Play {
+            run,
+            case,
+            scene,
+            number,
+            probes: vec![],
+            worked: vec![],
+            next: 0,
+            token: None,
+            stops: false,
+            shown: vec![],
+        }
     }
 
     /// Plays the case to its end.
@@ -112,6 +129,11 @@ impl<'a> Play<'a> {
 
     /// Brings the cast on stage and makes everything that each probe needs. Anything but success is returned.
     async fn set_up(&mut self) -> Result<Option<Ended>, Mistake> {
+        if let Script::Scenario(scenario) = &self.case.script
+            && !scenario.cast.is_empty()
+        {
+            return self.assemble(scenario).map(|()| None);
+        }
         let fresh = matches!(self.run.provisioner, Provisioner::SelfService);
         if fresh {
             for persona in [Some(&self.scene.user), self.scene.other.as_ref()].into_iter().flatten() {
@@ -129,7 +151,7 @@ impl<'a> Play<'a> {
             self.scene.take_up(object.clone(), BTreeMap::new());
             // A fresh user has no second factor yet, so nothing is challenged here.
             ended = self.scene.perform(&surface.prepare, &Conduct::Assisted).await?;
-            self.worked.push(Worked { surface, object, kept: self.scene.kept() });
+            self.worked.push(Worked { surface, object, kept: self.scene.kept(), by: self.scene.user.name.clone() });
         }
         if ended.outcome == Outcome::Accepted && fresh {
             ended = self.enrol(self.case.factor).await?.unwrap_or(ended);
@@ -167,6 +189,11 @@ impl<'a> Play<'a> {
         self.next
     }
 
+    /// Leaves out the attempt that would be next.
+    pub(super) fn pass_over(&mut self) {
+        self.next += 1;
+    }
+
     /// Sends the next probe. The step of the code that it carries tells whether its refusal says anything.
     pub(super) async fn send(
         &mut self,
@@ -176,7 +203,7 @@ impl<'a> Play<'a> {
         step: Option<OtpStep>,
     ) -> Result<Sent, Mistake> {
         let (at, proof) = (self.next, proof.into());
-        let Worked { surface, object, kept } = self.worked.get(at).ok_or("more probes than objects")?;
+        let Worked { surface, object, kept, .. } = self.worked.get(at).ok_or("more probes than objects")?;
         self.next += 1;
         self.scene.take_up(object.clone(), kept.clone());
         let before = self.scene.perform(&surface.before, &Conduct::Assisted).await?;
@@ -222,7 +249,7 @@ impl<'a> Play<'a> {
 
     /// Reads the effect of a probe.
     pub(super) async fn read_back(&mut self, mut sent: Sent) -> Result<Seen, Mistake> {
-        let Worked { surface, object, kept } = &self.worked[sent.at];
+        let Worked { surface, object, kept, .. } = &self.worked[sent.at];
         self.scene.take_up(object.clone(), kept.clone());
         let effect = if sent.baseless { Effect::Unknown } else { self.scene.effect(&surface.effect).await? };
         self.worked[sent.at].kept = self.scene.kept();
@@ -236,7 +263,7 @@ impl<'a> Play<'a> {
     }
 
     /// What the `n`th probe works on: names that nothing else on the target has.
-    fn object(&self, surface: &Surface, n: usize) -> Result<Value, Mistake> {
+    pub(super) fn object(&self, surface: &Surface, n: usize) -> Result<Value, Mistake> {
         let name = format!("{}-{}-{n}", self.run.prefix, self.number);
         let password = format!("Pw-{:016x}-{n}", mix(self.run.password_seed, &name));
         let user = self.scene.user.name.clone();

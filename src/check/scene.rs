@@ -100,6 +100,7 @@ struct Undo {
     object: Value,
     args: Value,
     kept: BTreeMap<String, serde_json::Value>,
+    by: String,
 }
 
 /// One persona at work.
@@ -109,6 +110,8 @@ pub struct Scene {
     pub user: Persona,
     /// The companion without a second factor.
     pub other: Option<Persona>,
+    /// The others of a cast, who wait for their turn.
+    pub(super) company: Vec<Persona>,
     pub(super) mode: String,
     case: String,
     pub(super) object: Value,
@@ -142,6 +145,7 @@ impl Scene {
             stage: stage.clone(),
             user,
             other: None,
+            company: Vec::new(),
             mode: mode.to_owned(),
             case: case.to_owned(),
             object: Value::from(()),
@@ -311,7 +315,8 @@ impl Scene {
             return None;
         }
         let mut left = Vec::new();
-        for Undo { steps, object, args, kept } in undos.into_iter().rev() {
+        for Undo { steps, object, args, kept, by } in undos.into_iter().rev() {
+            self.call(&by);
             self.take_up(object, kept);
             self.args = args;
             match self.perform(&steps, &Conduct::Assisted).await {
@@ -487,7 +492,8 @@ impl Scene {
         self.learn(step, &ended, answer)?;
         if self.stage.journal.is_some() && !undo.is_empty() {
             let (object, args) = (self.object.clone(), self.args.clone());
-            self.undos.push(Undo { steps: Arc::clone(undo), object, args, kept: self.kept.clone() });
+            let (kept, by) = (self.kept.clone(), self.user.name.clone());
+            self.undos.push(Undo { steps: Arc::clone(undo), object, args, kept, by });
         }
         Ok(ended)
     }

@@ -33,37 +33,60 @@ impl Play<'_> {
         if let Some(confirmed) = self.scene.confirmation.clone() {
             sent.insert("enrolment".to_owned(), (confirmed, self.scene.step()));
         }
-        let mut attempts = Vec::new();
-        for act in &scenario.acts {
-            match act {
-                Act::Wait(steps) => self.scene.let_steps_pass(*steps).await,
-                Act::Run(routine) => {
-                    let ended = self.scene.routine(&routine.value, &Conduct::Assisted).await?;
-                    if ended.outcome != Outcome::Accepted {
-                        return Ok(Played::SetUpFailed(ended));
-                    }
-                    self.scene.exchanges.clear();
+        for (number, act) in scenario.acts.iter().enumerate() {
+            let before = self.shown.len();
+            if let Some(end) = self.act(number, act, &mut sent).await? {
+                return Ok(end);
+            }
+            if self.stops && judge_attempts(&self.attempts_from(before)) != [Verdict::Exact] {
+                break;
+            }
+        }
+        Ok(Played::Judged(judge_attempts(&self.attempts_from(0))))
+    }
+
+    fn attempts_from(&self, first: usize) -> Vec<(Must, Seen)> {
+        self.shown[first..].iter().map(|(_, must, seen)| (*must, seen.clone())).collect()
+    }
+
+    /// Plays one act. What ends the scenario is returned.
+    async fn act(&mut self, number: usize, act: &Act, sent: &mut Sent) -> Result<Option<Played>, Mistake> {
+        match act {
+            Act::Wait(steps) => self.scene.let_steps_pass(*steps).await,
+            Act::Run(errand) => {
+                match self.run_errand(errand).await? {
+                    Ok(Some((must, seen))) => self.shown.push((number, must, seen)),
+                    Ok(None) => {}
+                    Err(ended) => return Ok(Some(Played::SetUpFailed(ended))),
                 }
-                Act::AtOnce(together) => match self.at_once(together, &sent).await? {
-                    Ok(seen) => attempts.extend(seen),
-                    Err(reason) => return Ok(Played::Inconclusive(reason)),
-                },
-                Act::Attempt(attempt) => {
-                    for _ in 0..attempt.times {
-                        let (proof, step) = match self.find(attempt, &sent).await? {
-                            Found::Proof(proof, step) => (proof, step),
-                            Found::Nothing(reason) => return Ok(Played::Inconclusive(reason)),
-                        };
-                        if let (Some(name), Some(proof)) = (&attempt.name, &proof) {
-                            sent.insert(name.clone(), (proof.clone(), step));
+                if let (Some(name), Some(code)) = (&errand.name, &self.scene.confirmation) {
+                    sent.insert(name.clone(), (code.clone(), self.scene.step()));
+                }
+            }
+            Act::AtOnce(together) => match self.at_once(together, sent).await? {
+                Ok(seen) => self.shown.extend(seen.into_iter().map(|(must, seen)| (number, must, seen))),
+                Err(reason) => return Ok(Some(Played::Inconclusive(reason))),
+            },
+            Act::Attempt(attempt) => {
+                self.take_part(&attempt.part);
+                for _ in 0..attempt.times {
+                    let (proof, step) = match self.find(attempt, sent).await? {
+                        Found::Proof(proof, step) => (proof, step),
+                        Found::Nothing(_) if self.stops => {
+                            self.pass_over();
+                            continue;
                         }
-                        let seen = self.attempt(attempt, proof, step).await?;
-                        attempts.push((must(attempt), seen));
+                        Found::Nothing(reason) => return Ok(Some(Played::Inconclusive(reason))),
+                    };
+                    if let (Some(name), Some(proof)) = (&attempt.name, &proof) {
+                        sent.insert(name.clone(), (proof.clone(), step));
                     }
+                    let seen = self.attempt(attempt, proof, step).await?;
+                    self.shown.push((number, must(attempt), seen));
                 }
             }
         }
-        Ok(Played::Judged(judge_attempts(&attempts)))
+        Ok(None)
     }
 
     /// Makes attempts at once, all copies of one with the same proof. The error is why they say nothing.
@@ -106,7 +129,7 @@ impl Play<'_> {
             (Some(proof), Carrier::AsDocumented) => Conduct::Proof(proof),
             (Some(proof), carrier) => Conduct::Misplaced(proof, carrier.clone()),
         };
-        let name = format!("attempt {}", self.sent() + 1);
+        let name = attempt.part.name_before(&format!("attempt {}", self.sent() + 1));
         let sent = self.send(&name, describe(&attempt.proof), conduct, step).await?;
         self.read_back(sent).await
     }
@@ -148,6 +171,11 @@ impl Play<'_> {
                 None => Found::Nothing("the account was enrolled before the run began".to_owned()),
             },
             Proof::FormerSecret => Found::Proof(Some(self.scene.former_code().await?), None),
+            Proof::Of(name) => Found::Proof(Some(self.code_of(name).await?), None),
+            Proof::FormerRecovery(number) => match self.scene.user.former_recovery_codes.get(*number) {
+                Some(code) => Found::Proof(Some(code.clone()), None),
+                None => Found::Nothing(format!("recovery code {number} of the enrolment before is not known")),
+            },
             Proof::Recovery(number) => match self.scene.user.recovery_codes.get(*number) {
                 Some(code) => Found::Proof(Some(code.clone()), None),
                 None => Found::Nothing(format!("recovery code {number} of the account is not known")),
@@ -166,6 +194,7 @@ impl Play<'_> {
 fn must(attempt: &Attempt) -> Must {
     match attempt.must {
         scenario::Must::SucceedOnce => Must::SucceedOnce,
+        scenario::Must::BeChallenged => Must::BeChallenged,
         scenario::Must::Succeed => Must::Succeed { proven: attempt.proof != Proof::None },
         scenario::Must::BeRefused => Must::BeRefused {
             otherwise: match &attempt.proof {
@@ -181,6 +210,8 @@ fn must(attempt: &Attempt) -> Must {
                 | Proof::Expired(_)
                 | Proof::Early(_)
                 | Proof::FormerSecret
+                | Proof::FormerRecovery(_)
+                | Proof::Of(_)
                 | Proof::Recovery(_) => Verdict::WrongProofAccepted,
             },
         },
@@ -202,5 +233,7 @@ fn describe(proof: &Proof) -> String {
         Proof::Again(name) => format!("spent proof `{name}`"),
         Proof::FormerSecret => "code of the secret before".to_owned(),
         Proof::Recovery(number) => format!("recovery code {number}"),
+        Proof::FormerRecovery(number) => format!("recovery code {number} of the enrolment before"),
+        Proof::Of(name) => format!("{name}'s valid code"),
     }
 }

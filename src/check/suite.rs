@@ -2,7 +2,7 @@
 //!
 //! This is the library's own door: what `stepup check` does, in process.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -35,6 +35,8 @@ pub struct Options {
     pub target: String,
     /// Only the cases whose id one of these globs matches; all when there is none.
     pub cases: Vec<String>,
+    /// Files of scenarios beside those that the program carries.
+    pub scenarios: Vec<PathBuf>,
     /// The least binding level whose deviations decide.
     pub level: Level,
     /// Names, passwords and the simulated start depend on it alone.
@@ -56,6 +58,7 @@ impl Default for Options {
         Options {
             target: "embedded".to_owned(),
             cases: Vec::new(),
+            scenarios: Vec::new(),
             level: Level::Implied,
             seed: 1,
             jobs: 8,
@@ -100,16 +103,19 @@ pub struct Suite {
 impl Suite {
     /// Reads all files and selects the cases.
     pub fn new(options: Options) -> Result<Self, Unready> {
+        let suite = Suite::read(options)?;
+        if suite.cases.is_empty() { Err(Unready::NothingSelected) } else { Ok(suite) }
+    }
+
+    fn read(options: Options) -> Result<Self, Unready> {
         let target = target::find_with(&options.target, options.pages)?;
         if !matches!(target.start, Start::Embedded) && options.mutants != Mutants::none() {
             return Err(Unready::Options("--mutant is for the embedded registry".to_owned()));
         }
         let table = table()?;
-        let once = plan::select(all_cases(&table, &target)?, &options.cases).map_err(Unready::Options)?;
+        let all = [all_cases(&table, &target)?, plan::scenarios(own_scenarios(&options.scenarios, &target)?)].concat();
+        let once = plan::select(all, &options.cases).map_err(Unready::Options)?;
         let cases: Vec<Case> = (0..options.repeat).flat_map(|_| once.clone()).collect();
-        if cases.is_empty() {
-            return Err(Unready::NothingSelected);
-        }
         Ok(Suite { options, table, cases, target })
     }
 
@@ -185,6 +191,19 @@ pub fn table() -> Result<Table, FileError> {
 pub fn all_cases(table: &Table, target: &Target) -> Result<Vec<Case>, Unready> {
     let rows = plan::cases(table, &target.dialect).map_err(Unready::Options)?;
     Ok([rows, plan::scenarios(Scenario::all(&target.dialect)?)].concat())
+}
+
+/// The scenarios of the user's own files.
+fn own_scenarios(files: &[PathBuf], target: &Target) -> Result<Vec<Scenario>, Unready> {
+    let mut read: Vec<Scenario> = Vec::new();
+    for file in files {
+        let scenario = Scenario::from_file(file, &target.dialect)?;
+        if read.iter().any(|known| known.id == scenario.id) {
+            return Err(Unready::Options(format!("--scenario: two files are called `{}`", scenario.id)));
+        }
+        read.push(scenario);
+    }
+    Ok(read)
 }
 
 /// A run that can begin.

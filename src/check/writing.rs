@@ -141,7 +141,7 @@ impl Scene {
         if let Some(password) = object.as_ref().and_then(|password| password.as_str()) {
             text = text.replace(password, SecretKind::Password.placeholder());
         }
-        for code in &self.user.recovery_codes {
+        for code in self.user.recovery_codes.iter().chain(&self.user.former_recovery_codes) {
             text = text.replace(code.reveal(), code.kind().placeholder());
         }
         let kept = ["token", "secret"].into_iter().filter_map(|name| self.kept.get(name)?.as_str());

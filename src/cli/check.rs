@@ -28,6 +28,9 @@ pub(super) struct Check {
     /// Only the cases whose id matches; may be given several times.
     #[arg(long, value_name = "GLOB")]
     case: Vec<String>,
+    /// A file of a scenario, beside the built-in ones; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    scenario: Vec<PathBuf>,
     /// The least binding level whose deviations decide the exit code.
     #[arg(long, value_enum, default_value_t = Level::Implied)]
     level: Level,
@@ -86,6 +89,7 @@ impl Check {
         let mut suite = Suite::new(Options {
             target: self.target.clone(),
             cases: self.case.clone(),
+            scenarios: self.scenario.clone(),
             level: self.level,
             seed: self.seed,
             jobs: self.jobs,

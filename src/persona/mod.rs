@@ -33,6 +33,8 @@ pub struct Persona {
     pub looked: Option<serde_json::Value>,
     /// The recovery codes that the enrolment handed out.
     pub recovery_codes: Vec<Secret>,
+    /// Those of the enrolment before the last.
+    pub former_recovery_codes: Vec<Secret>,
     /// Whether the account outlives the run, so that it must be left as it was.
     pub lent: bool,
     /// Whether its token is one that this run asked for, and has to give back.
@@ -58,6 +60,7 @@ impl Persona {
             assertion: None,
             looked: None,
             recovery_codes: Vec::new(),
+            former_recovery_codes: Vec::new(),
             lent: false,
             logged_in: false,
             refused: 0,

@@ -86,6 +86,13 @@ mutants! {
     ThrottledAtOnce, "throttled-at-once", "the first wrong code is answered 429";
     TokenCreateHangs, "token-create-hangs", "creating a token is never answered";
     HalfJson, "half-json", "creating a token answers half a JSON document";
+
+    FactorForgottenAfterReenable, "factor-forgotten-after-reenable", "a mode change after 2FA was disabled and enabled again leaves the factor unasked for";
+    ModeLostAfterPasswordChange, "mode-lost-after-password-change", "a change of the password sets the mode back to auth-only";
+    SpentForgottenAfterModeChange, "spent-codes-forgotten-after-mode-change", "a mode change makes the registry forget which codes were spent";
+    FormerRecoveryCodesAccepted, "recovery-codes-of-former-enrolment-accepted", "recovery codes of the enrolment before the last are still accepted";
+    UnchallengedAfterRightProof, "unchallenged-after-right-proof", "a user who has sent a right proof once is not asked again";
+    SecondUserWeakensFirst, "second-user-weakens-first", "the mode that any user chose last is enforced for all who have a factor";
 }
 
 impl fmt::Display for Mutant {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::two_factor;
-use crate::registry::factor::Action;
+use crate::registry::factor::{Action, Mode, TwoFactor};
 use crate::registry::model::{Profile, User, UserName};
 use crate::registry::mutants::Mutant;
 use crate::registry::secrets::{Password, PasswordHash};
@@ -129,7 +129,8 @@ impl Setting {
 impl Transaction<'_> {
     fn apply(&mut self, name: &UserName, settings: &Settings) {
         let now = self.now();
-        let keeps_old = self.settings().mutants.has(Mutant::OldPasswordWorks);
+        let mutants = &self.settings().mutants;
+        let keeps_old = mutants.has(Mutant::OldPasswordWorks);
         let Some(user) = self.users.get_mut(name) else {
             return;
         };
@@ -139,6 +140,11 @@ impl Transaction<'_> {
         if let Some(change) = &settings.password {
             let old = std::mem::replace(&mut user.password, PasswordHash::of(&change.new));
             user.former_password = keeps_old.then_some(old);
+            if let TwoFactor::On(factor) = &mut user.two_factor
+                && mutants.has(Mutant::ModeLostAfterPasswordChange)
+            {
+                factor.mode = Mode::AuthOnly;
+            }
         }
         user.touch(now);
     }

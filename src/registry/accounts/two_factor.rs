@@ -81,14 +81,20 @@ fn change_mode(tx: &mut Transaction<'_>, call: &Call, caller: &Caller, mode: Mod
     tx.demand(caller, Action::ChangeMode, call)?;
     let applied = !tx.settings().mutants.has(Mutant::ModeChangeNoEffect);
     let now = tx.now();
+    let mutants = &tx.settings().mutants;
     if let Some(user) = tx.users.get_mut(&caller.user) {
+        user.lapses.unenforced |= user.lapses.disabled_before && mutants.has(Mutant::FactorForgottenAfterReenable);
         if let TwoFactor::On(factor) = &mut user.two_factor
             && applied
         {
             factor.mode = mode;
+            if mutants.has(Mutant::SpentForgottenAfterModeChange) {
+                factor.last = None;
+            }
         }
         user.touch(now);
     }
+    tx.mode_chosen_last = Some(mode);
     let tfa = match call.generation() {
         ClientGeneration::WantsNull => Value::Null,
         ClientGeneration::WantsMode => json!({ "pending": false, "mode": mode.name() }),
@@ -101,6 +107,7 @@ fn confirm(tx: &mut Transaction<'_>, call: &Call, caller: &Caller, proof: &Proof
     tx.demand(caller, Action::ConfirmEnrolment, call)?;
     let now = tx.now();
     let throttle = tx.settings().throttle;
+    let mut chosen = None;
     let user = tx.users.get_mut(&caller.user).ok_or_else(Refusal::no_user)?;
     let TwoFactor::Pending(pending) = &user.two_factor else {
         return Err(Refusal::malformed("no enrolment is pending"));
@@ -120,6 +127,8 @@ fn confirm(tx: &mut Transaction<'_>, call: &Call, caller: &Caller, proof: &Proof
     let codes = match std::mem::replace(&mut user.two_factor, TwoFactor::Off) {
         TwoFactor::Pending(pending) => {
             let on = Action::ConfirmEnrolment;
+            chosen = Some(pending.mode);
+            user.lapses.begin_anew();
             let (factor, codes) = pending.confirm(Spent { step, on });
             user.two_factor = TwoFactor::On(factor);
             codes
@@ -130,6 +139,7 @@ fn confirm(tx: &mut Transaction<'_>, call: &Call, caller: &Caller, proof: &Proof
         }
     };
     user.touch(now);
+    tx.mode_chosen_last = chosen.or(tx.mode_chosen_last);
     let codes: Vec<String> = codes.iter().map(RecoveryCode::reveal).collect();
     profile_with(tx, &caller.user, json!(codes))
 }
@@ -148,12 +158,16 @@ impl Transaction<'_> {
 
     fn set_two_factor(&mut self, name: &UserName, two_factor: TwoFactor) {
         let now = self.now();
-        let remembers = self.settings().mutants.has(Mutant::FormerSecretAccepted);
+        let mutants = &self.settings().mutants;
         if let Some(user) = self.users.get_mut(name) {
-            if let TwoFactor::On(former) = std::mem::replace(&mut user.two_factor, two_factor)
-                && remembers
-            {
-                user.former_seed = Some(former.seed);
+            if let TwoFactor::On(former) = std::mem::replace(&mut user.two_factor, two_factor) {
+                user.lapses.disabled_before = true;
+                if mutants.has(Mutant::FormerSecretAccepted) {
+                    user.former_seed = Some(former.seed);
+                }
+                if mutants.has(Mutant::FormerRecoveryCodesAccepted) {
+                    user.lapses.former_recovery = Some(former.recovery);
+                }
             }
             user.touch(now);
         }

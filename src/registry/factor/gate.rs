@@ -49,7 +49,10 @@ impl Transaction<'_> {
             return Ok(Cleared::NotAsked);
         }
         let Some(proof) = proof else {
-            if mutants.has(Mutant::OpenWhileVerifying) && self.verifying() > 0 {
+            let proven = self.users.get(user).is_some_and(|user| user.lapses.proven);
+            if (mutants.has(Mutant::OpenWhileVerifying) && self.verifying() > 0)
+                || (mutants.has(Mutant::UnchallengedAfterRightProof) && proven)
+            {
                 return Ok(Cleared::NotAsked);
             }
             return Err(self.challenge(Why::Missing));
@@ -60,8 +63,12 @@ impl Transaction<'_> {
 
     /// Whether the table asks this user for a second factor.
     pub(crate) fn is_due(&self, user: &UserName, action: Action) -> bool {
-        let mode = self.users.get(user).and_then(|user| user.two_factor.mode());
         let mutants = &self.settings().mutants;
+        let enforcing = self.users.get(user).filter(|user| !user.lapses.unenforced);
+        let mut mode = enforcing.and_then(|user| user.two_factor.mode());
+        if mode.is_some() && mutants.has(Mutant::SecondUserWeakensFirst) {
+            mode = self.mode_chosen_last;
+        }
         let publishing = action == Action::Publish;
         action.is_challenged(mode)
             || (publishing && mode.is_none() && mutants.has(Mutant::DisabledPublishChallenged))
@@ -97,6 +104,9 @@ impl Transaction<'_> {
                 }
             }
             Proof::Recovery(code) if factor.recovery.has(code) => CodeVerdict::Fresh(0),
+            Proof::Recovery(code) if user.lapses.former_recovery.as_ref().is_some_and(|codes| codes.has(code)) => {
+                CodeVerdict::Fresh(0)
+            }
             Proof::Recovery(_) | Proof::Other(_) => CodeVerdict::Wrong,
         };
         match mutated(verdict, proof, mutants) {
@@ -107,6 +117,7 @@ impl Transaction<'_> {
                     unsettled || mutants.has(Mutant::RecoveryCodeReusable),
                 );
                 user.wrong_codes.forget();
+                user.lapses.proven = true;
                 self.tally().accepted();
                 Ok(())
             }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{Package, PackageName, Scope, ScopeName, Tokens, User, UserName};
 use crate::registry::accounts::WebLogIns;
+use crate::registry::factor::Mode;
 use crate::registry::hooks::Hooks;
 use crate::registry::packages::Stages;
 
@@ -17,4 +18,6 @@ pub(crate) struct State {
     pub(crate) web_log_ins: WebLogIns,
     pub(crate) stages: Stages,
     pub(crate) hooks: Hooks,
+    /// The mode that any user chose last. Only a fault reads it.
+    pub(crate) mode_chosen_last: Option<Mode>,
 }

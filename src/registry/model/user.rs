@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use crate::registry::factor::{FollowUp, Seed, TwoFactor, WrongCodes};
+use crate::registry::factor::{FollowUp, Lapses, Seed, TwoFactor, WrongCodes};
 use crate::registry::secrets::{Password, PasswordHash, TokenDigest};
 
 use super::Revision;
@@ -21,6 +21,8 @@ pub(crate) struct User {
     pub(crate) two_factor: TwoFactor,
     pub(crate) wrong_codes: WrongCodes,
     pub(crate) follow_ups: Vec<FollowUp>,
+    /// Only faults read this.
+    pub(crate) lapses: Lapses,
     /// Tokens by key.
     pub(crate) tokens: BTreeMap<String, TokenDigest>,
     pub(crate) created: SystemTime,
@@ -49,6 +51,7 @@ impl User {
             two_factor: TwoFactor::Off,
             wrong_codes: WrongCodes::default(),
             follow_ups: Vec::new(),
+            lapses: Lapses::default(),
             tokens: BTreeMap::new(),
             created: now,
             updated: now,
