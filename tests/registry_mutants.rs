@@ -2,6 +2,8 @@
 //!
 //! Each fault has a probe that sees it. The probe must see nothing in the correct registry.
 
+#[path = "registry_support/key_faults.rs"]
+mod key_faults;
 mod registry_support;
 
 use std::time::Duration;
@@ -242,6 +244,48 @@ async fn shows(mutant: Mutant, world: &World) -> bool {
             world.enrolled("bob", AUTH_ONLY).await;
             world.publish(&user, "p", "1.0.0", None).await.is_success()
         }
+        M::CodesAddedUnchallenged
+        | M::KeyAddedUnchallenged
+        | M::KeyRemovedUnchallenged
+        | M::KeyAddedWithoutPassword
+        | M::KeyUsersUnchallenged
+        | M::AnyCodeForKeyUser
+        | M::RecoveryCodeRefusedForKeyUser
+        | M::KeyEnrolmentWeakensMode
+        | M::WebChallengeWithoutHeader
+        | M::WebChallengeWithoutDoneUrl
+        | M::WebChallengeRelativeUrls
+        | M::ClassicChallengeToKeyUser
+        | M::KeyOfferedToCodeUser
+        | M::AssertionReplayed
+        | M::EarlierChallengeAccepted
+        | M::ChallengeOutlivesAttempt
+        | M::ChallengeOfAnotherSessionAccepted
+        | M::WrongOriginAccepted
+        | M::CrossOriginAccepted
+        | M::WrongRpIdAccepted
+        | M::UserPresenceIgnored
+        | M::UserVerificationIgnored
+        | M::SignatureIgnored
+        | M::CounterIgnored
+        | M::UserHandleIgnored
+        | M::CredentialOfAnotherUserAccepted
+        | M::RemovedKeyAccepted
+        | M::CeremonyTypeIgnored
+        | M::RightAssertionRefused
+        | M::DoneBeforeAssertion
+        | M::DoneForAnotherUser
+        | M::DoneNotAnonymous
+        | M::DoneForGetOnly
+        | M::DoneTwice
+        | M::DoneAfterExpiry
+        | M::PollsAtOnce
+        | M::PendingWithoutRetryAfter
+        | M::WebTokenReusable
+        | M::WebTokenForAnotherAction
+        | M::WebTokenAfterExpiry
+        | M::WebTokenOfAnotherUser
+        | M::WebLogInTokenBeforeFactor => key_faults::shows(mutant, world).await,
     }
 }
 

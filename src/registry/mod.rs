@@ -11,8 +11,9 @@
 //!   paths and verbs and where each goes.
 //! - `wire` holds what crosses the socket: the parsed call, its body, the answer, the refusals.
 //! - `factor` is the subject of the whole registry: `policy` is the table of actions and modes,
-//!   `gate` asks for a proof, `totp`, `recovery` and `throttle` judge it, and `challenge` is the
-//!   shape of the question.
+//!   `gate` asks for a proof, `proving`, `totp`, `recovery` and `throttle` judge it, `challenge` is
+//!   the shape of the question, and `authorization` the way to answer it on a page.
+//! - `keys` are security keys: what is kept of each, and the two ceremonies of WebAuthn.
 //! - `secrets` are the types that do not print.
 //! - `model` is what is remembered: users, tokens, packages, scopes.
 //! - `transaction` is one request's exclusive hold of that memory; `authority` says who may do what.
@@ -23,6 +24,7 @@ mod accounts;
 mod authority;
 mod factor;
 mod hooks;
+mod keys;
 mod model;
 mod mutants;
 mod packages;

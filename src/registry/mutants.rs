@@ -93,6 +93,52 @@ mutants! {
     FormerRecoveryCodesAccepted, "recovery-codes-of-former-enrolment-accepted", "recovery codes of the enrolment before the last are still accepted";
     UnchallengedAfterRightProof, "unchallenged-after-right-proof", "a user who has sent a right proof once is not asked again";
     SecondUserWeakensFirst, "second-user-weakens-first", "the mode that any user chose last is enforced for all who have a factor";
+
+    CodesAddedUnchallenged, "codes-added-unchallenged", "a user with keys alone gets codes beside them without a second factor";
+    KeyAddedUnchallenged, "key-added-unchallenged", "a security key is added beside what stands without a second factor";
+    KeyRemovedUnchallenged, "key-removed-unchallenged", "a security key is removed without a second factor";
+    KeyAddedWithoutPassword, "key-added-without-password", "a security key is added without the password";
+    KeyUsersUnchallenged, "key-users-unchallenged", "a user with security keys alone is never asked for them";
+    AnyCodeForKeyUser, "any-code-for-key-user", "any six digits are accepted from a user with security keys alone";
+    RecoveryCodeRefusedForKeyUser, "recovery-code-refused-for-key-user", "recovery codes are refused from a user with security keys alone";
+    KeyEnrolmentWeakensMode, "key-enrolment-weakens-mode", "adding a security key beside what stands changes the mode to auth-only";
+
+    WebChallengeWithoutHeader, "web-challenge-without-header", "a challenge with authUrl has no www-authenticate header";
+    WebChallengeWithoutDoneUrl, "web-challenge-without-done-url", "a challenge has authUrl and no doneUrl";
+    WebChallengeRelativeUrls, "web-challenge-relative-urls", "authUrl and doneUrl are paths without the registry's address";
+    ClassicChallengeToKeyUser, "classic-challenge-to-key-user", "a client that can show a page is given none for a user with security keys alone";
+    KeyOfferedToCodeUser, "key-offered-to-code-user", "a user with codes alone is sent to a page that asks for a security key alone";
+
+    AssertionReplayed, "assertion-replayed", "an assertion that was accepted is accepted again";
+    EarlierChallengeAccepted, "earlier-challenge-accepted", "an assertion of a challenge that a later one has replaced is accepted";
+    ChallengeOutlivesAttempt, "challenge-outlives-attempt", "a challenge is good for another attempt after one that failed";
+    ChallengeOfAnotherSessionAccepted, "challenge-of-another-session-accepted", "an assertion of the challenge of another page is accepted";
+    WrongOriginAccepted, "wrong-origin-accepted", "an assertion made for another origin is accepted";
+    CrossOriginAccepted, "cross-origin-accepted", "an assertion made in a frame of another origin is accepted";
+    WrongRpIdAccepted, "wrong-rp-id-accepted", "an assertion made for another relying party is accepted";
+    UserPresenceIgnored, "user-presence-ignored", "an assertion without user presence is accepted";
+    UserVerificationIgnored, "user-verification-ignored", "an assertion without user verification is accepted";
+    SignatureIgnored, "signature-ignored", "an assertion with a broken signature is accepted";
+    CounterIgnored, "counter-ignored", "an assertion whose counter has not risen is accepted";
+    UserHandleIgnored, "user-handle-ignored", "an assertion that names another user is accepted";
+    CredentialOfAnotherUserAccepted, "credential-of-another-user-accepted", "an assertion of another user's key is accepted";
+    RemovedKeyAccepted, "removed-key-accepted", "an assertion of a removed key is accepted";
+    CeremonyTypeIgnored, "ceremony-type-ignored", "what a key signed for a registration is accepted as an assertion";
+    RightAssertionRefused, "right-assertion-refused", "a right assertion is refused";
+
+    DoneBeforeAssertion, "done-before-assertion", "doneUrl yields a token before the page is answered";
+    DoneForAnotherUser, "done-for-another-user", "doneUrl yields its token to another user";
+    DoneNotAnonymous, "done-not-anonymous", "doneUrl does not know clients that poll without credentials";
+    DoneForGetOnly, "done-for-get-only", "doneUrl answers no verb but GET";
+    DoneTwice, "done-twice", "doneUrl yields a token each time";
+    DoneAfterExpiry, "done-after-expiry", "doneUrl yields its token after the page has expired";
+    PollsAtOnce, "polls-at-once", "polls of one doneUrl that are sent at once each yield a token";
+    PendingWithoutRetryAfter, "pending-without-retry-after", "doneUrl does not say when to ask again, so npm asks without a pause";
+    WebTokenReusable, "web-token-reusable", "the token of a web challenge is accepted more than once";
+    WebTokenForAnotherAction, "web-token-for-another-action", "the token of a web challenge is accepted for another action";
+    WebTokenAfterExpiry, "web-token-after-expiry", "the token of a web challenge is accepted after its time";
+    WebTokenOfAnotherUser, "web-token-of-another-user", "the token of a web challenge is accepted from another user";
+    WebLogInTokenBeforeFactor, "web-login-token-before-factor", "the web login yields its token after the password alone";
 }
 
 impl fmt::Display for Mutant {

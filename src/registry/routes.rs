@@ -26,6 +26,8 @@ pub(crate) fn route(desk: &Desk, call: &Call) -> Reply {
 /// Paths below `/-/`.
 fn dashed(desk: &Desk, call: &Call, rest: &[&str]) -> Reply {
     match rest {
+        ["account", rest @ ..] => account(desk, call, rest),
+        ["auth", page, rest @ ..] => authorization(desk, call, page, rest),
         ["ping"] => on(call, &[(Get, &|| Ok(Answer::ok(json!({}))))]),
         ["whoami"] => on(call, &[(Get, &|| accounts::whoami(desk, call))]),
         ["v1", rest @ ..] => version_one(desk, call, rest),
@@ -36,6 +38,34 @@ fn dashed(desk: &Desk, call: &Call, rest: &[&str]) -> Reply {
         ["org", name, rest @ ..] => org(desk, call, name, rest),
         ["team", name, team, rest @ ..] => in_team(desk, call, name, team, rest),
         ["stage", rest @ ..] => stage(desk, call, rest),
+        _ => Err(Refusal::NotFound("not found")),
+    }
+}
+
+/// Paths below `/-/account`: the page, and the security keys.
+fn account(desk: &Desk, call: &Call, rest: &[&str]) -> Reply {
+    match rest {
+        [] => on(call, &[(Get, &accounts::show_account)]),
+        ["keys"] => on(call, &[(Get, &|| accounts::list_keys(desk, call)), (Post, &|| accounts::add_key(desk, call))]),
+        // An identifier is hexadecimal, so none is called `options`.
+        ["keys", "options"] => on(call, &[(Post, &|| accounts::begin_key(desk, call))]),
+        ["keys", id] => on(call, &[(Delete, &|| accounts::remove_key(desk, call, id))]),
+        _ => Err(Refusal::NotFound("not found")),
+    }
+}
+
+/// Paths below `/-/auth/<page>`: a web challenge.
+fn authorization(desk: &Desk, call: &Call, page: &str, rest: &[&str]) -> Reply {
+    match rest {
+        [] => on(
+            call,
+            &[
+                (Get, &|| accounts::show_authorization(desk, page)),
+                (Post, &|| accounts::answer_authorization(desk, call, page)),
+            ],
+        ),
+        ["options"] => on(call, &[(Post, &|| accounts::ask_authorization(desk, call, page))]),
+        ["assertion"] => on(call, &[(Post, &|| accounts::assert_authorization(desk, call, page))]),
         _ => Err(Refusal::NotFound("not found")),
     }
 }
@@ -52,8 +82,9 @@ fn version_one(desk: &Desk, call: &Call, rest: &[&str]) -> Reply {
                 (Post, &|| accounts::answer_web_log_in(desk, call, page)),
             ],
         ),
-        // npm polls with whatever verb the interrupted command used (wire notes §6.1).
-        ["done", ticket] => accounts::poll_web_log_in(desk, ticket),
+        ["login", page, "options"] => on(call, &[(Post, &|| accounts::ask_web_log_in(desk, call, page))]),
+        ["login", page, "assertion"] => on(call, &[(Post, &|| accounts::assert_web_log_in(desk, call, page))]),
+        ["done", ticket] => accounts::poll(desk, call, ticket),
         _ => Err(Refusal::NotFound("not found")),
     }
 }

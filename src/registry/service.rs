@@ -28,6 +28,7 @@ pub(crate) struct Desk {
     tally: Tally,
     closing: Notify,
     verifying: AtomicUsize,
+    polling: AtomicUsize,
 }
 
 /// How long verifying a proof takes under the faults of races.
@@ -42,6 +43,7 @@ impl Registry {
             tally: Tally::default(),
             closing: Notify::new(),
             verifying: AtomicUsize::new(0),
+            polling: AtomicUsize::new(0),
         }))
     }
 
@@ -81,6 +83,7 @@ impl Registry {
         desk.tally.requests.fetch_add(1, Ordering::Relaxed);
         let (parts, body) = request.into_parts();
         let _verifying = desk.verify_slowly(parts.headers.contains_key("npm-otp")).await;
+        let _polling = desk.poll_slowly(parts.uri.path()).await;
         let reply = match take_in(body, BODY_LIMIT).await {
             Intake::Whole(body) => Call::parse(&parts, body).and_then(|call| route(desk, &call)),
             Intake::TooLarge => Err(Refusal::TooLarge),
@@ -99,10 +102,17 @@ impl Registry {
     }
 }
 
-/// A proof under verification, until this is dropped.
-struct Verifying<'a>(&'a AtomicUsize);
+/// A proof under verification or a poll under way, until this is dropped.
+struct UnderWay<'a>(&'a AtomicUsize);
 
-impl Drop for Verifying<'_> {
+impl<'a> UnderWay<'a> {
+    fn count(counter: &'a AtomicUsize) -> Self {
+        counter.fetch_add(1, Ordering::Relaxed);
+        Self(counter)
+    }
+}
+
+impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -110,17 +120,29 @@ impl Drop for Verifying<'_> {
 
 impl Desk {
     /// Under the faults that need it, verification takes a while, as it does where it reads a database.
-    async fn verify_slowly(&self, proven: bool) -> Option<Verifying<'_>> {
+    async fn verify_slowly(&self, proven: bool) -> Option<UnderWay<'_>> {
         let mutants = &self.settings.mutants;
         if !mutants.has(Mutant::SpentTooLate) && !mutants.has(Mutant::OpenWhileVerifying) {
             return None;
         }
-        let verifying = proven.then(|| {
-            self.verifying.fetch_add(1, Ordering::Relaxed);
-            Verifying(&self.verifying)
-        });
+        let verifying = proven.then(|| UnderWay::count(&self.verifying));
         tokio::time::sleep(if proven { VERIFICATION } else { VERIFICATION / 2 }).await;
         verifying
+    }
+
+    /// Under the fault that needs it, a poll takes a while, too.
+    async fn poll_slowly(&self, path: &str) -> Option<UnderWay<'_>> {
+        if !self.settings.mutants.has(Mutant::PollsAtOnce) || !path.starts_with("/-/v1/done/") {
+            return None;
+        }
+        let polling = UnderWay::count(&self.polling);
+        tokio::time::sleep(VERIFICATION).await;
+        Some(polling)
+    }
+
+    /// How many polls are under way, where that is counted.
+    pub(crate) fn polling(&self) -> usize {
+        self.polling.load(Ordering::Relaxed)
     }
 
     /// How many proofs are being verified.

@@ -60,6 +60,10 @@ impl<'a> Transaction<'a> {
         self.desk.verifying()
     }
 
+    pub(crate) fn polling(&self) -> usize {
+        self.desk.polling()
+    }
+
     pub(crate) fn tally(&self) -> &'a Tally {
         self.desk.tally()
     }

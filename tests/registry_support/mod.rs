@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses a part of this")]
 
 pub mod deed;
+pub mod keys;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,6 +39,8 @@ pub struct User {
     pub token: String,
     pub seed: Vec<u8>,
     pub recovery: Vec<String>,
+    /// Whether the user's client can show pages.
+    pub web: bool,
 }
 
 /// What came back.
@@ -100,6 +103,9 @@ impl World {
     /// A user's request, with a body and a proof if there are any.
     pub async fn call(&self, user: &User, method: &str, path: &str, body: Option<Value>, proof: Option<&str>) -> Reply {
         let mut request = self.request(method, path).bearer_auth(&user.token);
+        if user.web {
+            request = request.header("npm-auth-type", "web");
+        }
         if let Some(body) = body {
             request = request.json(&body);
         }
@@ -124,6 +130,7 @@ impl World {
             token: reply.json()["token"].as_str().unwrap().to_owned(),
             seed: Vec::new(),
             recovery: Vec::new(),
+            web: false,
         }
     }
 

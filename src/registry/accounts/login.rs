@@ -5,7 +5,7 @@
 
 use serde_json::json;
 
-use crate::registry::factor::Action;
+use crate::registry::factor::{Action, Offer};
 use crate::registry::model::{ScopeName, State, Token, TokenKind, User, UserName};
 use crate::registry::mutants::Mutant;
 use crate::registry::secrets::{Password, TokenText};
@@ -87,7 +87,7 @@ fn enter(tx: &mut Transaction<'_>, call: &Call, name: &UserName, password: &Pass
         return Err(Refusal::wrong_password());
     }
     let due = tx.is_due(name, Action::LogIn);
-    tx.demand_if(due, name, Action::LogIn, call.proof())?;
+    tx.demand_if(due, name, Action::LogIn, &Offer::of(call))?;
     welcome(tx, name)
 }
 

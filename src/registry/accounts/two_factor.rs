@@ -15,7 +15,7 @@ use crate::registry::wire::{Answer, Call, ClientGeneration, Fields, Refusal, Rep
 /// What a `tfa` member asks for.
 enum Change {
     /// Enrol, or change the mode of what stands.
-    Mode { password: Password, mode: Mode },
+    Mode { password: Password, mode: Option<Mode> },
     /// Disable, or drop what is pending.
     Disable { password: Password },
     /// Confirm what is pending.
@@ -24,13 +24,20 @@ enum Change {
 
 /// A change of 2FA through the profile.
 pub(super) fn change(tx: &mut Transaction<'_>, call: &Call, caller: &Caller, tfa: Value) -> Reply {
-    match Change::parse(tfa, &tx.settings().mutants)? {
+    match Change::parse(tfa)? {
         Change::Confirm(proof) => confirm(tx, call, caller, &proof),
         Change::Mode { password, mode } => {
             tx.check_password(&caller.user, &password)?;
+            let default = default_mode(&tx.settings().mutants);
+            let keys_alone = tx.users.get(&caller.user).is_some_and(|user| user.two_factor.is_keys_alone());
             match tx.mode_of(&caller.user) {
-                None => enrol(tx, call, caller, mode),
-                Some(_) => change_mode(tx, call, caller, mode),
+                None => enrol(tx, call, caller, Action::Enrol, mode.unwrap_or(default)),
+                // There is no other way to ask for codes beside keys: whoever wants the mode that
+                // he has wants what is missing in it.
+                Some(current) if keys_alone && mode.unwrap_or(current) == current => {
+                    enrol(tx, call, caller, Action::AddCodes, current)
+                }
+                Some(_) => change_mode(tx, call, caller, mode.unwrap_or(default)),
             }
         }
         Change::Disable { password } => {
@@ -40,14 +47,14 @@ pub(super) fn change(tx: &mut Transaction<'_>, call: &Call, caller: &Caller, tfa
                 Some(_) => Action::DisableTwoFactor,
             };
             tx.demand(caller, action, call)?;
-            tx.set_two_factor(&caller.user, TwoFactor::Off);
+            tx.disable(&caller.user);
             Ok(Answer::ok(tx.describe(&caller.user)?))
         }
     }
 }
 
 impl Change {
-    fn parse(tfa: Value, mutants: &Mutants) -> Result<Self, Refusal> {
+    fn parse(tfa: Value) -> Result<Self, Refusal> {
         if let Value::Array(codes) = &tfa {
             return match codes.as_slice() {
                 [Value::String(code)] => Ok(Change::Confirm(Proof::parse(code))),
@@ -56,24 +63,31 @@ impl Change {
         }
         let mut fields = Fields::new(tfa).map_err(|_| Refusal::malformed("`tfa` is neither an object nor a list"))?;
         let password = Password::new(fields.required("password")?);
-        let default = if mutants.has(Mutant::DefaultModeAuthOnly) { Mode::AuthOnly } else { Mode::DEFAULT };
         match fields.text("mode")?.as_deref() {
-            None => Ok(Change::Mode { password, mode: default }),
+            None => Ok(Change::Mode { password, mode: None }),
             Some("disable") => Ok(Change::Disable { password }),
             Some(name) => match Mode::parse(name) {
-                Some(mode) => Ok(Change::Mode { password, mode }),
+                Some(mode) => Ok(Change::Mode { password, mode: Some(mode) }),
                 None => Err(Refusal::malformed("`mode` is auth-only, auth-and-writes or disable")),
             },
         }
     }
 }
 
-/// Begins an enrolment, or begins it anew.
-fn enrol(tx: &mut Transaction<'_>, call: &Call, caller: &Caller, mode: Mode) -> Reply {
-    tx.demand(caller, Action::Enrol, call)?;
+fn default_mode(mutants: &Mutants) -> Mode {
+    if mutants.has(Mutant::DefaultModeAuthOnly) { Mode::AuthOnly } else { Mode::DEFAULT }
+}
+
+/// Begins an enrolment of codes, or begins it anew.
+fn enrol(tx: &mut Transaction<'_>, call: &Call, caller: &Caller, action: Action, mode: Mode) -> Reply {
+    tx.demand(caller, action, call)?;
     let pending = Pending::new(mode);
     let address = pending.seed.enrolment_url(caller.user.as_str());
-    tx.set_two_factor(&caller.user, TwoFactor::Pending(pending));
+    let now = tx.now();
+    if let Some(user) = tx.users.get_mut(&caller.user) {
+        user.two_factor.begin(pending);
+        user.touch(now);
+    }
     profile_with(tx, &caller.user, json!(address))
 }
 
@@ -84,12 +98,10 @@ fn change_mode(tx: &mut Transaction<'_>, call: &Call, caller: &Caller, mode: Mod
     let mutants = &tx.settings().mutants;
     if let Some(user) = tx.users.get_mut(&caller.user) {
         user.lapses.unenforced |= user.lapses.disabled_before && mutants.has(Mutant::FactorForgottenAfterReenable);
-        if let TwoFactor::On(factor) = &mut user.two_factor
-            && applied
-        {
-            factor.mode = mode;
+        if applied {
+            user.two_factor.set_mode(mode);
             if mutants.has(Mutant::SpentForgottenAfterModeChange) {
-                factor.last = None;
+                user.two_factor.forget_spent();
             }
         }
         user.touch(now);
@@ -107,9 +119,8 @@ fn confirm(tx: &mut Transaction<'_>, call: &Call, caller: &Caller, proof: &Proof
     tx.demand(caller, Action::ConfirmEnrolment, call)?;
     let now = tx.now();
     let throttle = tx.settings().throttle;
-    let mut chosen = None;
     let user = tx.users.get_mut(&caller.user).ok_or_else(Refusal::no_user)?;
-    let TwoFactor::Pending(pending) = &user.two_factor else {
+    let Some(pending) = user.two_factor.pending() else {
         return Err(Refusal::malformed("no enrolment is pending"));
     };
     if let Some(left) = user.wrong_codes.locked_for(now) {
@@ -117,29 +128,20 @@ fn confirm(tx: &mut Transaction<'_>, call: &Call, caller: &Caller, proof: &Proof
     }
     let verdict = match proof {
         Proof::Code(code) => pending.seed.judge(code, now, Window(1), None),
-        Proof::Recovery(_) | Proof::Other(_) => CodeVerdict::Wrong,
+        Proof::Long(_) | Proof::Other(_) => CodeVerdict::Wrong,
     };
     let CodeVerdict::Fresh(step) = verdict else {
         user.wrong_codes.count(now, &throttle);
         return Err(Refusal::malformed("that code is not right; nothing was enabled"));
     };
     user.wrong_codes.forget();
-    let codes = match std::mem::replace(&mut user.two_factor, TwoFactor::Off) {
-        TwoFactor::Pending(pending) => {
-            let on = Action::ConfirmEnrolment;
-            chosen = Some(pending.mode);
-            user.lapses.begin_anew();
-            let (factor, codes) = pending.confirm(Spent { step, on });
-            user.two_factor = TwoFactor::On(factor);
-            codes
-        }
-        standing @ (TwoFactor::Off | TwoFactor::On(_)) => {
-            user.two_factor = standing;
-            Vec::new()
-        }
-    };
+    let chosen = pending.mode;
+    user.lapses.begin_anew();
+    let spent = Spent { step, on: Action::ConfirmEnrolment };
+    let (confirmed, codes) = std::mem::replace(&mut user.two_factor, TwoFactor::Off).confirm(spent);
+    user.two_factor = confirmed;
     user.touch(now);
-    tx.mode_chosen_last = chosen.or(tx.mode_chosen_last);
+    tx.mode_chosen_last = Some(chosen);
     let codes: Vec<String> = codes.iter().map(RecoveryCode::reveal).collect();
     profile_with(tx, &caller.user, json!(codes))
 }
@@ -156,17 +158,18 @@ impl Transaction<'_> {
         if self.is_password(user, password) { Ok(()) } else { Err(Refusal::wrong_password()) }
     }
 
-    fn set_two_factor(&mut self, name: &UserName, two_factor: TwoFactor) {
+    fn disable(&mut self, name: &UserName) {
         let now = self.now();
         let mutants = &self.settings().mutants;
         if let Some(user) = self.users.get_mut(name) {
-            if let TwoFactor::On(former) = std::mem::replace(&mut user.two_factor, two_factor) {
+            if let TwoFactor::On(former) = std::mem::replace(&mut user.two_factor, TwoFactor::Off) {
                 user.lapses.disabled_before = true;
+                let (seed, recovery) = former.into_parts();
                 if mutants.has(Mutant::FormerSecretAccepted) {
-                    user.former_seed = Some(former.seed);
+                    user.former_seed = seed;
                 }
                 if mutants.has(Mutant::FormerRecoveryCodesAccepted) {
-                    user.lapses.former_recovery = Some(former.recovery);
+                    user.lapses.former_recovery = Some(recovery);
                 }
             }
             user.touch(now);

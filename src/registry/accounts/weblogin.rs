@@ -1,41 +1,25 @@
 //! The web login: the client gets two addresses, a person fills in a page at one of them, and the
 //! client polls the other until it yields a token, once.
-//!
-//! The two addresses share nothing that can be guessed from one another: whoever sees the page's
-//! address cannot collect the token.
-
-use std::collections::{HashMap, VecDeque};
-use std::time::{Duration, SystemTime};
 
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use serde_json::json;
 
-use super::pages;
-use crate::registry::factor::Action;
-use crate::registry::model::{Revision, UserName};
-use crate::registry::secrets::{Password, Proof, random_hex};
+use super::{assertion, pages};
+use crate::registry::factor::{Action, Offer};
+use crate::registry::keys::Question;
+use crate::registry::model::{Addresses, Of, Revision, UserName};
+use crate::registry::mutants::Mutant;
+use crate::registry::secrets::{Password, Proof};
 use crate::registry::service::Desk;
 use crate::registry::transaction::Transaction;
 use crate::registry::wire::{Answer, Call, Refusal, Reply};
 
-/// How long a person may take.
-const LIFETIME: Duration = Duration::from_secs(600);
-
-/// The web logins under way. They have no `Debug`: a ticket is as good as a token.
-#[derive(Default)]
-pub(crate) struct WebLogIns {
-    by_page: HashMap<String, WebLogIn>,
-    pages_by_ticket: HashMap<String, String>,
-    /// Pages in the order in which they expire.
-    expiring: VecDeque<(SystemTime, String)>,
-}
-
-struct WebLogIn {
-    ticket: String,
+/// A web login under way. It has no `Debug`: its page is as good as a password once it is open.
+#[derive(Clone)]
+pub(crate) struct LogIn {
     purpose: Purpose,
-    stage: Stage,
-    started: SystemTime,
+    pub(super) stage: Stage,
 }
 
 /// What the client asked for.
@@ -47,11 +31,16 @@ enum Purpose {
 }
 
 /// How far the person has come.
-#[derive(Debug, Clone)]
-enum Stage {
+#[derive(Clone)]
+pub(super) enum Stage {
     WantsPassword,
-    /// The password of this user was right, at this revision of his account.
-    WantsCode(UserName, Revision),
+    /// The password of this user was right, at this revision of his account. The question is what
+    /// was put to his keys last.
+    WantsFactor {
+        user: UserName,
+        revision: Revision,
+        question: Option<Box<Question>>,
+    },
     Finished(UserName),
 }
 
@@ -63,7 +52,7 @@ pub(crate) fn start_web_log_in(desk: &Desk, call: &Call) -> Reply {
     };
     let mut tx = Transaction::begin(desk);
     let now = tx.now();
-    let (page, ticket) = tx.web_log_ins.start(purpose, now);
+    let Addresses { page, ticket } = tx.log_ins.start(LogIn { purpose, stage: Stage::WantsPassword }, now);
     let base = call.base();
     Ok(Answer::ok(json!({
         "loginUrl": format!("{base}/-/v1/login/{page}"),
@@ -74,13 +63,12 @@ pub(crate) fn start_web_log_in(desk: &Desk, call: &Call) -> Reply {
 /// `GET` of the page.
 pub(crate) fn show_web_log_in(desk: &Desk, page: &str) -> Reply {
     let tx = Transaction::begin(desk);
-    let now = tx.now();
-    let Some(log_in) = tx.web_log_ins.open(page, now) else {
+    let Some(log_in) = tx.log_ins.at(page, Of::GoodAt(tx.now())) else {
         return Ok(gone());
     };
-    let html = match log_in.stage {
+    let html = match &log_in.stage {
         Stage::WantsPassword => pages::password(None),
-        Stage::WantsCode(..) => pages::code(None),
+        Stage::WantsFactor { user, .. } => tx.factor_page(user, None),
         Stage::Finished(_) => pages::finished(),
     };
     Ok(Answer::html(StatusCode::OK, html))
@@ -91,56 +79,69 @@ pub(crate) fn answer_web_log_in(desk: &Desk, call: &Call, page: &str) -> Reply {
     let form = Form::parse(call);
     let mut tx = Transaction::begin(desk);
     let now = tx.now();
-    let Some(log_in) = tx.web_log_ins.open(page, now) else {
+    let Some(LogIn { purpose, stage }) = tx.log_ins.at(page, Of::GoodAt(now)).cloned() else {
         return Ok(gone());
     };
-    let (purpose, stage) = (log_in.purpose, log_in.stage.clone());
     if let Stage::Finished(_) = stage {
         return Ok(gone());
     }
     let Some(user) = identify(&mut tx, &form, purpose, &stage) else {
-        tx.web_log_ins.advance(page, Stage::WantsPassword);
+        tx.advance(page, Stage::WantsPassword);
         let html = pages::password(Some("The user name or the password is wrong."));
         return Ok(Answer::html(StatusCode::UNAUTHORIZED, html));
     };
     let due = tx.is_due(&user, Action::WebLogIn);
-    match tx.demand_if(due, &user, Action::WebLogIn, form.otp.as_ref()) {
+    match tx.demand_if(due, &user, Action::WebLogIn, &Offer::on_page(form.otp.as_ref())) {
         Ok(_) => {
-            tx.web_log_ins.advance(page, Stage::Finished(user));
+            tx.advance(page, Stage::Finished(user));
             Ok(Answer::html(StatusCode::OK, pages::finished()))
         }
         Err(refusal) => {
+            let answer = ask_again(&tx, &user, refusal, form.otp.is_some());
             if let Some(account) = tx.users.get(&user) {
                 let revision = account.revision.clone();
-                tx.web_log_ins.advance(page, Stage::WantsCode(user, revision));
+                tx.advance(page, Stage::WantsFactor { user, revision, question: None });
             }
-            Ok(ask_again(refusal, form.otp.is_some()))
+            Ok(answer)
         }
     }
 }
 
-/// Any verb on the other address: 202 while the person is at it, then the token, once.
-pub(crate) fn poll_web_log_in(desk: &Desk, ticket: &str) -> Reply {
+/// `POST <page>/options`: a challenge for the keys of the user whose password was right.
+pub(crate) fn ask_web_log_in(desk: &Desk, call: &Call, page: &str) -> Reply {
     let mut tx = Transaction::begin(desk);
     let now = tx.now();
-    let unknown = Refusal::NotFound("not found");
-    let Some(page) = tx.web_log_ins.pages_by_ticket.get(ticket).cloned() else {
-        return Err(unknown);
+    let log_in = tx.log_ins.at(page, Of::GoodAt(now)).ok_or(Refusal::NotFound("page not found"))?;
+    let Some(user) = tx.awaited(log_in) else {
+        return Err(Refusal::Conflict("there is nobody yet whose security key could be asked for"));
     };
-    let Some(log_in) = tx.web_log_ins.open(&page, now) else {
-        return Err(unknown);
-    };
-    match log_in.stage.clone() {
-        Stage::WantsPassword | Stage::WantsCode(..) => {
-            let pending = json!({ "message": "waiting for the log-in in the browser" });
-            Ok(Answer::json(StatusCode::ACCEPTED, pending).with(RETRY_AFTER, HeaderValue::from_static("1")))
-        }
-        Stage::Finished(user) => {
-            tx.web_log_ins.remove(&page);
-            let token = tx.open_session(&user);
-            Ok(Answer::ok(json!({ "token": token.reveal() })))
-        }
+    let (options, asked) = tx.put_question(&user, call)?;
+    if let Some(Stage::WantsFactor { question, .. }) = tx.stage_mut(page) {
+        *question = Some(Box::new(asked));
     }
+    Ok(Answer::ok(json!({ "publicKey": options })))
+}
+
+/// `POST <page>/assertion`: what a key says.
+pub(crate) fn assert_web_log_in(desk: &Desk, call: &Call, page: &str) -> Reply {
+    let answer = assertion::parse(call);
+    let mut tx = Transaction::begin(desk);
+    let now = tx.now();
+    let log_in = tx.log_ins.at(page, Of::GoodAt(now)).ok_or(Refusal::NotFound("page not found"))?;
+    let user = tx.awaited(log_in);
+    let answer = answer?;
+    let question = match tx.stage_mut(page) {
+        Some(Stage::WantsFactor { question, .. }) => question.take(),
+        Some(Stage::WantsPassword | Stage::Finished(_)) | None => None,
+    };
+    let Some(user) = user else {
+        return Ok(assertion::refused());
+    };
+    if !tx.is_answer(&user, question.as_deref(), &answer, call)? {
+        return Ok(assertion::refused());
+    }
+    tx.advance(page, Stage::Finished(user));
+    Ok(Answer::ok(json!({})))
 }
 
 struct Form {
@@ -174,7 +175,7 @@ fn identify(tx: &mut Transaction<'_>, form: &Form, purpose: Purpose, stage: &Sta
             }
             tx.is_password(&user, password).then_some(user)
         }
-        (None, None, Stage::WantsCode(user, revision)) => {
+        (None, None, Stage::WantsFactor { user, revision, .. }) => {
             let account = tx.users.get(user)?;
             (account.revision == *revision).then(|| user.clone())
         }
@@ -182,20 +183,19 @@ fn identify(tx: &mut Transaction<'_>, form: &Form, purpose: Purpose, stage: &Sta
     }
 }
 
-/// The page that asks for a code, in the status and with the header of the refusal it stands for.
-fn ask_again(refusal: Refusal, code_was_sent: bool) -> Answer {
+/// The page that asks for a factor, in the status and with the header of the refusal it stands for.
+fn ask_again(tx: &Transaction<'_>, user: &UserName, refusal: Refusal, code_was_sent: bool) -> Answer {
     match refusal {
         Refusal::Challenge(challenge) => {
             let notice = code_was_sent.then_some("The one-time pass was not accepted.");
-            let answer = Answer::html(challenge.status(), pages::code(notice));
+            let answer = Answer::html(challenge.status(), tx.factor_page(user, notice));
             match challenge.header() {
                 Some(value) => answer.with(WWW_AUTHENTICATE, HeaderValue::from_static(value)),
                 None => answer,
             }
         }
         Refusal::Throttled(left) => {
-            let notice = "Too many wrong codes. Try again later.";
-            let html = pages::code(Some(notice));
+            let html = tx.factor_page(user, Some("Too many wrong codes. Try again later."));
             let seconds = HeaderValue::from(left.as_secs().max(1));
             Answer::html(StatusCode::TOO_MANY_REQUESTS, html).with(RETRY_AFTER, seconds)
         }
@@ -203,46 +203,48 @@ fn ask_again(refusal: Refusal, code_was_sent: bool) -> Answer {
     }
 }
 
-fn gone() -> Answer {
+pub(super) fn gone() -> Answer {
     Answer::html(StatusCode::NOT_FOUND, pages::gone())
 }
 
-impl WebLogIns {
-    fn start(&mut self, purpose: Purpose, now: SystemTime) -> (String, String) {
-        while let Some((started, page)) = self.expiring.front()
-            && has_expired(*started, now)
-        {
-            let page = page.clone();
-            self.remove(&page);
-            self.expiring.pop_front();
-        }
-        let (page, ticket) = (random_hex::<24>(), random_hex::<24>());
-        let log_in = WebLogIn { ticket: ticket.clone(), purpose, stage: Stage::WantsPassword, started: now };
-        self.by_page.insert(page.clone(), log_in);
-        self.pages_by_ticket.insert(ticket.clone(), page.clone());
-        self.expiring.push_back((now, page.clone()));
-        (page, ticket)
-    }
-
-    /// A login that is under way and has not expired.
-    fn open(&self, page: &str, now: SystemTime) -> Option<&WebLogIn> {
-        let log_in = self.by_page.get(page)?;
-        (!has_expired(log_in.started, now)).then_some(log_in)
-    }
-
-    fn advance(&mut self, page: &str, stage: Stage) {
-        if let Some(log_in) = self.by_page.get_mut(page) {
-            log_in.stage = stage;
+impl Transaction<'_> {
+    /// Who the token of a login is for, once it may be handed out.
+    pub(super) fn logged_in<'a>(&self, log_in: &'a LogIn) -> Option<&'a UserName> {
+        match &log_in.stage {
+            Stage::WantsPassword => None,
+            Stage::WantsFactor { user, .. } => {
+                self.settings().mutants.has(Mutant::WebLogInTokenBeforeFactor).then_some(user)
+            }
+            Stage::Finished(user) => Some(user),
         }
     }
 
-    fn remove(&mut self, page: &str) {
-        if let Some(log_in) = self.by_page.remove(page) {
-            self.pages_by_ticket.remove(&log_in.ticket);
+    /// Who a login waits for, unless his account has changed since his password was right.
+    fn awaited(&self, log_in: &LogIn) -> Option<UserName> {
+        match &log_in.stage {
+            Stage::WantsFactor { user, revision, .. } => {
+                let account = self.users.get(user)?;
+                (account.revision == *revision).then(|| user.clone())
+            }
+            Stage::WantsPassword | Stage::Finished(_) => None,
         }
     }
-}
 
-fn has_expired(started: SystemTime, now: SystemTime) -> bool {
-    now.duration_since(started).is_ok_and(|age| age >= LIFETIME)
+    fn factor_page(&self, user: &UserName, notice: Option<&str>) -> String {
+        match self.users.get(user).and_then(|user| user.two_factor.keys()) {
+            Some(_) => pages::key_or_code(notice),
+            None => pages::code(notice),
+        }
+    }
+
+    fn stage_mut(&mut self, page: &str) -> Option<&mut Stage> {
+        let now = self.now();
+        self.log_ins.at_mut(page, Of::GoodAt(now)).map(|log_in| &mut log_in.stage)
+    }
+
+    fn advance(&mut self, page: &str, to: Stage) {
+        if let Some(stage) = self.stage_mut(page) {
+            *stage = to;
+        }
+    }
 }

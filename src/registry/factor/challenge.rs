@@ -2,8 +2,7 @@
 //!
 //! Every client that was examined understands status 401, a `www-authenticate` header whose list
 //! has the element `OTP`, and an `error` text with the words "one-time pass". For a user with a
-//! security key the body also carries `authUrl` and `doneUrl`; [`Challenge::body`] is where they
-//! join it.
+//! security key and a client that can show a page, the body also carries `authUrl` and `doneUrl`.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -15,6 +14,16 @@ use crate::registry::mutants::{Mutant, Mutants};
 pub(crate) struct Challenge {
     pub(crate) why: Why,
     pub(crate) shape: Shape,
+    /// Where a person can answer, if the client can send him there.
+    pub(crate) web: Option<WebDoor>,
+}
+
+/// The two addresses of a web challenge. It has no `Debug` that shows them: the second is as good
+/// as a token.
+pub(crate) struct WebDoor {
+    pub(crate) auth_url: String,
+    /// Missing only under a fault.
+    pub(crate) done_url: Option<String>,
 }
 
 /// Why the question is put.
@@ -38,8 +47,18 @@ pub(crate) enum Shape {
     BasicHeader,
 }
 
+impl std::fmt::Debug for WebDoor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("WebDoor(hidden)")
+    }
+}
+
 impl Shape {
-    pub(crate) fn under(mutants: &Mutants) -> Self {
+    /// The shape of a challenge, classic or web.
+    pub(crate) fn under(mutants: &Mutants, is_web: bool) -> Self {
+        if is_web && mutants.has(Mutant::WebChallengeWithoutHeader) {
+            return Shape::WithoutHeader;
+        }
         [
             (Mutant::ChallengeForbidden, Shape::Forbidden),
             (Mutant::ChallengeWithoutHeader, Shape::WithoutHeader),
@@ -76,6 +95,17 @@ impl Challenge {
     }
 
     pub(crate) fn body(&self) -> Value {
+        let mut body = self.says();
+        if let Some(web) = &self.web {
+            body["authUrl"] = json!(web.auth_url);
+            if let Some(done_url) = &web.done_url {
+                body["doneUrl"] = json!(done_url);
+            }
+        }
+        body
+    }
+
+    fn says(&self) -> Value {
         match self.shape {
             Shape::TextInMessage => json!({ "message": self.text() }),
             Shape::Canonical

@@ -4,16 +4,12 @@
 //! The gate is passed while the transaction holds the registry, so a proof is judged and spent
 //! and its effect applied in one breath: two requests cannot pass on one code.
 
-use super::{Action, Challenge, CodeVerdict, Factor, Shape, Spent, TwoFactor, Why, Window};
-use crate::registry::model::{TokenKind, UserName};
-use crate::registry::mutants::{Mutant, Mutants};
+use super::{Action, Authorization, Challenge, Shape, WebDoor, Why};
+use crate::registry::model::{Addresses, TokenKind, UserName};
+use crate::registry::mutants::Mutant;
 use crate::registry::secrets::{Proof, ProofDigest};
 use crate::registry::transaction::{Caller, Credential, Transaction};
 use crate::registry::wire::{Call, Refusal};
-
-/// Steps accepted before and after the present one (RFC 6238 §5.2 recommends at most one).
-const ACCEPTED: Window = Window(1);
-const TOO_WIDE: Window = Window(10);
 
 /// What let a request through the gate.
 #[derive(Debug)]
@@ -22,6 +18,35 @@ pub(crate) enum Cleared {
     NotAsked,
     /// This proof, which is now spent.
     Proven(ProofDigest),
+}
+
+/// What a request has to offer at the gate.
+pub(crate) struct Offer<'a> {
+    pub(crate) proof: Option<&'a Proof>,
+    pub(crate) asker: Asker<'a>,
+}
+
+/// Who makes an offer, and so how he can be asked for more.
+pub(crate) enum Asker<'a> {
+    /// A client that cannot send a person to a page.
+    Client,
+    /// A client that can, at this address of the registry.
+    WebClient { base: &'a str },
+    /// A page of the registry. What it asks for it asks for itself, and the token that a page ends
+    /// in is no answer to a page.
+    Page,
+}
+
+impl<'a> Offer<'a> {
+    pub(crate) fn of(call: &'a Call) -> Self {
+        let asker = if call.is_from_web_client() { Asker::WebClient { base: call.base() } } else { Asker::Client };
+        Self { proof: call.proof(), asker }
+    }
+
+    /// What a person has filled in on a page.
+    pub(crate) fn on_page(proof: Option<&'a Proof>) -> Self {
+        Self { proof, asker: Asker::Page }
+    }
 }
 
 impl Transaction<'_> {
@@ -33,7 +58,7 @@ impl Transaction<'_> {
             // A name and a password with each request are a log-in with each request.
             Credential::Basic => self.is_due(&caller.user, action) || self.is_due(&caller.user, Action::LogIn),
         };
-        self.demand_if(due, &caller.user, action, call.proof())
+        self.demand_if(due, &caller.user, action, &Offer::of(call))
     }
 
     /// Lets a user's action through, or asks for a second factor where it is due.
@@ -42,30 +67,36 @@ impl Transaction<'_> {
         due: bool,
         user: &UserName,
         action: Action,
-        proof: Option<&Proof>,
+        offer: &Offer<'_>,
     ) -> Result<Cleared, Refusal> {
         let mutants = &self.settings().mutants;
         if !due || unchallenged(action).is_some_and(|mutant| mutants.has(mutant)) {
             return Ok(Cleared::NotAsked);
         }
-        let Some(proof) = proof else {
+        let Some(proof) = offer.proof else {
             let proven = self.users.get(user).is_some_and(|user| user.lapses.proven);
             if (mutants.has(Mutant::OpenWhileVerifying) && self.verifying() > 0)
                 || (mutants.has(Mutant::UnchallengedAfterRightProof) && proven)
             {
                 return Ok(Cleared::NotAsked);
             }
-            return Err(self.challenge(Why::Missing));
+            return Err(self.challenge(Why::Missing, user, action, offer));
         };
-        self.spend(user, action, proof)?;
-        Ok(Cleared::Proven(proof.digest()))
+        match self.spend(user, action, proof, &offer.asker) {
+            Ok(()) => Ok(Cleared::Proven(proof.digest())),
+            Err(Some(left)) => Err(Refusal::Throttled(left)),
+            Err(None) => Err(self.challenge(Why::NotAccepted, user, action, offer)),
+        }
     }
 
     /// Whether the table asks this user for a second factor.
     pub(crate) fn is_due(&self, user: &UserName, action: Action) -> bool {
         let mutants = &self.settings().mutants;
-        let enforcing = self.users.get(user).filter(|user| !user.lapses.unenforced);
-        let mut mode = enforcing.and_then(|user| user.two_factor.mode());
+        let enforcing = self.users.get(user).filter(|user| !user.lapses.unenforced).map(|user| &user.two_factor);
+        if mutants.has(Mutant::KeyUsersUnchallenged) && enforcing.is_some_and(|factor| factor.is_keys_alone()) {
+            return false;
+        }
+        let mut mode = enforcing.and_then(|two_factor| two_factor.mode());
         if mode.is_some() && mutants.has(Mutant::SecondUserWeakensFirst) {
             mode = self.mode_chosen_last;
         }
@@ -76,100 +107,46 @@ impl Transaction<'_> {
             || (action == Action::WhoAmI && mode.is_some() && mutants.has(Mutant::WhoAmIChallenged))
     }
 
-    /// Accepts a proof and uses it up, or says why not.
-    fn spend(&mut self, user: &UserName, action: Action, proof: &Proof) -> Result<(), Refusal> {
-        let now = self.now();
-        let settings = self.settings();
-        let mutants = &settings.mutants;
-        let unsettled = mutants.has(Mutant::SpentTooLate) && self.verifying() > 1;
-        let Some(user) = self.users.get_mut(user) else {
-            return Err(self.challenge(Why::NotAccepted));
-        };
-        let TwoFactor::On(factor) = &mut user.two_factor else {
-            return Err(self.challenge(Why::NotAccepted));
-        };
-        if let Some(left) = user.wrong_codes.locked_for(now) {
-            self.tally().throttled();
-            return Err(Refusal::Throttled(left));
-        }
-        let window = if mutants.has(Mutant::WideWindow) { TOO_WIDE } else { ACCEPTED };
-        let verdict = match proof {
-            Proof::Code(code) => {
-                let last = factor.last.filter(|last| !unsettled && !is_forgotten(last, action, mutants));
-                let step = last.map(|last| last.step);
-                let of_former = user.former_seed.as_ref().map(|seed| seed.judge(code, now, window, None));
-                match (factor.seed.judge(code, now, window, step), of_former) {
-                    (CodeVerdict::Wrong, Some(verdict)) => verdict,
-                    (verdict, _) => verdict,
-                }
-            }
-            Proof::Recovery(code) if factor.recovery.has(code) => CodeVerdict::Fresh(0),
-            Proof::Recovery(code) if user.lapses.former_recovery.as_ref().is_some_and(|codes| codes.has(code)) => {
-                CodeVerdict::Fresh(0)
-            }
-            Proof::Recovery(_) | Proof::Other(_) => CodeVerdict::Wrong,
-        };
-        match mutated(verdict, proof, mutants) {
-            CodeVerdict::Fresh(step) => {
-                factor.use_up(
-                    proof,
-                    Spent { step, on: action },
-                    unsettled || mutants.has(Mutant::RecoveryCodeReusable),
-                );
-                user.wrong_codes.forget();
-                user.lapses.proven = true;
-                self.tally().accepted();
-                Ok(())
-            }
-            CodeVerdict::Spent => Err(self.challenge(Why::NotAccepted)),
-            CodeVerdict::Wrong => {
-                user.wrong_codes.count(now, &settings.throttle);
-                if mutants.has(Mutant::ThrottledAtOnce) {
-                    return Err(Refusal::Throttled(settings.throttle.lockout));
-                }
-                Err(self.challenge(Why::NotAccepted))
-            }
-        }
-    }
-
-    fn challenge(&self, why: Why) -> Refusal {
+    fn challenge(&mut self, why: Why, user: &UserName, action: Action, offer: &Offer<'_>) -> Refusal {
         match why {
             Why::Missing => self.tally().challenged(),
             Why::NotAccepted => self.tally().refused(),
         }
-        let shape = Shape::under(&self.settings().mutants);
-        Refusal::Challenge(Challenge { why, shape })
+        let web = match offer.asker {
+            Asker::WebClient { base } if self.is_offered_a_page(user) => Some(self.open_door(user, action, base)),
+            Asker::WebClient { .. } | Asker::Client | Asker::Page => None,
+        };
+        let shape = Shape::under(&self.settings().mutants, web.is_some());
+        Refusal::Challenge(Challenge { why, shape, web })
     }
-}
 
-impl Factor {
-    fn use_up(&mut self, proof: &Proof, spent: Spent, reusable: bool) {
-        match proof {
-            Proof::Code(_) => self.last = Some(spent),
-            Proof::Recovery(_) if reusable => {}
-            Proof::Recovery(code) => self.recovery.spend(code),
-            Proof::Other(_) => {}
+    /// Whether a user has a key, which only a page can ask for.
+    fn is_offered_a_page(&self, user: &UserName) -> bool {
+        let mutants = &self.settings().mutants;
+        let Some(two_factor) = self.users.get(user).map(|user| &user.two_factor) else {
+            return false;
+        };
+        match two_factor.keys() {
+            Some(_) => !(two_factor.is_keys_alone() && mutants.has(Mutant::ClassicChallengeToKeyUser)),
+            None => two_factor.mode().is_some() && mutants.has(Mutant::KeyOfferedToCodeUser),
+        }
+    }
+
+    /// Opens a web challenge of its own for one user and one action.
+    fn open_door(&mut self, user: &UserName, action: Action, base: &str) -> WebDoor {
+        let now = self.now();
+        let mutants = &self.settings().mutants;
+        let Addresses { page, ticket } = self.authorizations.start(Authorization::new(user.clone(), action), now);
+        let base = if mutants.has(Mutant::WebChallengeRelativeUrls) { "" } else { base };
+        let done_url = format!("{base}/-/v1/done/{ticket}");
+        WebDoor {
+            auth_url: format!("{base}/-/auth/{page}"),
+            done_url: (!mutants.has(Mutant::WebChallengeWithoutDoneUrl)).then_some(done_url),
         }
     }
 }
 
-/// Whether a fault makes the registry forget that a code was spent.
-fn is_forgotten(last: &Spent, action: Action, mutants: &Mutants) -> bool {
-    mutants.has(Mutant::ReplayAccepted) || (mutants.has(Mutant::ReplayAcceptedElsewhere) && last.on != action)
-}
-
-/// The verdict, unless a fault turns it round.
-fn mutated(verdict: CodeVerdict, proof: &Proof, mutants: &Mutants) -> CodeVerdict {
-    let waved_through = mutants.has(Mutant::AnyProofAccepted)
-        || (mutants.has(Mutant::AnySixDigitsAccepted) && matches!(proof, Proof::Code(_)));
-    match verdict {
-        CodeVerdict::Wrong | CodeVerdict::Spent if waved_through => CodeVerdict::Fresh(0),
-        CodeVerdict::Fresh(_) if mutants.has(Mutant::RightProofRefused) => CodeVerdict::Wrong,
-        CodeVerdict::Fresh(_) | CodeVerdict::Spent | CodeVerdict::Wrong => verdict,
-    }
-}
-
-/// The fault that leaves an action of the documented tables unchallenged.
+/// The fault that leaves an action unchallenged.
 fn unchallenged(action: Action) -> Option<Mutant> {
     match action {
         Action::LogIn => Some(Mutant::LogInUnchallenged),
@@ -187,6 +164,9 @@ fn unchallenged(action: Action) -> Option<Mutant> {
         Action::GrantAccess => Some(Mutant::GrantUnchallenged),
         Action::RevokeAccess => Some(Mutant::RevokeGrantUnchallenged),
         Action::SetPackageTwoFactor => Some(Mutant::PackageTwoFactorUnchallenged),
+        Action::AddCodes => Some(Mutant::CodesAddedUnchallenged),
+        Action::AddKey => Some(Mutant::KeyAddedUnchallenged),
+        Action::RemoveKey => Some(Mutant::KeyRemovedUnchallenged),
         Action::ChangeOwners
         | Action::TagLatest
         | Action::ManageTeam

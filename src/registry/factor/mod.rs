@@ -1,5 +1,6 @@
 //! The second factor: when it is asked for, how the question looks, and which answers are right.
 
+mod authorization;
 mod challenge;
 mod enrolment;
 mod follow_up;
@@ -7,14 +8,16 @@ mod gate;
 mod lapses;
 mod mode;
 mod policy;
+mod proving;
 mod recovery;
 mod throttle;
 mod totp;
 
-pub(super) use challenge::{Challenge, Shape, Why};
+pub(super) use authorization::{Authorization, Leniency, Stage, TokenVerdict, WebTokens};
+pub(super) use challenge::{Challenge, Shape, WebDoor, Why};
 pub(super) use enrolment::{Factor, Pending, TwoFactor};
 pub(super) use follow_up::FollowUp;
-pub(super) use gate::Cleared;
+pub(super) use gate::{Cleared, Offer};
 pub(super) use lapses::Lapses;
 pub(super) use mode::Mode;
 pub(super) use policy::Action;

@@ -25,6 +25,9 @@ pub(crate) enum Action {
     GrantAccess,
     RevokeAccess,
     SetPackageTwoFactor,
+    AddCodes,
+    AddKey,
+    RemoveKey,
     ChangeOwners,
     TagLatest,
     ManageTeam,
@@ -71,6 +74,11 @@ const TABLE: &[(Action, Challenged)] = &[
     (Action::GrantAccess, InAuthAndWrites),
     (Action::RevokeAccess, InAuthAndWrites),
     (Action::SetPackageTwoFactor, InAuthAndWrites),
+    // Changes of what stands, which no row names: they are as "Change two-factor authentication
+    // modes".
+    (Action::AddCodes, InBothModes),
+    (Action::AddKey, InBothModes),
+    (Action::RemoveKey, InBothModes),
     // Writes that no row names.
     (Action::ChangeOwners, InAuthAndWrites),
     (Action::TagLatest, InAuthAndWrites),
@@ -93,6 +101,41 @@ const TABLE: &[(Action, Challenged)] = &[
 ];
 
 impl Action {
+    /// What a person is asked to confirm.
+    pub(crate) const fn about(self) -> &'static str {
+        match self {
+            Action::LogIn | Action::WebLogIn => "log in",
+            Action::SetProfile => "change profile settings",
+            Action::SetPassword => "change the password",
+            Action::ChangeMode => "change the mode of two-factor authentication",
+            Action::DisableTwoFactor => "disable two-factor authentication",
+            Action::CreateToken => "create a token",
+            Action::RevokeToken => "revoke a token",
+            Action::Publish => "publish a package",
+            Action::Unpublish => "unpublish a package",
+            Action::Deprecate => "deprecate a package",
+            Action::SetVisibility => "change who can see a package",
+            Action::GrantAccess => "grant a team access to a package",
+            Action::RevokeAccess => "revoke a team's access to a package",
+            Action::SetPackageTwoFactor => "change whether a package requires two-factor authentication",
+            Action::AddCodes => "add an authenticator app",
+            Action::AddKey => "add a security key",
+            Action::RemoveKey => "remove a security key",
+            Action::ChangeOwners => "change the owners of a package",
+            Action::TagLatest | Action::TagOther => "change a tag of a package",
+            Action::ManageTeam => "change a team",
+            Action::ManageOrg => "change an organisation",
+            Action::ManageHook => "change a hook",
+            Action::ApproveStage => "approve a staged version",
+            Action::RejectStage => "reject a staged version",
+            Action::Star => "star a package",
+            Action::StagePublish => "stage a version",
+            Action::LogOut => "log out",
+            Action::Enrol | Action::ConfirmEnrolment | Action::ResetEnrolment => "set up two-factor authentication",
+            Action::WhoAmI | Action::Read => "read",
+        }
+    }
+
     /// Whether the table asks for a second factor from a user in this mode. A user without a
     /// mode has no second factor to be asked for.
     pub(crate) fn is_challenged(self, mode: Option<Mode>) -> bool {

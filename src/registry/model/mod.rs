@@ -1,5 +1,6 @@
 //! What the registry remembers.
 
+mod expiring;
 mod names;
 mod package;
 pub(super) mod packument;
@@ -9,7 +10,9 @@ mod state;
 mod token;
 mod user;
 mod version;
+mod visits;
 
+pub(super) use expiring::{Expiring, Of};
 pub(super) use names::{PackageName, ScopeName, TeamName, UserName};
 pub(super) use package::{Package, Permission, PublishRule, Release, Visibility};
 pub(super) use revision::Revision;
@@ -18,3 +21,4 @@ pub(super) use state::State;
 pub(super) use token::{Token, TokenKind, Tokens};
 pub(super) use user::{Profile, User};
 pub(super) use version::VersionNumber;
+pub(super) use visits::{Addresses, Visits};

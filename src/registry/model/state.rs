@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Package, PackageName, Scope, ScopeName, Tokens, User, UserName};
-use crate::registry::accounts::WebLogIns;
-use crate::registry::factor::Mode;
+use super::{Package, PackageName, Scope, ScopeName, Tokens, User, UserName, Visits};
+use crate::registry::accounts::LogIn;
+use crate::registry::factor::{Authorization, Mode, WebTokens};
 use crate::registry::hooks::Hooks;
+use crate::registry::keys::Ceremonies;
 use crate::registry::packages::Stages;
 
 /// Everything that the registry remembers. One lock guards it all.
@@ -15,7 +16,14 @@ pub(crate) struct State {
     pub(crate) tokens: Tokens,
     pub(crate) scopes: HashMap<ScopeName, Scope>,
     pub(crate) packages: BTreeMap<PackageName, Package>,
-    pub(crate) web_log_ins: WebLogIns,
+    pub(crate) log_ins: Visits<LogIn>,
+    pub(crate) authorizations: Visits<Authorization>,
+    pub(crate) web_tokens: WebTokens,
+    pub(crate) ceremonies: Ceremonies,
+    /// Whose each security key is or was, by credential identifier: none is registered twice.
+    pub(crate) credentials: HashMap<Vec<u8>, UserName>,
+    /// Challenges that are no good any more. Only faults fill this in.
+    pub(crate) old_challenges: Vec<(UserName, String)>,
     pub(crate) stages: Stages,
     pub(crate) hooks: Hooks,
     /// The mode that any user chose last. Only a fault reads it.

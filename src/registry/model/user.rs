@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use crate::registry::factor::{FollowUp, Lapses, Seed, TwoFactor, WrongCodes};
+use crate::registry::keys::Key;
 use crate::registry::secrets::{Password, PasswordHash, TokenDigest};
 
 use super::Revision;
@@ -16,6 +17,8 @@ pub(crate) struct User {
     pub(crate) former_password: Option<PasswordHash>,
     /// The secret of the enrolment before. Only a fault fills this in.
     pub(crate) former_seed: Option<Seed>,
+    /// The keys that were removed. Only a fault fills this in.
+    pub(crate) removed_keys: Vec<Key>,
     pub(crate) revision: Revision,
     pub(crate) profile: Profile,
     pub(crate) two_factor: TwoFactor,
@@ -46,6 +49,7 @@ impl User {
             password: PasswordHash::of(password),
             former_password: None,
             former_seed: None,
+            removed_keys: Vec::new(),
             revision: Revision::first(),
             profile: Profile { email, ..Profile::default() },
             two_factor: TwoFactor::Off,

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::publication::Publication;
 use crate::registry::authority::Standing;
-use crate::registry::factor::{Action, Cleared, Mode};
+use crate::registry::factor::{Action, Cleared, Mode, Offer};
 use crate::registry::model::{Package, PackageName, PublishRule, Release, TokenKind};
 use crate::registry::mutants::Mutant;
 use crate::registry::transaction::{Caller, Credential, Transaction};
@@ -92,7 +92,7 @@ impl Transaction<'_> {
             (
                 PublishRule::TwoFactor | PublishRule::TwoFactorOrAutomation,
                 Some(Mode::AuthOnly | Mode::AuthAndWrites),
-            ) => self.demand_if(true, &caller.user, action, call.proof()),
+            ) => self.demand_if(true, &caller.user, action, &Offer::of(call)),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Passwords, tokens, recovery codes and proofs: types whose `Debug` hides the value and which
+//! Passwords, tokens of all kinds, recovery codes and proofs: types whose `Debug` hides the value and which
 //! have no `Display`. Each has one named method that gives the value away, or none.
 
 mod hidden;
@@ -7,9 +7,11 @@ mod proof;
 mod random;
 mod recovery_code;
 mod token_text;
+mod web_token;
 
 pub(super) use password::{Password, PasswordHash};
-pub(super) use proof::{Proof, ProofDigest};
+pub(super) use proof::{LongProof, Proof, ProofDigest};
 pub(super) use random::{random_bytes, random_hex};
 pub(super) use recovery_code::{RecoveryCode, RecoveryDigest};
 pub(super) use token_text::{TokenDigest, TokenText};
+pub(super) use web_token::{WebToken, WebTokenDigest};

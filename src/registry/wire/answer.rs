@@ -131,6 +131,7 @@ impl From<Refusal> for Answer {
                 }
             }
             Refusal::Conflict(text) => says(StatusCode::CONFLICT, text),
+            Refusal::Unable(text) => says(StatusCode::INTERNAL_SERVER_ERROR, &text),
             Refusal::TooLarge => says(StatusCode::PAYLOAD_TOO_LARGE, "the request body is too large"),
             Refusal::Throttled(left) => {
                 let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);

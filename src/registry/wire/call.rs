@@ -19,6 +19,7 @@ pub(crate) struct Call {
     base: String,
     authorization: Option<Authorization>,
     proof: Option<Proof>,
+    is_web: bool,
     generation: ClientGeneration,
     abbreviated: bool,
     body: Bytes,
@@ -64,6 +65,7 @@ impl Call {
             base: format!("http://{}", host(headers)),
             authorization: text(headers, AUTHORIZATION.as_str()).map(Authorization::parse),
             proof: text(headers, "npm-otp").map(str::trim).filter(|proof| !proof.is_empty()).map(Proof::parse),
+            is_web: text(headers, "npm-auth-type").is_some_and(|kind| kind.trim().eq_ignore_ascii_case("web")),
             generation: ClientGeneration::of(text(headers, USER_AGENT.as_str()).unwrap_or("")),
             abbreviated: text(headers, ACCEPT.as_str())
                 .is_some_and(|accept| accept.contains("application/vnd.npm.install-v1+json")),
@@ -97,6 +99,11 @@ impl Call {
     /// The second factor that came along, if any.
     pub(crate) fn proof(&self) -> Option<&Proof> {
         self.proof.as_ref()
+    }
+
+    /// Whether the client can send a person to a page and poll until he has been there.
+    pub(crate) fn is_from_web_client(&self) -> bool {
+        self.is_web
     }
 
     pub(crate) fn generation(&self) -> ClientGeneration {

@@ -27,6 +27,8 @@ pub(crate) enum Refusal {
     Conflict(&'static str),
     /// 413: the body is longer than the registry takes in.
     TooLarge,
+    /// 500: a library could not do what it never fails to do.
+    Unable(String),
     /// 429: too many wrong codes; this much later, perhaps.
     Throttled(Duration),
 }

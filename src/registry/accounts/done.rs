@@ -1,0 +1,88 @@
+//! The address that a client polls while a person is at a page: 202 until he is done, then a
+//! token, once. What the token is depends on the page: a session after a login, a proof after a
+//! web challenge.
+
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderValue, StatusCode};
+use serde_json::json;
+
+use crate::registry::factor::Stage;
+use crate::registry::model::Of;
+use crate::registry::mutants::Mutant;
+use crate::registry::service::Desk;
+use crate::registry::transaction::Transaction;
+use crate::registry::wire::{Answer, Call, Refusal, Reply, Verb};
+
+const UNKNOWN: Refusal = Refusal::NotFound("not found");
+
+/// Any verb: npm polls with whatever verb the interrupted command used (wire notes §6.1).
+pub(crate) fn poll(desk: &Desk, call: &Call, ticket: &str) -> Reply {
+    let mut tx = Transaction::begin(desk);
+    let mutants = &tx.settings().mutants;
+    if mutants.has(Mutant::DoneForGetOnly) && call.verb() != Some(Verb::Get) {
+        return Err(Refusal::WrongVerb(vec![Verb::Get]));
+    }
+    let of = if mutants.has(Mutant::DoneAfterExpiry) { Of::AnyAge } else { Of::GoodAt(tx.now()) };
+    if let Some(page) = tx.log_ins.page_of(ticket, of) {
+        poll_log_in(&mut tx, &page, of)
+    } else if let Some(page) = tx.authorizations.page_of(ticket, of) {
+        poll_authorization(&mut tx, call, &page, of)
+    } else {
+        Err(UNKNOWN)
+    }
+}
+
+fn poll_log_in(tx: &mut Transaction<'_>, page: &str, of: Of) -> Reply {
+    let log_in = tx.log_ins.at(page, of).ok_or(UNKNOWN)?;
+    let Some(user) = tx.logged_in(log_in).cloned() else {
+        return Ok(pending(tx));
+    };
+    if !tx.yields_again() {
+        tx.log_ins.end(page);
+    }
+    let token = tx.open_session(&user);
+    Ok(Answer::ok(json!({ "token": token.reveal() })))
+}
+
+fn poll_authorization(tx: &mut Transaction<'_>, call: &Call, page: &str, of: Of) -> Reply {
+    let authorization = tx.authorizations.at(page, of).ok_or(UNKNOWN)?.clone();
+    let mutants = &tx.settings().mutants;
+    // Clients may poll without credentials, and with such as are no good any more; but whoever
+    // shows himself to be another than was asked has no business here.
+    let caller = tx.caller(call).ok().map(|caller| caller.user);
+    let is_other = caller.as_ref().is_some_and(|caller| *caller != authorization.user);
+    if is_other && !mutants.has(Mutant::DoneForAnotherUser) {
+        return Err(UNKNOWN);
+    }
+    if caller.is_none() && mutants.has(Mutant::DoneNotAnonymous) {
+        return Err(UNKNOWN);
+    }
+    match authorization.stage {
+        Stage::Waiting(_) if !mutants.has(Mutant::DoneBeforeAssertion) => Ok(pending(tx)),
+        Stage::Waiting(_) | Stage::Answered => {
+            if !tx.yields_again() {
+                tx.authorizations.end(page);
+            }
+            let now = tx.now();
+            let token = tx.web_tokens.mint(&authorization, now);
+            Ok(Answer::ok(json!({ "token": token.reveal() })))
+        }
+    }
+}
+
+fn pending(tx: &Transaction<'_>) -> Answer {
+    let waiting = json!({ "message": "waiting for the page in the browser" });
+    let answer = Answer::json(StatusCode::ACCEPTED, waiting);
+    if tx.settings().mutants.has(Mutant::PendingWithoutRetryAfter) {
+        return answer;
+    }
+    answer.with(RETRY_AFTER, HeaderValue::from_static("1"))
+}
+
+impl Transaction<'_> {
+    /// Whether a fault lets a ticket yield one more token.
+    fn yields_again(&self) -> bool {
+        let mutants = &self.settings().mutants;
+        mutants.has(Mutant::DoneTwice) || (mutants.has(Mutant::PollsAtOnce) && self.polling() > 1)
+    }
+}
