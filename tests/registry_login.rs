@@ -2,6 +2,7 @@
 
 mod registry_support;
 
+use registry_support::keys::{Authenticator, Forger, soft_key};
 use registry_support::{AUTH_ONLY, BOTH, Reply, User, WRITES, World, send};
 use serde_json::json;
 
@@ -207,4 +208,72 @@ async fn logging_out_takes_the_token_itself_and_no_second_factor() {
     assert!(world.call(&bob, "DELETE", &path, None, None).await.is_plain(404));
     assert!(world.call(&alice, "DELETE", &path, None, None).await.is_success());
     assert!(world.read(&alice, "/-/whoami").await.is_plain(401));
+}
+
+#[tokio::test]
+async fn a_log_in_with_name_and_password_takes_a_key_by_way_of_a_page() {
+    for mode in BOTH {
+        let world = World::new().await;
+        let mut key = soft_key();
+        let user = world.key_holder("alice", &mut key, mode).await;
+        let attempt = || {
+            let body = json!({ "name": "alice", "password": user.password });
+            world.request("PUT", "/-/user/org.couchdb.user:alice").header("npm-auth-type", "web").json(&body)
+        };
+        let door = world.door(&send(attempt()).await);
+        let token = world.token_at(&door, &mut key).await;
+        assert_eq!(send(attempt().header("npm-otp", &token)).await.status, 201);
+        assert!(send(attempt().header("npm-otp", &token)).await.is_challenge());
+    }
+}
+
+#[tokio::test]
+async fn the_web_login_takes_a_key_after_the_password() {
+    for mode in BOTH {
+        let world = World::new().await;
+        let mut key = soft_key();
+        let user = world.key_holder("alice", &mut key, mode).await;
+        let page = web_log_in(&world, false).await;
+        let options = format!("{}/options", page.login);
+        assert!(world.post(&options, &json!({})).await.is_plain(409));
+        let form = [("username", "alice"), ("password", user.password.as_str())];
+        let asked = submit(&world, &page, &form).await;
+        assert_eq!((asked.status.as_u16(), asked.header("www-authenticate")), (401, Some("OTP")));
+        assert!(asked.text.contains("Use security key") && asked.text.contains("<label for=\"otp\">"));
+        assert_eq!(world.get(&page.done).await.status, 202);
+        let put = world.options(&page.login).await;
+        let assertion = format!("{}/assertion", page.login);
+        let wrong = Forger::new(1).assert(&world.origin(), &put);
+        let right = key.assert(&world.origin(), &put);
+        assert!(world.post(&assertion, &wrong).await.is_plain(401));
+        assert!(world.post(&assertion, &right).await.is_plain(401), "a challenge is good for one attempt");
+        assert_eq!(world.get(&page.done).await.status, 202);
+        assert!(world.touch(&page.login, &mut key).await.is_success());
+        assert!(world.post(&options, &json!({})).await.is_plain(409));
+        let token = world.get(&page.done).await.json()["token"].as_str().unwrap().to_owned();
+        assert!(world.read(&User { token, ..user }, "/-/whoami").await.is_success());
+        assert!(world.get(&page.done).await.is_plain(404));
+    }
+}
+
+#[tokio::test]
+async fn the_web_login_takes_a_recovery_code_and_no_six_digits_from_a_user_with_keys_alone() {
+    let world = World::new().await;
+    let user = world.key_holder("alice", &mut soft_key(), AUTH_ONLY).await;
+    let page = web_log_in(&world, false).await;
+    let form = [("username", "alice"), ("password", user.password.as_str())];
+    assert_eq!(submit(&world, &page, &form).await.status, 401);
+    assert_eq!(submit(&world, &page, &[("otp", "123456")]).await.status, 401);
+    assert_eq!(submit(&world, &page, &[("otp", &user.recovery[0])]).await.status, 200);
+    assert_eq!(world.get(&page.done).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_user_with_codes_alone_is_offered_no_key_at_the_web_login() {
+    let world = World::new().await;
+    let user = world.enrolled("alice", AUTH_ONLY).await;
+    let page = web_log_in(&world, false).await;
+    let form = [("username", "alice"), ("password", user.password.as_str())];
+    assert!(!submit(&world, &page, &form).await.text.contains("Use security key"));
+    assert!(world.post(&format!("{}/options", page.login), &json!({})).await.is_plain(409));
 }
