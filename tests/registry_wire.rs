@@ -142,3 +142,17 @@ async fn statistics_add_up() {
         (1, 1, 1, 0)
     );
 }
+
+#[tokio::test]
+async fn the_registry_is_at_both_addresses_of_localhost() {
+    let world = World::new().await;
+    let port = world.base.rsplit(':').next().unwrap();
+    for host in ["127.0.0.1", "localhost", "[::1]"] {
+        if host == "[::1]" && tokio::net::TcpListener::bind("[::1]:0").await.is_err() {
+            continue;
+        }
+        let request = world.request_at(&format!("http://{host}:{port}"), "POST", "/-/v1/login").json(&json!({}));
+        let address = send(request).await.json()["loginUrl"].as_str().unwrap().to_owned();
+        assert!(address.starts_with(&format!("http://{host}:{port}/-/v1/login/")), "{address}");
+    }
+}

@@ -30,7 +30,11 @@ impl Serve {
             let address = listener.local_addr().map_or(self.listen, |address| address);
             let mut settings = Settings::new(Arc::new(SystemTime::now));
             settings.mutants = self.mutant.into_iter().collect::<Mutants>();
-            super::say!("http://{address}");
+            // Security keys know a registry by name, so the name is what is shown.
+            match address.ip().is_loopback() {
+                true => super::say!("http://localhost:{}", address.port()),
+                false => super::say!("http://{address}"),
+            }
             let interruptions = Interruptions::listen();
             crate::registry::serve(listener, Registry::new(settings), async {
                 match interruptions {

@@ -92,8 +92,13 @@ impl World {
     }
 
     pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+        self.request_at(&self.base, method, path)
+    }
+
+    /// A request to the registry under another name of its own.
+    pub fn request_at(&self, base: &str, method: &str, path: &str) -> reqwest::RequestBuilder {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        self.http.request(method, format!("{}{path}", self.base))
+        self.http.request(method, format!("{base}{path}"))
     }
 
     pub async fn get(&self, path: &str) -> Reply {
