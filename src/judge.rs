@@ -44,6 +44,8 @@ pub enum Asks {
     ForCode,
     /// Whatever the page asks for that the client opens: a security key, or a code.
     OnPage,
+    /// A security key, on a page that takes nothing else.
+    ForKeyAlone,
 }
 
 /// What a read-back showed.
@@ -292,8 +294,10 @@ fn challenged(factor: Factor, observation: &Observation) -> Vec<Verdict> {
             if flaw.is_some() {
                 verdicts.push(Verdict::WrongShape);
             }
-            // The client could open a page and is told to ask for a code that the account has no way to make.
-            if *asks == Asks::ForCode && factor == Factor::SecurityKey {
+            // The account has no way to make what is asked for.
+            let wrong =
+                matches!((asks, factor), (Asks::ForCode, Factor::SecurityKey) | (Asks::ForKeyAlone, Factor::Totp));
+            if wrong {
                 verdicts.push(Verdict::WrongFactorOffered);
             }
             match bare.effect {

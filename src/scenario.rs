@@ -2,6 +2,7 @@
 //! become of it, and the waits and set-ups between them.
 
 pub mod cast;
+pub mod key;
 
 use std::path::{Path, PathBuf};
 
@@ -13,9 +14,10 @@ use crate::dialect::{Dialect, LeavesAccount};
 use crate::source::Source;
 use crate::table::{Factor, Level, Mode};
 use crate::yaml::{self, FileError, Spanned};
+use key::{Assertion, Fetch};
 
 /// The folders of scenarios below `scenarios/`.
-const FOLDERS: [&str; 2] = ["otp", "sequences"];
+const FOLDERS: [&str; 3] = ["otp", "security-key", "sequences"];
 
 /// A scenario.
 #[derive(Debug, Deserialize)]
@@ -105,6 +107,20 @@ pub struct Attempt {
     pub must: Must,
     /// How often it is made: one after the other, or at once.
     pub times: u32,
+    /// Whether the client says that it can open a page; as the factor needs it when not said.
+    pub client: Option<Client>,
+    /// Whether only the proof for it is had, and kept back.
+    pub withheld: bool,
+}
+
+/// Clients, by what they do with a challenge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Client {
+    /// It opens the page that a challenge names.
+    Web,
+    /// It asks for a code at its prompt.
+    Legacy,
 }
 
 /// A second factor, or what pretends to be one.
@@ -141,6 +157,10 @@ pub enum Proof {
     FormerRecovery(usize),
     /// A valid code of another user of the cast.
     Of(String),
+    /// What a page makes of an assertion.
+    Key(Assertion),
+    /// What a page has made of a right assertion, fetched in this way.
+    Fetched(Fetch),
 }
 
 /// How a proof travels.
@@ -192,6 +212,8 @@ struct Raw {
     at_once: Vec<Act>,
     wait: Option<u32>,
     run: Option<Spanned<String>>,
+    obtain: Option<Spanned<String>>,
+    client: Option<Client>,
     by: Option<Spanned<String>>,
     mode: Option<Mode>,
 }
@@ -217,6 +239,22 @@ impl<'de> Deserialize<'de> for Act {
             return attempts.collect::<Result<_, _>>().map(Act::AtOnce);
         }
         let part = Part { by: raw.by, mode: raw.mode };
+        if let Some(perform) = raw.obtain {
+            if raw.perform.is_some() || raw.wait.is_some() || raw.run.is_some() || raw.r#as.is_none() {
+                return Err(de::Error::custom("what is obtained says the name that it is kept under: `as: NAME`"));
+            }
+            return Ok(Act::Attempt(Attempt {
+                perform,
+                part,
+                proof: Proof::Key(Assertion::Right),
+                carried: Carrier::AsDocumented,
+                name: raw.r#as,
+                must: Must::Succeed,
+                times: 1,
+                client: raw.client,
+                withheld: true,
+            }));
+        }
         match (raw.perform, raw.wait, raw.run) {
             (Some(perform), None, None) => match (raw.proof, raw.must) {
                 (Some(proof), Some(must)) => Ok(Act::Attempt(Attempt {
@@ -227,6 +265,8 @@ impl<'de> Deserialize<'de> for Act {
                     name: raw.r#as,
                     must,
                     times: raw.times,
+                    client: raw.client,
+                    withheld: false,
                 })),
                 (_, _) => Err(de::Error::custom("an attempt says its `proof` and what `must` become of it")),
             },
@@ -237,7 +277,7 @@ impl<'de> Deserialize<'de> for Act {
                 }
                 Some(_) => Err(de::Error::custom("a routine can only be said to `succeed`")),
             },
-            (_, _, _) => Err(de::Error::custom("an act is one of `perform`, `at-once`, `wait` and `run`")),
+            (_, _, _) => Err(de::Error::custom("an act is one of `perform`, `at-once`, `obtain`, `wait` and `run`")),
         }
     }
 }
@@ -289,7 +329,7 @@ impl Scenario {
         for act in &scenario.acts {
             match act {
                 Act::Run(Errand { routine, name, .. }) => {
-                    if !routines.contains(&routine.value.as_str()) {
+                    if !routines.contains(&routine.value.as_str()) && !dialect.undescribed.contains(&routine.value) {
                         let hint = Some(yaml::allowed(&routine.value, &routines));
                         return Err(source.wrong(routine, format!("no routine `{}`", routine.value), hint));
                     }
@@ -320,7 +360,11 @@ impl Scenario {
             Act::Wait(steps) => *steps,
             Act::Attempt(_) | Act::AtOnce(_) | Act::Run(_) => 0,
         };
-        self.acts.iter().map(wait).sum()
+        let late = self.attempts().map(|attempt| match attempt.proof {
+            Proof::Fetched(Fetch::After(steps)) => steps,
+            _ => 0,
+        });
+        self.acts.iter().map(wait).chain(late).sum()
     }
 
     /// The attempts.
@@ -332,6 +376,16 @@ impl Scenario {
         })
     }
 
+    /// A routine that it runs and the target file does not describe.
+    pub fn undescribed<'a>(&'a self, dialect: &Dialect) -> Option<&'a str> {
+        self.acts.iter().find_map(|act| match act {
+            Act::Run(errand) if dialect.undescribed.contains(&errand.routine.value) => {
+                Some(errand.routine.value.as_str())
+            }
+            Act::Run(_) | Act::Attempt(_) | Act::AtOnce(_) | Act::Wait(_) => None,
+        })
+    }
+
     /// Whether a user of the cast enrols, so that it says nothing of a registry without a second factor.
     pub fn enrols(&self) -> bool {
         self.acts.iter().any(|act| matches!(act, Act::Run(errand) if errand.routine.value == "enrol"))
@@ -339,7 +393,12 @@ impl Scenario {
 
     /// Whether a proof of another user is sent.
     pub fn needs_another(&self) -> bool {
-        self.attempts().any(|attempt| attempt.proof == Proof::OfAnother)
+        self.attempts().any(|attempt| {
+            matches!(
+                attempt.proof,
+                Proof::OfAnother | Proof::Key(Assertion::OfAnother) | Proof::Fetched(Fetch::ByAnother)
+            )
+        })
     }
 
     /// The surface that an attempt names, by its index in the dialect.

@@ -35,7 +35,7 @@ impl Factor {
     pub fn of(mode: Mode) -> &'static [Factor] {
         match mode {
             Mode::Disabled => &[Factor::None],
-            Mode::AuthOnly | Mode::AuthAndWrites => &[Factor::Totp],
+            Mode::AuthOnly | Mode::AuthAndWrites => &[Factor::Totp, Factor::SecurityKey, Factor::Both],
         }
     }
 

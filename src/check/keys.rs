@@ -8,6 +8,7 @@ use crate::dialect::predicate::Answer;
 use crate::dialect::step::{Ceremony, CeremonyKind, Step};
 use crate::judge::Outcome;
 use crate::persona::key::{Manner, SecurityKey};
+use crate::scenario::key::Fetch;
 use crate::secret::{Secret, SecretKind};
 use crate::wire::is_loopback;
 
@@ -87,6 +88,7 @@ impl Scene {
         let key = user.key.as_mut().ok_or("a security key was needed from a persona without one")?;
         let made = match &self.given {
             Given::Made(Manner::UserNotVerified) if options.pointer(DEMANDED).is_none_or(|said| said != "required") => {
+                user.spared = true;
                 return Err("the page does not demand user verification".to_owned());
             }
             Given::Made(manner) => key.assert(origin, options, *manner).await?,
@@ -107,9 +109,37 @@ impl Scene {
             let saw = "the challenge names no page for a security key".to_owned();
             return Ok(Err(Ended { outcome: Outcome::Refused, saw }));
         };
-        let ended = self.on_page("authorise-by-key", &offer).await?;
-        if ended.outcome != Outcome::Accepted {
-            return Ok(Err(ended));
+        if self.fetch != Fetch::BeforeAssertion {
+            let mut ended = self.on_page("authorise-by-key", &offer).await?;
+            if ended.outcome == Outcome::NotImplemented {
+                // The page was there before; now it is closed.
+                ended.outcome = Outcome::Refused;
+            }
+            if ended.outcome != Outcome::Accepted {
+                return Ok(Err(ended));
+            }
+        }
+        match self.fetch {
+            Fetch::Once | Fetch::BeforeAssertion => {}
+            Fetch::After(steps) => self.let_steps_pass(steps).await,
+            Fetch::ByAnother => {
+                self.change_places();
+                let fetched = self.collect(&offer).await;
+                self.change_places();
+                return fetched;
+            }
+            Fetch::Twice => {
+                if let Err(ended) = self.collect(&offer).await? {
+                    return Ok(Err(unfetched(&ended.saw)));
+                }
+            }
+            Fetch::AtOnce(times) => {
+                let mut fetched = self.collect_at_once(&offer, times).await?.into_iter();
+                let Some(first) = fetched.next() else { return Ok(Err(unfetched("none was yielded"))) };
+                let second = fetched.find(|other| other.reveal() != first.reveal());
+                let saw = format!("of {times} fetched at once one proof was yielded");
+                return Ok(second.ok_or(Ended { outcome: Outcome::Refused, saw }));
+            }
         }
         self.collect(&offer).await
     }
@@ -125,7 +155,10 @@ impl Scene {
 
     /// Fetches the proof that a page has made.
     pub async fn collect(&mut self, offer: &Offer) -> Result<Result<Secret, Ended>, Mistake> {
-        let ended = self.on_page("collect-proof", offer).await?;
+        let mut ended = self.on_page("collect-proof", offer).await?;
+        if ended.outcome == Outcome::NotImplemented {
+            ended.outcome = Outcome::Refused;
+        }
         let token = self.kept.remove(PROOF).and_then(|token| token.as_str().map(str::to_owned));
         Ok(match token {
             Some(token) if ended.outcome == Outcome::Accepted => Ok(Secret::new(SecretKind::WebToken, token)),
@@ -152,8 +185,13 @@ impl Scene {
     }
 }
 
+/// What says nothing of a second proof, as there was no first one.
+fn unfetched(saw: &str) -> Ended {
+    Ended { outcome: Outcome::Failed, saw: format!("the page's proof could not be fetched at all: {saw}") }
+}
+
 /// Where request options say whether the user must be verified (WebAuthn §5.5).
 const DEMANDED: &str = "/userVerification";
 
 /// The name under which `collect-proof` keeps the proof.
-const PROOF: &str = "proof";
+pub(super) const PROOF: &str = "proof";

@@ -2,6 +2,7 @@
 
 mod answers;
 mod cast;
+mod ceremony;
 mod company;
 pub mod deviations;
 mod journal;
@@ -107,6 +108,12 @@ async fn one(run: &Run, number: usize, case: &Case, preflight: &Preflight) -> Ca
     {
         let saw = format!("the registry has no second factor: {evidence}");
         return result.ended(Status::Unsupported, vec![Verdict::Unsupported], saw);
+    }
+    if let Script::Scenario(scenario) = &case.script
+        && let Some(name) = scenario.undescribed(dialect)
+    {
+        let reason = format!("the target file does not describe the routine `{name}`");
+        return result.ended(Status::Unsupported, vec![Verdict::Unsupported], reason);
     }
     if let Some(reason) = dialect.no_keys.as_ref().filter(|_| case.factor.has_key()) {
         return result.ended(Status::Unsupported, vec![Verdict::Unsupported], reason.clone());

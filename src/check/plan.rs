@@ -126,9 +126,10 @@ pub fn cases(table: &Table, dialect: &Dialect) -> Result<Vec<Case>, String> {
                 if surface.modes.as_ref().is_some_and(|modes| !modes.contains(&mode)) {
                     continue;
                 }
+                let known = |factor: &&Factor| surface.factors.as_ref().is_none_or(|known| known.contains(factor));
                 // What is only observed is so with one factor.
-                let factors = if standing == Standing::Observed { &Factor::of(mode)[..1] } else { Factor::of(mode) };
-                for &factor in factors {
+                let most = if standing == Standing::Observed { 1 } else { usize::MAX };
+                for &factor in Factor::of(mode).iter().filter(known).take(most) {
                     let case = case(table, surface, index, (mode, factor));
                     cases.push(Case { standing, label: label.clone(), command: command.clone(), ..case });
                 }

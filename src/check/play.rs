@@ -10,7 +10,8 @@ use super::scene::{Conduct, Ended, Mistake, Scene};
 use super::volley::{Copy, Landed};
 use super::{Run, mix};
 use crate::dialect::Surface;
-use crate::judge::{Effect, Expectation, Must, Observation, Outcome, Seen, Verdict, judge};
+use crate::judge::{Asks, Effect, Expectation, Must, Observation, Outcome, Seen, Verdict, judge};
+use crate::persona::key::Maker;
 use crate::persona::totp::OtpStep;
 use crate::result::Probe;
 use crate::scenario::Carrier;
@@ -50,6 +51,8 @@ pub(super) struct Play<'a> {
     next: usize,
     /// The last proof that a page has made.
     pub(super) token: Option<Secret>,
+    /// Whether a proof that a page makes is kept back.
+    pub(super) withholds: bool,
     /// Whether a scenario ends at the first act that does not hold, and passes over acts that would say nothing.
     pub stops: bool,
     /// What the judged acts of a scenario had to show and showed, each with the act's number.
@@ -81,6 +84,23 @@ impl Sent {
     pub(super) fn outcome(&self) -> &Outcome {
         &self.ended.outcome
     }
+
+    /// Adds to the evidence.
+    pub(super) fn add(&mut self, exchanges: Vec<Exchange>) {
+        self.exchanges.extend(exchanges);
+    }
+
+    /// Says what the challenge asks for, which was seen on its page only.
+    pub(super) fn asks(&mut self, for_what: Asks) {
+        if let Outcome::Challenged { asks, .. } = &mut self.ended.outcome {
+            *asks = for_what;
+        }
+    }
+
+    /// How it ended, with the evidence.
+    pub(super) fn into_parts(self) -> (Ended, Vec<Exchange>) {
+        (self.ended, self.exchanges)
+    }
 }
 
 impl<'a> Play<'a> {
@@ -95,6 +115,7 @@ impl<'a> Play<'a> {
             worked: vec![],
             next: 0,
             token: None,
+            withholds: false,
             stops: false,
             shown: vec![],
         }
@@ -163,11 +184,17 @@ impl<'a> Play<'a> {
     async fn enrol(&mut self, factor: Factor) -> Result<Option<Ended>, Mistake> {
         let mut ended = None;
         self.scene.web = factor.has_key();
+        if matches!(&self.case.script, Script::Scenario(scenario) if scenario.abuses_keys()) {
+            self.scene.stage.maker = Maker::Own;
+        }
         if factor.has_codes() {
             ended = Some(self.scene.routine("enrol", &Conduct::Bare).await?);
         }
         if factor.has_key() && ended.as_ref().is_none_or(|ended| ended.outcome == Outcome::Accepted) {
-            ended = Some(self.scene.routine("register-key", &Conduct::Assisted).await?);
+            let registered = self.scene.routine("register-key", &Conduct::Assisted).await?;
+            // What the target has taken from the key it must know again.
+            self.scene.user.confirmed |= registered.outcome == Outcome::Accepted;
+            ended = Some(registered);
         }
         Ok(ended)
     }
@@ -203,10 +230,9 @@ impl<'a> Play<'a> {
         step: Option<OtpStep>,
     ) -> Result<Sent, Mistake> {
         let (at, proof) = (self.next, proof.into());
-        let Worked { surface, object, kept, .. } = self.worked.get(at).ok_or("more probes than objects")?;
+        let surface = self.next_surface().ok_or("more probes than objects")?;
+        let before = self.prepare_next().await?;
         self.next += 1;
-        self.scene.take_up(object.clone(), kept.clone());
-        let before = self.scene.perform(&surface.before, &Conduct::Assisted).await?;
         // When the target fails at a read that comes before, there is nothing to compare a read-back with.
         let baseless = matches!(before.outcome, Outcome::Failed | Outcome::Throttled);
         let ended = match conduct {
@@ -221,6 +247,18 @@ impl<'a> Play<'a> {
             return Err(format!("the {proof} aged out before the target answered: {}", ended.saw));
         }
         Ok(Sent { name: name.into(), proof, ended, baseless, at, exchanges: std::mem::take(&mut self.scene.exchanges) })
+    }
+
+    /// The surface of the next probe.
+    pub(super) fn next_surface(&self) -> Option<&'a Surface> {
+        self.worked.get(self.next).map(|worked| worked.surface)
+    }
+
+    /// Takes up what the next probe works on, and reads what has to be read just before it.
+    pub(super) async fn prepare_next(&mut self) -> Result<Ended, Mistake> {
+        let Worked { surface, object, kept, .. } = self.worked.get(self.next).ok_or("more probes than objects")?;
+        self.scene.take_up(object.clone(), kept.clone());
+        self.scene.perform(&surface.before, &Conduct::Assisted).await
     }
 
     /// Sends the next probes all at once.

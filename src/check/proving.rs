@@ -133,6 +133,10 @@ impl Play<'_> {
             Err(ended) => Ok(ended),
             Ok(token) => {
                 self.token = Some(token.clone());
+                if self.withholds {
+                    let saw = "the page has made a proof, which is kept back".to_owned();
+                    return Ok(Ended { outcome: Outcome::Accepted, saw });
+                }
                 self.scene.perform(steps, &Conduct::Proof(token)).await
             }
         }

@@ -22,6 +22,7 @@ use crate::persona::key::Maker;
 use crate::persona::ledger::{Issue, Skew};
 use crate::persona::totp::{OtpStep, PERIOD};
 use crate::scenario::Carrier;
+use crate::scenario::key::Fetch;
 use crate::secret::{Secret, SecretKind};
 use crate::wire::{Exchange, Outgoing, Wire};
 
@@ -122,6 +123,8 @@ pub struct Scene {
     pub web: bool,
     /// What a page is given for an assertion.
     pub given: Given,
+    /// How the proof of a page is fetched.
+    pub fetch: Fetch,
     /// The browser's tabs, by the name of the persona who sits there.
     pub(super) tabs: BTreeMap<String, Tab>,
     /// Where the last challenge sends the user.
@@ -153,6 +156,7 @@ impl Scene {
             kept: BTreeMap::new(),
             tick: 0,
             web: false,
+            fetch: Fetch::Once,
             tabs: BTreeMap::new(),
             given: Given::default(),
             offered: None,

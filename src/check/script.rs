@@ -6,11 +6,12 @@ use super::play::{Play, Played};
 use super::scene::{Conduct, Mistake};
 use crate::judge::{Must, Outcome, Seen, Verdict, judge_attempts};
 use crate::persona::totp::OtpStep;
-use crate::scenario::{self, Act, Attempt, Carrier, Proof, Scenario};
+use crate::scenario::key::{Assertion, Fetch};
+use crate::scenario::{self, Act, Attempt, Carrier, Client, Proof, Scenario};
 use crate::secret::{Secret, SecretKind};
 
 /// A proof that was sent, under the name by which it can be sent again.
-type Sent = BTreeMap<String, (Secret, Option<OtpStep>)>;
+pub(super) type Sent = BTreeMap<String, (Secret, Option<OtpStep>)>;
 
 /// What attempts at once must show and showed.
 type Race = Vec<(Must, Seen)>;
@@ -67,6 +68,9 @@ impl Play<'_> {
                 Ok(seen) => self.shown.extend(seen.into_iter().map(|(must, seen)| (number, must, seen))),
                 Err(reason) => return Ok(Some(Played::Inconclusive(reason))),
             },
+            Act::Attempt(attempt) if matches!(attempt.proof, Proof::Key(_) | Proof::Fetched(_)) => {
+                return Box::pin(self.attempt_by_key(number, attempt, sent)).await;
+            }
             Act::Attempt(attempt) => {
                 self.take_part(&attempt.part);
                 for _ in 0..attempt.times {
@@ -130,7 +134,14 @@ impl Play<'_> {
             (Some(proof), carrier) => Conduct::Misplaced(proof, carrier.clone()),
         };
         let name = attempt.part.name_before(&format!("attempt {}", self.sent() + 1));
-        let sent = self.send(&name, describe(&attempt.proof), conduct, step).await?;
+        let web = self.scene.web;
+        if let Some(client) = attempt.client {
+            self.scene.web = client == Client::Web;
+        }
+        self.scene.offered = None;
+        let sent = self.send(&name, describe(&attempt.proof), conduct, step).await;
+        self.scene.web = web;
+        let sent = self.asked_for_key_alone(sent?).await?;
         self.read_back(sent).await
     }
 
@@ -170,6 +181,9 @@ impl Play<'_> {
                 // Names are checked when the file is read, so only the enrolment can be missing.
                 None => Found::Nothing("the account was enrolled before the run began".to_owned()),
             },
+            Proof::Key(_) | Proof::Fetched(_) => {
+                Found::Nothing("a page is answered by one client at a time".to_owned())
+            }
             Proof::FormerSecret => Found::Proof(Some(self.scene.former_code().await?), None),
             Proof::Of(name) => Found::Proof(Some(self.code_of(name).await?), None),
             Proof::FormerRecovery(number) => match self.scene.user.former_recovery_codes.get(*number) {
@@ -191,7 +205,7 @@ impl Play<'_> {
     }
 }
 
-fn must(attempt: &Attempt) -> Must {
+pub(super) fn must(attempt: &Attempt) -> Must {
     match attempt.must {
         scenario::Must::SucceedOnce => Must::SucceedOnce,
         scenario::Must::BeChallenged => Must::BeChallenged,
@@ -199,7 +213,9 @@ fn must(attempt: &Attempt) -> Must {
         scenario::Must::BeRefused => Must::BeRefused {
             otherwise: match &attempt.proof {
                 Proof::None => Verdict::MissingChallenge,
-                Proof::Again(_) => Verdict::ReplayAccepted,
+                Proof::Again(_) | Proof::Key(Assertion::Again) | Proof::Fetched(Fetch::Twice | Fetch::AtOnce(_)) => {
+                    Verdict::ReplayAccepted
+                }
                 Proof::Right
                 | Proof::Wrong
                 | Proof::Empty
@@ -212,6 +228,8 @@ fn must(attempt: &Attempt) -> Must {
                 | Proof::FormerSecret
                 | Proof::FormerRecovery(_)
                 | Proof::Of(_)
+                | Proof::Key(_)
+                | Proof::Fetched(_)
                 | Proof::Recovery(_) => Verdict::WrongProofAccepted,
             },
         },
@@ -235,5 +253,7 @@ fn describe(proof: &Proof) -> String {
         Proof::Recovery(number) => format!("recovery code {number}"),
         Proof::FormerRecovery(number) => format!("recovery code {number} of the enrolment before"),
         Proof::Of(name) => format!("{name}'s valid code"),
+        Proof::Key(assertion) => assertion.words().to_owned(),
+        Proof::Fetched(fetch) => fetch.words(),
     }
 }

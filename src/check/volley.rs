@@ -6,12 +6,13 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use minijinja::Value;
 
+use super::keys::{Offer, PROOF};
 use super::scene::{Conduct, Ended, Mistake, Scene};
 use crate::dialect::step::{Deed, Request, Step};
 use crate::dialect::template::Document;
 use crate::dialect::{Dialect, Surface};
 use crate::scenario::Carrier;
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretKind};
 use crate::wire::Exchange;
 
 /// One copy of an attempt.
@@ -40,6 +41,27 @@ pub(super) struct Landed {
 type Single<'a> = (&'a Request, &'a Arc<Vec<Step>>, Option<&'a BTreeMap<String, Document>>);
 
 impl Scene {
+    /// Fetches the proof of a page so many times at once. Returns what was yielded.
+    pub(super) async fn collect_at_once(&mut self, offer: &Offer, times: u32) -> Result<Vec<Secret>, Mistake> {
+        let dialect = Arc::clone(&self.stage.dialect);
+        let steps = dialect.routines.get("collect-proof").ok_or("no routine `collect-proof`")?;
+        let (request, undo, _) = single(&dialect, steps)?;
+        let pointer = request.keep.get(PROOF).ok_or("`collect-proof` keeps no `proof`")?;
+        let args = Value::from(minijinja::value::Serde(&serde_json::json!({ "done": offer.done })));
+        let before = std::mem::replace(&mut self.args, args);
+        let written: Result<Vec<_>, _> = (0..times).map(|_| self.compose(request, undo, None, None)).collect();
+        self.args = before;
+        let sending = written?.into_iter().map(|outgoing| self.stage.wire.send(outgoing, |text| self.hide(text)));
+        let mut yielded = Vec::new();
+        for (answer, exchange) in join_all(sending).await {
+            self.exchanges.push(exchange);
+            let json = answer.filter(|answer| answer.status == 200).and_then(|answer| answer.json);
+            let token = json.as_ref().and_then(|json| json.pointer(pointer)?.as_str());
+            yielded.extend(token.map(|token| Secret::new(SecretKind::WebToken, token)));
+        }
+        Ok(yielded)
+    }
+
     /// Sends all copies at once.
     pub(super) async fn volley(&mut self, copies: Vec<Copy<'_>>) -> Result<Vec<Landed>, Mistake> {
         let dialect = Arc::clone(&self.stage.dialect);

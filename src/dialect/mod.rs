@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer};
 
 use crate::source::Source;
-use crate::table::Mode;
+use crate::table::{Factor, Mode};
 use crate::yaml::{self, FileError, Spanned};
 use predicate::{Answer, Predicate};
 use step::{Deed, Request, Step};
@@ -33,6 +33,8 @@ pub struct Dialect {
     pub web_challenge: WebChallenge,
     /// Why no security key can be used on the target, where none can.
     pub no_keys: Option<String>,
+    /// Routines that a target file can describe, and this one does not.
+    pub undescribed: Vec<String>,
     /// Whether the target's pages are opened in a browser.
     pub in_browser: bool,
     /// Answers that say that there is no such route.
@@ -107,7 +109,8 @@ impl Dialect {
             let hint = Some(yaml::allowed(unknown, &ids));
             return Err(change.source.wrong(reason, format!("`{unknown}` is no surface"), hint));
         }
-        let undescribed: Vec<&String> = file.target_routines.iter().filter(|name| !names.contains(name)).collect();
+        let undescribed: Vec<String> =
+            file.target_routines.iter().filter(|name| !names.contains(name)).cloned().collect();
         for (source, surface) in &mut surfaces {
             let missing = undescribed.iter().find(|name| surface.runs(name));
             surface.unsupported = match (change.unsupported.get(&surface.id()), missing) {
@@ -135,6 +138,7 @@ impl Dialect {
             challenge,
             web_challenge,
             no_keys,
+            undescribed,
             in_browser,
             not_implemented,
             throttled,
@@ -238,6 +242,8 @@ pub struct Surface {
     pub surface: Option<String>,
     /// The modes in which the action makes sense; all unless said.
     pub modes: Option<Vec<Mode>>,
+    /// The factors with which it does; all unless said.
+    pub factors: Option<Vec<Factor>>,
     /// Whether the steps need the companion user.
     #[serde(default)]
     pub companion: bool,

@@ -29,6 +29,8 @@ pub struct Persona {
     pub key: Option<SecurityKey>,
     /// The last assertion that a page was given.
     pub assertion: Option<serde_json::Value>,
+    /// Whether a page spared the key what it was to leave out.
+    pub spared: bool,
     /// The options of a page that was looked at.
     pub looked: Option<serde_json::Value>,
     /// The recovery codes that the enrolment handed out.
@@ -58,6 +60,7 @@ impl Persona {
             former_ledger: None,
             key: None,
             assertion: None,
+            spared: false,
             looked: None,
             recovery_codes: Vec::new(),
             former_recovery_codes: Vec::new(),

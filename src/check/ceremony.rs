@@ -1,0 +1,98 @@
+//! Attempts with a security key: what a page is given, and how its proof is fetched.
+
+use super::keys::Given;
+use super::play::{self, Play, Played};
+use super::scene::{Conduct, Mistake};
+use super::script::{Sent, must};
+use crate::judge::{Asks, Outcome};
+use crate::persona::key::Manner;
+use crate::result::Probe;
+use crate::scenario::key::{Assertion, Fetch};
+use crate::scenario::{Attempt, Client, Proof};
+use crate::table::Factor;
+
+impl Play<'_> {
+    /// Makes an attempt with a security key. What ends the scenario is returned.
+    pub(super) async fn attempt_by_key(
+        &mut self,
+        number: usize,
+        attempt: &Attempt,
+        sent: &mut Sent,
+    ) -> Result<Option<Played>, Mistake> {
+        let (assertion, fetch) = match attempt.proof {
+            Proof::Key(assertion) => (assertion, Fetch::Once),
+            Proof::Fetched(fetch) => (Assertion::Right, fetch),
+            _ => return Err("an attempt without a security key".to_owned()),
+        };
+        if self.run.stage.dialect.in_browser && assertion != Assertion::Right {
+            let reason = "a browser gives a page what it asks for; `--pages http` plays this".to_owned();
+            return Ok(Some(Played::Inconclusive(reason)));
+        }
+        self.take_part(&attempt.part);
+        let web = std::mem::replace(&mut self.scene.web, attempt.client != Some(Client::Legacy));
+        self.scene.given = match (assertion, assertion.manner()) {
+            (_, Some(manner)) => Given::Made(manner),
+            (Assertion::OfAnother, _) => Given::ByAnother,
+            (Assertion::ForAnotherPage, _) => self.look_at_another_page().await?,
+            (_, _) => Given::Again,
+        };
+        self.scene.fetch = fetch;
+        let surface = self.next_surface().ok_or("more probes than objects")?;
+        let on_page = self.run.stage.dialect.asks_on_page(&surface.perform);
+        self.withholds = attempt.withheld;
+        let words = if fetch == Fetch::Once { assertion.words().to_owned() } else { fetch.words() };
+        let name = attempt.part.name_before(&format!("attempt {}", self.sent() + 1));
+        let ended = self.send(name, words, Conduct::ByKey, None).await;
+        (self.scene.web, self.scene.given, self.scene.fetch) = (web, Given::default(), Fetch::Once);
+        self.withholds = false;
+        let ended = ended?;
+        if assertion.manner() == Some(Manner::UserNotVerified) && self.scene.user.spared {
+            return Ok(Some(Played::Inconclusive("the page does not demand user verification".to_owned())));
+        }
+        if let (Some(name), Some(token)) = (&attempt.name, &self.token) {
+            sent.insert(name.clone(), (token.clone(), None));
+        }
+        // Where no page is named, nothing that a page would be given says anything.
+        let aimless = !on_page && self.scene.offered.is_none() && (assertion, fetch) != (Assertion::Right, Fetch::Once);
+        if aimless || (attempt.withheld && *ended.outcome() != Outcome::Accepted) {
+            let (ended, exchanges) = ended.into_parts();
+            self.scene.exchanges = exchanges;
+            return Ok(Some(Played::SetUpFailed(ended)));
+        }
+        if attempt.withheld {
+            let (ended, exchanges) = ended.into_parts();
+            self.probes.push(Probe::set_up(&ended, exchanges));
+            return Ok(None);
+        }
+        let seen = self.read_back(ended).await?;
+        self.shown.push((number, must(attempt), seen));
+        Ok(None)
+    }
+
+    /// Looks at the page that a challenge names to an account with codes alone: it must ask for one.
+    pub(super) async fn asked_for_key_alone(&mut self, mut sent: play::Sent) -> Result<play::Sent, Mistake> {
+        const ROUTINE: &str = "page-asks-for-code";
+        if self.case.factor != Factor::Totp || !self.run.stage.dialect.routines.contains_key(ROUTINE) {
+            return Ok(sent);
+        }
+        if let Some(offer) = self.scene.offered.clone() {
+            let ended = self.scene.on_page(ROUTINE, &offer).await?;
+            sent.add(std::mem::take(&mut self.scene.exchanges));
+            if ended.outcome == Outcome::Refused {
+                sent.asks(Asks::ForKeyAlone);
+            }
+        }
+        Ok(sent)
+    }
+
+    /// Opens another page for the same action, and takes away what it asks a key for.
+    async fn look_at_another_page(&mut self) -> Result<Given, Mistake> {
+        let surface = self.next_surface().ok_or("more probes than objects")?;
+        self.prepare_next().await?;
+        self.scene.given = Given::Nothing;
+        self.scene.user.looked = None;
+        let _ = self.scene.proof_by_key(&surface.perform).await?;
+        let looked = self.scene.user.looked.take();
+        Ok(Given::For(looked.ok_or("another page could not be opened")?))
+    }
+}
