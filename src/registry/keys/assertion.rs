@@ -2,6 +2,7 @@
 
 use webauthn_rs::prelude::{PasskeyAuthentication, PublicKeyCredential};
 
+use super::relying_party::RP_ID;
 use super::steps::{ALL, Expected, Facts, LEFT_TO_US, Step};
 use super::{Key, RelyingParty};
 use crate::registry::model::UserName;
@@ -47,6 +48,7 @@ impl Transaction<'_> {
         let expected = Expected {
             challenges: &challenges,
             origin: party.origin(),
+            rp_id: RP_ID,
             handle: &handle.map_or([0; 16], |handle| *handle.as_bytes()),
             public_key: key.public_key(),
             counter: key.counter(),

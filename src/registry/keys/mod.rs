@@ -8,6 +8,8 @@ mod key;
 mod register;
 mod relying_party;
 mod steps;
+#[cfg(test)]
+mod vectors;
 
 pub(super) use assertion::Question;
 pub(super) use key::{Key, Keys, Removal, UserHandle};

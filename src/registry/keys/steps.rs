@@ -8,8 +8,6 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use webauthn_rs::prelude::{COSEKey, PublicKeyCredential};
 
-use super::relying_party::RP_ID;
-
 /// One step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -62,6 +60,7 @@ pub(crate) struct Expected<'a> {
     /// The challenges that were put, in base64url.
     pub(crate) challenges: &'a [String],
     pub(crate) origin: &'a str,
+    pub(crate) rp_id: &'a str,
     pub(crate) handle: &'a [u8],
     pub(crate) public_key: &'a COSEKey,
     pub(crate) counter: u32,
@@ -124,7 +123,7 @@ impl<'a> Facts<'a> {
             // An address without a path is read as an origin: some clients write the slash.
             Step::Origin => self.client.origin.strip_suffix('/').unwrap_or(&self.client.origin) == expected.origin,
             Step::CrossOrigin => !self.client.cross_origin && self.client.top_origin.is_none(),
-            Step::RpIdHash => self.data().starts_with(&Sha256::digest(RP_ID)),
+            Step::RpIdHash => self.data().starts_with(&Sha256::digest(self.expected.rp_id)),
             Step::UserPresent => self.has(USER_PRESENT),
             Step::UserVerified => self.has(USER_VERIFIED),
             Step::BackupFlags => self.has(BACKUP_ELIGIBLE) || !self.has(BACKED_UP),
