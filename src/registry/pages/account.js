@@ -158,8 +158,9 @@ at("register").onsubmit = (event) => {
     if (recoveryCodes !== undefined) {
       at("codes").replaceChildren(
         ...recoveryCodes.map((code) => {
-          const item = document.createElement("li");
-          item.textContent = code;
+          const [item, text] = ["li", "code"].map((name) => document.createElement(name));
+          text.textContent = code;
+          item.append(text);
           return item;
         }),
       );
