@@ -251,6 +251,12 @@ async fn shows(mutant: Mutant, world: &World) -> bool {
         | M::KeyUsersUnchallenged
         | M::AnyCodeForKeyUser
         | M::RecoveryCodeRefusedForKeyUser
+        | M::KeyReplacesCodes
+        | M::CodesReplaceKeys
+        | M::LastKeyRemovable
+        | M::StaleRegistrationAccepted
+        | M::PendingCodesOutliveFirstKey
+        | M::TicketIsPage
         | M::KeyEnrolmentWeakensMode
         | M::WebChallengeWithoutHeader
         | M::WebChallengeWithoutDoneUrl

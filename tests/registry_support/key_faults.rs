@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use stepup::registry::Mutant;
 
 use crate::registry_support::keys::{Authenticator, Forger, Lie};
-use crate::registry_support::{AUTH_ONLY, Reply, User, WRITES, World, send};
+use crate::registry_support::{AUTH_ONLY, Reply, User, WRITES, World, seed_in, send};
 
 use Mutant as M;
 
@@ -97,6 +97,52 @@ pub async fn shows(mutant: Mutant, world: &World) -> bool {
             let (added, user) = adds_key_to_codes(world, true).await;
             assert!(added.is_success());
             world.read(&user, "/-/npm/v1/user").await.json()["tfa"]["mode"] == AUTH_ONLY
+        }
+        M::KeyReplacesCodes => {
+            let (added, user) = adds_key_to_codes(world, true).await;
+            assert!(added.is_success());
+            let code = world.fresh_code(&user);
+            !world.renames(&user, &code).await
+        }
+        M::CodesReplaceKeys => {
+            let (mut user, mut key) = holder(world).await;
+            let begin = json!({ "tfa": { "password": user.password, "mode": WRITES } });
+            let door = world.door(&world.profile(&user, begin.clone(), None).await);
+            let token = world.token_at(&door, &mut key).await;
+            user.seed = seed_in(&world.profile(&user, begin, Some(&token)).await);
+            let confirm = json!({ "tfa": [world.code(&user)] });
+            assert!(world.profile(&user, confirm, None).await.is_success());
+            world.read(&user, "/-/account/keys").await.json() == json!({ "objects": [] })
+        }
+        M::LastKeyRemovable => {
+            let (user, mut key) = holder(world).await;
+            let keys = world.read(&user, "/-/account/keys").await.json();
+            let id = keys["objects"][0]["id"].as_str().unwrap();
+            let asked = world.remove_key(&user, id, None).await;
+            if !asked.is_challenge() {
+                return false;
+            }
+            let token = world.token_at(&world.door(&asked), &mut key).await;
+            assert!(world.remove_key(&user, id, Some(&token)).await.is_success());
+            world.read(&user, "/-/npm/v1/user").await.json()["tfa"].is_null()
+        }
+        M::StaleRegistrationAccepted => {
+            let mut user = world.sign_up("alice").await;
+            let begun = world.begin_key(&user, None, None).await;
+            world.enrol(&mut user, WRITES).await;
+            world.end_key(&user, &begun, &mut Forger::new(1)).await.is_success()
+        }
+        M::PendingCodesOutliveFirstKey => {
+            let mut user = world.sign_up("alice").await;
+            user.seed = seed_in(&world.begin_enrolment(&user, Some(WRITES)).await);
+            world.add_key(&mut user, &mut Forger::new(1), None, None).await;
+            let confirm = json!({ "tfa": [world.code(&user)] });
+            world.profile(&user, confirm, None).await.is_success()
+        }
+        M::TicketIsPage => {
+            let (user, _) = holder(world).await;
+            let door = world.open_door(&user).await;
+            door.auth.rsplit('/').next() == door.done.rsplit('/').next()
         }
         M::WebChallengeWithoutHeader => challenge(world).await.header("www-authenticate").is_none(),
         M::WebChallengeWithoutDoneUrl => challenge(world).await.json()["doneUrl"].is_null(),

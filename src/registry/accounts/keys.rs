@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use webauthn_rs::prelude::Uuid;
 
 use super::pages;
-use crate::registry::factor::{Action, Mode};
+use crate::registry::factor::{Action, Mode, TwoFactor};
 use crate::registry::keys::{Ceremony, Key, RelyingParty, Removal};
-use crate::registry::model::{Of, UserName};
-use crate::registry::mutants::Mutant;
+use crate::registry::model::{Of, User, UserName};
+use crate::registry::mutants::{Mutant, Mutants};
 use crate::registry::secrets::{Password, RecoveryCode, random_bytes};
 use crate::registry::service::Desk;
 use crate::registry::transaction::{Caller, Transaction};
@@ -77,21 +77,38 @@ pub(crate) fn add_key(desk: &Desk, call: &Call) -> Reply {
         return Err(Refusal::malformed("that security key is registered already"));
     }
     let now = tx.now();
-    let weakened = tx.settings().mutants.has(Mutant::KeyEnrolmentWeakensMode);
+    let mutants = &tx.settings().mutants;
     tx.credentials.insert(passkey.cred_id().clone(), caller.user.clone());
     let key = Key::new(passkey, counter, name, now);
-    let (id, name) = (key.id.clone(), key.name.clone());
+    let mut row = json!({ "id": key.id, "name": key.name });
     let account = tx.users.get_mut(&caller.user).ok_or_else(Refusal::no_user)?;
-    let codes = account.two_factor.add_key(key, ceremony.handle, ceremony.mode);
-    if weakened && codes.is_none() {
-        account.two_factor.set_mode(Mode::AuthOnly);
-    }
     account.touch(now);
-    let mut row = json!({ "id": id, "name": name });
-    if let Some(codes) = codes {
+    if let Some(codes) = account.take_in(key, &ceremony, mutants) {
         row["recoveryCodes"] = codes.iter().map(RecoveryCode::reveal).collect();
+        tx.mode_chosen_last = Some(ceremony.mode);
     }
     Ok(Answer::created(row))
+}
+
+impl User {
+    /// Adds a key, and gives the recovery codes to be shown if it is the first factor.
+    fn take_in(&mut self, key: Key, ceremony: &Ceremony, mutants: &Mutants) -> Option<Vec<RecoveryCode>> {
+        let outlives = mutants.has(Mutant::PendingCodesOutliveFirstKey);
+        let pending = if outlives { self.two_factor.take_pending() } else { None };
+        let codes = self.two_factor.add_key(key, ceremony.handle, ceremony.mode);
+        if codes.is_some() {
+            self.lapses.begin_anew();
+        } else if mutants.has(Mutant::KeyEnrolmentWeakensMode) {
+            self.two_factor.set_mode(Mode::AuthOnly);
+        }
+        if mutants.has(Mutant::KeyReplacesCodes) {
+            self.two_factor.drop_codes();
+        }
+        if let Some(pending) = pending {
+            self.two_factor.begin(pending);
+        }
+        codes
+    }
 }
 
 /// `DELETE /-/account/keys/<id>`.
@@ -108,19 +125,24 @@ pub(crate) fn remove_key(desk: &Desk, call: &Call, id: &str) -> Reply {
         return Err(unknown());
     }
     let last = || Refusal::malformed("the last security key cannot be removed; disable 2FA instead");
-    if two_factor.is_keys_alone() && keys.iter().count() == 1 {
+    let is_last = two_factor.is_keys_alone() && keys.iter().count() == 1;
+    if is_last && !tx.settings().mutants.has(Mutant::LastKeyRemovable) {
         return Err(last());
     }
     tx.demand(&caller, Action::RemoveKey, call)?;
     let now = tx.now();
-    let remembers = tx.settings().mutants.has(Mutant::RemovedKeyAccepted);
+    let mutants = &tx.settings().mutants;
     let account = tx.users.get_mut(&caller.user).ok_or_else(Refusal::no_user)?;
     match account.two_factor.remove_key(id) {
         Removal::Removed(key) => {
-            if remembers {
+            if mutants.has(Mutant::RemovedKeyAccepted) {
                 account.removed_keys.push(*key);
             }
             account.touch(now);
+            Ok(Answer::ok(json!({})))
+        }
+        Removal::Last if mutants.has(Mutant::LastKeyRemovable) => {
+            account.two_factor = TwoFactor::Off;
             Ok(Answer::ok(json!({})))
         }
         Removal::Last => Err(last()),
@@ -149,7 +171,7 @@ impl Transaction<'_> {
         let ceremony = self.ceremonies.of_user(id, user, Of::GoodAt(self.now())).cloned().ok_or(unknown)?;
         self.ceremonies.end(id);
         let account = self.users.get(user).ok_or_else(Refusal::no_user)?;
-        if account.revision != ceremony.revision {
+        if account.revision != ceremony.revision && !self.settings().mutants.has(Mutant::StaleRegistrationAccepted) {
             return Err(Refusal::malformed("the account has changed since the registration began; begin it anew"));
         }
         Ok(ceremony)

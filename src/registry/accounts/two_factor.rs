@@ -119,6 +119,7 @@ fn confirm(tx: &mut Transaction<'_>, call: &Call, caller: &Caller, proof: &Proof
     tx.demand(caller, Action::ConfirmEnrolment, call)?;
     let now = tx.now();
     let throttle = tx.settings().throttle;
+    let codes_replace_keys = tx.settings().mutants.has(Mutant::CodesReplaceKeys);
     let user = tx.users.get_mut(&caller.user).ok_or_else(Refusal::no_user)?;
     let Some(pending) = user.two_factor.pending() else {
         return Err(Refusal::malformed("no enrolment is pending"));
@@ -140,6 +141,9 @@ fn confirm(tx: &mut Transaction<'_>, call: &Call, caller: &Caller, proof: &Proof
     let spent = Spent { step, on: Action::ConfirmEnrolment };
     let (confirmed, codes) = std::mem::replace(&mut user.two_factor, TwoFactor::Off).confirm(spent);
     user.two_factor = confirmed;
+    if codes_replace_keys {
+        user.two_factor.drop_keys();
+    }
     user.touch(now);
     tx.mode_chosen_last = Some(chosen);
     let codes: Vec<String> = codes.iter().map(RecoveryCode::reveal).collect();

@@ -88,15 +88,6 @@ impl TwoFactor {
         }
     }
 
-    /// Forgets which codes were spent: a fault.
-    pub(crate) fn forget_spent(&mut self) {
-        if let TwoFactor::On(factor) = self
-            && let Some(codes) = factor.codes_mut()
-        {
-            codes.last = None;
-        }
-    }
-
     /// Whether keys are all that the user has.
     pub(crate) fn is_keys_alone(&self) -> bool {
         self.factor().is_some_and(|factor| matches!(factor.means, Means::Keys { .. }))
@@ -180,6 +171,46 @@ impl TwoFactor {
             TwoFactor::Off => Value::Null,
             TwoFactor::Pending(pending) => json!({ "pending": true, "mode": pending.mode.name() }),
             TwoFactor::On(factor) => json!({ "pending": false, "mode": factor.mode.name() }),
+        }
+    }
+}
+
+/// What only faults do.
+impl TwoFactor {
+    /// Forgets which codes were spent.
+    pub(crate) fn forget_spent(&mut self) {
+        if let TwoFactor::On(factor) = self
+            && let Some(codes) = factor.codes_mut()
+        {
+            codes.last = None;
+        }
+    }
+
+    /// Takes away an enrolment that is pending, where nothing stands.
+    pub(crate) fn take_pending(&mut self) -> Option<Pending> {
+        match std::mem::replace(self, TwoFactor::Off) {
+            TwoFactor::Pending(pending) => Some(pending),
+            other @ (TwoFactor::Off | TwoFactor::On(_)) => {
+                *self = other;
+                None
+            }
+        }
+    }
+
+    /// Does away with codes that stand beside keys.
+    pub(crate) fn drop_codes(&mut self) {
+        if let TwoFactor::On(Factor { means, .. }) = self
+            && let Means::Codes { keys, .. } = means
+            && let Some(keys) = keys.take()
+        {
+            *means = Means::Keys { keys, pending: None };
+        }
+    }
+
+    /// Does away with keys that stand beside codes.
+    pub(crate) fn drop_keys(&mut self) {
+        if let TwoFactor::On(Factor { means: Means::Codes { keys, .. }, .. }) = self {
+            *keys = None;
         }
     }
 }
