@@ -2,6 +2,8 @@
 
 mod registry_support;
 
+use std::sync::Arc;
+
 use registry_support::deed::{BOTH_MODES, Deed, NEVER, WRITES_MODE};
 use registry_support::keys::{Authenticator, Door, Forger, Lie, lies, soft_key};
 use registry_support::{AUTH_ONLY, BOTH, Reply, User, WRITES, World, escape, send};
@@ -327,4 +329,37 @@ async fn the_rows_of_the_tables_ask_for_keys_as_they_ask_for_codes() {
             assert!(world.act(&user, *deed, &subject, None).await.is_success(), "{deed:?} in {mode}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn polls_and_tokens_that_are_sent_at_once_are_good_once() {
+    let world = Arc::new(World::new().await);
+    let mut key = soft_key();
+    let user = world.key_holder("alice", &mut key, WRITES).await;
+    let door = world.open_door(&user).await;
+    assert!(world.touch(&door.auth, &mut key).await.is_success());
+    let counted = world.registry.accepted_proofs();
+    let mut polls = Vec::new();
+    for _ in 0..16 {
+        let (world, done) = (Arc::clone(&world), door.done.clone());
+        polls.push(tokio::spawn(async move { world.get(&done).await }));
+    }
+    let mut tokens = Vec::new();
+    for poll in polls {
+        let reply = poll.await.unwrap();
+        assert!(reply.status == 200 || reply.is_plain(404), "{}", reply.text);
+        tokens.extend(reply.json()["token"].as_str().map(str::to_owned));
+    }
+    assert_eq!(tokens.len(), 1);
+    let mut uses = Vec::new();
+    for _ in 0..16 {
+        let (world, user, token) = (Arc::clone(&world), user.clone(), tokens[0].clone());
+        uses.push(tokio::spawn(async move { world.renames(&user, &token).await }));
+    }
+    let mut accepted = 0;
+    for attempt in uses {
+        accepted += u32::from(attempt.await.unwrap());
+    }
+    assert_eq!(accepted, 1);
+    assert_eq!(world.registry.accepted_proofs(), counted, "what a page has counted is not counted again");
 }
