@@ -11,7 +11,9 @@ use std::time::Duration;
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use webauthn_rs::prelude::{COSEAlgorithm, COSEEC2Key, COSEKey, COSEKeyType, ECDSACurve, PublicKeyCredential, Url};
+use webauthn_rs::prelude::{
+    COSEAlgorithm, COSEEC2Key, COSEKey, COSEKeyType, COSERSAKey, ECDSACurve, PublicKeyCredential, Url,
+};
 use webauthn_rs_core::WebauthnCore;
 use webauthn_rs_core::error::WebauthnError;
 
@@ -42,12 +44,12 @@ struct Registration {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PublicKey {
-    #[serde(rename = "type")]
-    algorithm: String,
-    x: Hex,
-    y: Hex,
+#[serde(tag = "type", deny_unknown_fields)]
+enum PublicKey {
+    #[serde(rename = "ES256")]
+    Es256 { x: Hex, y: Hex },
+    #[serde(rename = "RS256")]
+    Rs256 { n: Hex, e: Hex },
 }
 
 #[derive(Deserialize)]
@@ -112,15 +114,22 @@ fn each(check: impl Fn(&str, &Vectors)) {
         check(&file, &vectors);
         count += 1;
     }
-    assert_eq!(count, 8);
+    assert_eq!(count, 9);
 }
 
 impl Vectors {
     fn key(&self) -> COSEKey {
-        assert_eq!(self.public_key.algorithm, "ES256");
-        let (x, y) = (self.public_key.x.0.clone(), self.public_key.y.0.clone());
-        let key = COSEKeyType::EC_EC2(COSEEC2Key { curve: ECDSACurve::SECP256R1, x, y });
-        COSEKey { type_: COSEAlgorithm::ES256, key }
+        match &self.public_key {
+            PublicKey::Es256 { x, y } => {
+                let (x, y) = (x.0.clone(), y.0.clone());
+                let key = COSEKeyType::EC_EC2(COSEEC2Key { curve: ECDSACurve::SECP256R1, x, y });
+                COSEKey { type_: COSEAlgorithm::ES256, key }
+            }
+            PublicKey::Rs256 { n, e } => {
+                let (n, e) = (n.0.clone(), e.0.clone().try_into().unwrap());
+                COSEKey { type_: COSEAlgorithm::RS256, key: COSEKeyType::RSA(COSERSAKey { n, e }) }
+            }
+        }
     }
 
     fn library(&self) -> WebauthnCore {
