@@ -5,6 +5,7 @@
 //!
 //! - [`cli`] is the command line; nothing imports it.
 //! - [`check`] plans cases, plays them and sends results ([`check::suite`] is the door for other programs); [`judge`] says what they show, without I/O or clock.
+//! - [`explore`] makes random sequences and shrinks what deviates; [`check`] plays them.
 //! - [`persona`] holds the simulated users, the ledger of their proofs and their security keys; [`wire`] sends requests,
 //!   [`browser`] opens a registry's own pages.
 //! - [`accounts`] lends users that an operator handed over.
@@ -20,6 +21,7 @@ pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod dialect;
+pub mod explore;
 pub mod host;
 pub mod installed;
 pub mod judge;

@@ -1,5 +1,6 @@
 //! The check: plan the cases, run them, judge them.
 
+pub mod alone;
 mod answers;
 mod cast;
 mod ceremony;

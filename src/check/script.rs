@@ -76,7 +76,7 @@ impl Play<'_> {
                 for _ in 0..attempt.times {
                     let (proof, step) = match self.find(attempt, sent).await? {
                         Found::Proof(proof, step) => (proof, step),
-                        Found::Nothing(_) if self.stops => {
+                        Found::Nothing(_) if self.stops && attempt.must == scenario::Must::BeRefused => {
                             self.pass_over();
                             continue;
                         }

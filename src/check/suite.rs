@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, mpsc};
 
+use super::alone::{Acted, End};
 use super::plan::{self, Case};
 use super::scene::Stage;
 use super::{Journal, Preflight, Provisioner, Run, deviations, mix};
@@ -105,6 +106,18 @@ impl Suite {
     pub fn new(options: Options) -> Result<Self, Unready> {
         let suite = Suite::read(options)?;
         if suite.cases.is_empty() { Err(Unready::NothingSelected) } else { Ok(suite) }
+    }
+
+    /// Reads all files, and leaves the cases to others.
+    pub fn without_cases(options: Options) -> Result<Self, Unready> {
+        let mut suite = Suite::read(options)?;
+        suite.cases.clear();
+        Ok(suite)
+    }
+
+    /// What must hold, and whom it is asked of.
+    pub fn subject(&self) -> (&Table, &Target) {
+        (&self.table, &self.target)
     }
 
     fn read(options: Options) -> Result<Self, Unready> {
@@ -231,9 +244,27 @@ impl Session {
         self.cases.len()
     }
 
-    /// Never: a session has at least one case.
+    /// Whether its cases were left to others.
     pub fn is_empty(&self) -> bool {
         self.cases.is_empty()
+    }
+
+    /// What is known of the target.
+    pub fn preflight(&self) -> &Preflight {
+        &self.preflight
+    }
+
+    /// Whether users can sign themselves up.
+    pub fn makes_users(&self) -> bool {
+        matches!(self.run.provisioner, Provisioner::SelfService)
+    }
+
+    /// Plays a scenario that is none of its cases, as far as it holds. `number` is one that it has not had before.
+    pub async fn act(&self, scenario: Scenario, number: usize) -> Acted {
+        match plan::scenarios(vec![scenario]).first() {
+            Some(case) => super::alone::act(&self.run, case, number).await,
+            None => Acted { probes: Vec::new(), end: End::Unplayable("the scenario is for no mode".to_owned()) },
+        }
     }
 
     /// Lets the cases under way end and begins no other. Whether it was the first call.

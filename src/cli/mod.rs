@@ -11,6 +11,7 @@ use say;
 
 mod check;
 pub mod exit;
+mod explore;
 mod interrupt;
 mod list;
 mod mutants;
@@ -34,6 +35,8 @@ struct Arguments {
 enum Command {
     /// Run the tables against a registry, judge, report.
     Check(check::Check),
+    /// Play random sequences against a model of the tables and the rules.
+    Explore(explore::Explore),
     /// List what there is.
     List(list::List),
     /// Measure the suite: every seeded fault of the reference registry must be found.
@@ -91,6 +94,7 @@ pub fn main() -> u8 {
     };
     let outcome = match arguments.command {
         Command::Check(check) => check.run(),
+        Command::Explore(explore) => explore.run(),
         Command::List(list) => list.run(),
         Command::Mutants(mutants) => mutants.run(),
         Command::Serve(serve) => serve.run(),

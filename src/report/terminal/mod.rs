@@ -1,5 +1,6 @@
 //! The terminal report: the tables as a grid, what deviates, totals that add up, one sentence at the end.
 
+pub mod exploration;
 mod findings;
 mod grid;
 mod paper;

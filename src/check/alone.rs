@@ -1,0 +1,61 @@
+//! One scenario by itself, as far as it holds: how exploration plays its sequences.
+
+use super::plan::Case;
+use super::play::{Play, Played};
+use super::scene::Scene;
+use super::{Run, cast, status};
+use crate::judge::{Verdict, judge_attempts};
+use crate::result::{Probe, Status};
+
+/// What became of a scenario.
+#[derive(Debug)]
+pub struct Acted {
+    /// The judged acts that were played, by their number in the scenario, each with its probe.
+    pub probes: Vec<(usize, Probe)>,
+    /// How it ended.
+    pub end: End,
+}
+
+/// How a scenario ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// Every act held, up to one that would have said nothing.
+    Held,
+    /// The last of the acts that were played did not hold.
+    Deviated(Vec<Verdict>),
+    /// An act could not be played or judged.
+    Unplayable(String),
+}
+
+/// Plays the scenario of a case until an act does not hold. `number` is one that no other play of the run has.
+pub(super) async fn act(run: &Run, case: &Case, number: usize) -> Acted {
+    let unplayable = |reason| Acted { probes: Vec::new(), end: End::Unplayable(reason) };
+    let cast = match run.provisioner.cast(run, case, number).await {
+        Ok(cast) => cast,
+        Err(missing) => return unplayable(missing),
+    };
+    let mut scene = Scene::open(&run.stage, cast.user, case.mode.name(), &case.id).await;
+    let mut play = Play::new(run, case, &mut scene, number);
+    play.stops = true;
+    let played = play.play().await;
+    let (shown, probes) = (play.shown, play.probes);
+    let last = shown.last().map(|(_, must, seen)| (*must, seen.clone()));
+    let end = match played {
+        Ok(Played::Judged(_)) => judged(&judge_attempts(last.as_slice())),
+        Ok(Played::Inconclusive(_)) => End::Held,
+        Ok(Played::SetUpFailed(ended)) => End::Unplayable(ended.saw),
+        Err(mistake) => End::Unplayable(mistake),
+    };
+    // What is left is in the journal.
+    let _ = cast::clean_up(run, &mut scene, &case.id).await;
+    run.provisioner.release(scene, cast.loans, false);
+    Acted { probes: shown.into_iter().map(|(act, _, _)| act).zip(probes).collect(), end }
+}
+
+fn judged(verdicts: &[Verdict]) -> End {
+    match (status(verdicts), verdicts.first()) {
+        (_, Some(verdict @ (Verdict::Throttled | Verdict::HarnessError))) => End::Unplayable(verdict.to_string()),
+        (Status::Fail | Status::Error, _) => End::Deviated(verdicts.to_vec()),
+        (Status::Pass | Status::Unsupported | Status::Skipped, _) => End::Held,
+    }
+}
