@@ -1,8 +1,12 @@
 //! The judge: expectation and observation in, verdicts out. No I/O, no clock.
 
+mod odds;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+pub use odds::{Guessed, LOST_AT_LEAST, confidence, judge_guesses, volleys_for};
 
 use crate::table::Factor;
 
@@ -120,6 +124,10 @@ pub enum Verdict {
     WrongProofAccepted,
     /// A spent proof let the action through.
     ReplayAccepted,
+    /// Somebody was let through whom no second factor gives the right: a token, or a user without one.
+    RightsExceeded,
+    /// An answer shows a secret that must be shown once only.
+    SecretShown,
     /// A second factor was asked for where none must be.
     UnexpectedChallenge,
     /// The challenge is one that stock clients cannot act on.
@@ -130,6 +138,8 @@ pub enum Verdict {
     RightProofRefused,
     /// The action should have happened and did not.
     NoEffect,
+    /// Wrong codes one after the other are listened to without end.
+    NeverThrottled,
     /// The target asked for more patience than the run has.
     Throttled,
     /// The target gave no usable answer.
@@ -150,11 +160,14 @@ impl Verdict {
             Verdict::EffectBeforeFactor => "effect-before-factor",
             Verdict::WrongProofAccepted => "wrong-proof-accepted",
             Verdict::ReplayAccepted => "replay-accepted",
+            Verdict::RightsExceeded => "rights-exceeded",
+            Verdict::SecretShown => "secret-shown",
             Verdict::UnexpectedChallenge => "unexpected-challenge",
             Verdict::WrongShape => "wrong-shape",
             Verdict::WrongFactorOffered => "wrong-factor-offered",
             Verdict::RightProofRefused => "right-proof-refused",
             Verdict::NoEffect => "no-effect",
+            Verdict::NeverThrottled => "never-throttled",
             Verdict::Throttled => "throttled",
             Verdict::TargetFailed => "target-failed",
             Verdict::HarnessError => "harness-error",
@@ -196,6 +209,13 @@ pub enum Must {
     SucceedOnce,
     /// It is challenged, and nothing happens.
     BeChallenged,
+    /// It is refused without effect, for no second factor gives the right to it.
+    BeDenied {
+        /// Whether whoever makes it has a second factor, and may be asked for it all the same.
+        has_factor: bool,
+    },
+    /// It succeeds with its effect or is refused without: either, but nothing between.
+    BeWhole,
     /// It is refused without effect.
     BeRefused {
         /// What it is when it is not.
@@ -248,18 +268,48 @@ pub fn judge_attempts(attempts: &[(Must, Seen)]) -> Vec<Verdict> {
                 let bare = Observation { bare: seen.clone(), wrong: None, right: None, replay: None, other: None };
                 verdicts.extend(challenged(Factor::Totp, &bare));
             }
-            Must::BeRefused { .. } if seen.outcome == Outcome::NotImplemented && !seen.effect.leaked() => {
+            Must::BeRefused { .. } | Must::BeDenied { .. }
+                if seen.outcome == Outcome::NotImplemented && !seen.effect.leaked() =>
+            {
                 verdicts.push(Verdict::Unsupported);
             }
             Must::BeRefused { otherwise } => spent_or_wrong(seen, *otherwise, &mut verdicts),
+            Must::BeDenied { has_factor } => {
+                spent_or_wrong(seen, Verdict::RightsExceeded, &mut verdicts);
+                if matches!(seen.outcome, Outcome::Challenged { .. }) && !has_factor {
+                    verdicts.push(Verdict::WrongFactorOffered);
+                }
+            }
+            Must::BeWhole => whole(seen, &mut verdicts),
         }
     }
+    worst_first(verdicts)
+}
+
+/// Verdicts of several judgements in one order: the worst first, each once, never none.
+pub fn worst_first(mut verdicts: Vec<Verdict>) -> Vec<Verdict> {
     verdicts.sort_unstable();
     verdicts.dedup();
+    if verdicts.len() > 1 {
+        verdicts.retain(|verdict| *verdict != Verdict::Exact);
+    }
     if verdicts.is_empty() {
         verdicts.push(Verdict::Exact);
     }
     verdicts
+}
+
+fn whole(seen: &Seen, verdicts: &mut Vec<Verdict>) {
+    match (&seen.outcome, seen.effect) {
+        (Outcome::Accepted, Effect::NotApplied | Effect::Partial) => verdicts.push(Verdict::NoEffect),
+        (Outcome::Accepted, Effect::Unknown | Effect::Unconfirmed) => verdicts.push(Verdict::TargetFailed),
+        (Outcome::Accepted, Effect::Applied | Effect::None) => {}
+        (_, effect) if effect.leaked() => verdicts.push(Verdict::EffectBeforeFactor),
+        (Outcome::Failed, _) | (_, Effect::Unknown) => verdicts.push(Verdict::TargetFailed),
+        (Outcome::Throttled, _) => verdicts.push(Verdict::Throttled),
+        (Outcome::NotImplemented, _) => verdicts.push(Verdict::Unsupported),
+        (Outcome::Challenged { .. } | Outcome::Refused, _) => {}
+    }
 }
 
 fn unchallenged(bare: &Seen) -> Vec<Verdict> {
@@ -479,6 +529,26 @@ mod tests {
         for observation in [wrong, replay] {
             assert_eq!(judge(Expectation::Challenged, Factor::Totp, &observation), [Verdict::TargetFailed]);
         }
+    }
+
+    #[test]
+    fn no_second_factor_gives_a_right_that_is_missing() {
+        let denied =
+            |has_factor, outcome, effect| judge_attempts(&[(Must::BeDenied { has_factor }, seen(outcome, effect))]);
+        assert_eq!(denied(true, Outcome::Refused, Effect::NotApplied), [Verdict::Exact]);
+        assert_eq!(denied(true, STOCK, Effect::NotApplied), [Verdict::Exact]);
+        assert_eq!(denied(false, STOCK, Effect::NotApplied), [Verdict::WrongFactorOffered]);
+        assert_eq!(denied(true, Outcome::Accepted, Effect::Applied), [Verdict::RightsExceeded]);
+        assert_eq!(denied(true, Outcome::Refused, Effect::Partial), [Verdict::RightsExceeded]);
+    }
+
+    #[test]
+    fn an_action_that_may_go_either_way_is_whole() {
+        let whole = |outcome, effect| judge_attempts(&[(Must::BeWhole, seen(outcome, effect))]);
+        assert_eq!(whole(Outcome::Accepted, Effect::Applied), [Verdict::Exact]);
+        assert_eq!(whole(STOCK, Effect::NotApplied), [Verdict::Exact]);
+        assert_eq!(whole(STOCK, Effect::Partial), [Verdict::EffectBeforeFactor]);
+        assert_eq!(whole(Outcome::Accepted, Effect::Partial), [Verdict::NoEffect]);
     }
 
     #[test]

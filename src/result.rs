@@ -251,6 +251,19 @@ impl CaseResult {
         }
     }
 
+    /// Puts what the case states, beside its verdict, before what was seen.
+    pub fn state(&mut self, statements: &[String]) {
+        if !statements.is_empty() {
+            let seen = std::mem::take(&mut self.observed);
+            let all: Vec<&str> = statements
+                .iter()
+                .map(String::as_str)
+                .chain(Some(seen.as_str()).filter(|seen| !seen.is_empty()))
+                .collect();
+            self.observed = all.join("; ");
+        }
+    }
+
     /// The case's end.
     #[must_use]
     pub fn ended(mut self, status: Status, verdicts: Vec<Verdict>, observed: String) -> Self {

@@ -3,21 +3,22 @@
 
 pub mod cast;
 pub mod key;
+mod names;
+mod reading;
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use serde::de::{self, Deserializer};
 
 use crate::built_in;
 use crate::dialect::{Dialect, LeavesAccount};
 use crate::source::Source;
 use crate::table::{Factor, Level, Mode};
-use crate::yaml::{self, FileError, Spanned};
+use crate::yaml::{FileError, Spanned};
 use key::{Assertion, Fetch};
 
 /// The folders of scenarios below `scenarios/`.
-const FOLDERS: [&str; 3] = ["otp", "security-key", "sequences"];
+const FOLDERS: [&str; 5] = ["otp", "security-key", "tokens", "packages", "sequences"];
 
 /// A scenario.
 #[derive(Debug, Deserialize)]
@@ -61,11 +62,13 @@ pub enum Act {
     /// An attempt at an action, whose outcome is judged.
     Attempt(Attempt),
     /// Attempts that are all sent before any is answered.
-    AtOnce(Vec<Attempt>),
+    AtOnce(Race),
     /// Time passes: so many one-time-password steps.
     Wait(u32),
-    /// A routine of the dialect that must succeed for the scenario to go on.
+    /// A routine of the dialect.
     Run(Errand),
+    /// Wrong codes, one after the other.
+    Guess(Guess),
 }
 
 /// A routine that is run between the attempts.
@@ -75,10 +78,58 @@ pub struct Errand {
     pub routine: Spanned<String>,
     /// Who runs it and in which mode, where there is a cast.
     pub part: Part,
-    /// The name under which the code that it entered can be sent again.
+    /// The name under which what it leaves is used again: the code that it entered, and what it kept, such as a token.
     pub name: Option<String>,
-    /// Whether its success is judged, and no proof is given for it.
-    pub judged: bool,
+    /// The name of what an earlier routine has kept, which this one reads as `kept`.
+    pub with: Option<Spanned<String>>,
+    /// What must become of it.
+    pub end: ErrandEnd,
+}
+
+/// What must become of a routine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrandEnd {
+    /// It succeeds, or the scenario cannot be played.
+    Succeed,
+    /// Its success is judged, and no proof is given for it.
+    Judged,
+    /// It succeeds, or the target does not have what the scenario is about.
+    SucceedWhereSupported,
+    /// It may be refused.
+    Any,
+    /// It may be refused; no answer shows a secret that is shown once.
+    ShowNoSecret,
+}
+
+/// Attempts at once, made again with fresh proofs and objects as long as nothing shows.
+#[derive(Debug)]
+pub struct Race {
+    /// The attempts.
+    pub attempts: Vec<Attempt>,
+    /// The confidence that is sought, in percent; one volley is enough without.
+    pub confidence: Option<u8>,
+}
+
+/// Wrong codes that are sent one after the other until the target says that it stops listening.
+#[derive(Debug)]
+pub struct Guess {
+    /// The routine that carries each.
+    pub routine: Spanned<String>,
+    /// The most that are sent.
+    pub at_most: u32,
+    /// What must become of them.
+    pub must: Listening,
+}
+
+/// What must become of many wrong codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listening {
+    /// The target stops listening.
+    Stop,
+    /// Where the target stops listening, its answer differs from the one to a wrong code.
+    BeTold,
+    /// It is stated what becomes of them.
+    BeStated,
 }
 
 /// Who acts, where there is a cast.
@@ -95,6 +146,13 @@ pub struct Part {
 pub struct Attempt {
     /// The surface of the action, as in case ids.
     pub perform: Spanned<String>,
+    /// A routine that performs it, in place of the surface's own steps. The effect is read back as the surface says.
+    pub through: Option<Spanned<String>>,
+    /// Routines that are run for the attempt's object first, with what the user has.
+    pub given: Vec<Spanned<String>>,
+    /// The token that it is made with, by the name under which a routine kept it or that of the companion user; the
+    /// user's own unless said.
+    pub with: Option<Spanned<String>>,
     /// Who makes it, where there is a cast.
     pub part: Part,
     /// What it carries.
@@ -141,6 +199,10 @@ pub enum Proof {
     Short,
     /// A valid code with a digit more.
     Long,
+    /// A valid code that begins with a zero.
+    LeadingZero,
+    /// Such a code without its leading zeros, as a number is written.
+    LeadingZeroDropped,
     /// A valid code of another user.
     OfAnother,
     /// The code of a step that passed so many steps ago.
@@ -151,6 +213,9 @@ pub enum Proof {
     Again(String),
     /// The code of the present step, computed from the secret before the last enrolment.
     FormerSecret,
+    /// The code of the present step, computed from a secret that was handed out and never confirmed. Where none was
+    /// handed out, the attempt is passed over.
+    PendingSecret,
     /// A recovery code, by its number.
     Recovery(usize),
     /// A recovery code of the enrolment before the last, by its number.
@@ -177,127 +242,31 @@ pub enum Carrier {
 }
 
 /// What must become of an attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Must {
     /// It succeeds, with its effect.
     Succeed,
     /// It is refused, without effect.
     BeRefused,
+    /// It is refused, without effect, because no second factor gives the right to it.
+    BeDenied,
     /// It is answered with a challenge that stock clients act on, without effect.
     BeChallenged,
     /// Of its copies that are sent at once exactly one succeeds, and the others have no effect.
     SucceedOnce,
+    /// It succeeds with its effect, or is refused without.
+    BeWhole,
+    /// The code is accepted where the target's file says so.
+    AgreeWithFile,
 }
+
+/// The name of the other user, who has no second factor, among those of tokens.
+pub const COMPANION: &str = "companion";
 
 impl Part {
     /// What is done, after the name of who does it.
     pub fn name_before(&self, deed: &str) -> String {
         self.by.as_ref().map_or_else(|| deed.to_owned(), |by| format!("{}, {deed}", by.value))
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Raw {
-    perform: Option<Spanned<String>>,
-    proof: Option<Proof>,
-    #[serde(default)]
-    carried: Carrier,
-    r#as: Option<String>,
-    must: Option<Must>,
-    #[serde(default = "once")]
-    times: u32,
-    #[serde(default)]
-    at_once: Vec<Act>,
-    wait: Option<u32>,
-    run: Option<Spanned<String>>,
-    obtain: Option<Spanned<String>>,
-    client: Option<Client>,
-    by: Option<Spanned<String>>,
-    mode: Option<Mode>,
-}
-
-fn once() -> u32 {
-    1
-}
-
-/// The longest wait of a scenario, in steps, and the most attempts of one act.
-const MOST: u32 = 40;
-
-impl<'de> Deserialize<'de> for Act {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = Raw::deserialize(deserializer)?;
-        if raw.times == 0 || raw.times > MOST || raw.wait.is_some_and(|steps| steps == 0 || steps > MOST) {
-            return Err(de::Error::custom(format!("`times` and `wait` are numbers from 1 to {MOST}")));
-        }
-        if !raw.at_once.is_empty() {
-            let attempts = raw.at_once.into_iter().map(|act| match act {
-                Act::Attempt(attempt) => Ok(attempt),
-                Act::AtOnce(_) | Act::Wait(_) | Act::Run(_) => Err(de::Error::custom("only attempts are made at once")),
-            });
-            return attempts.collect::<Result<_, _>>().map(Act::AtOnce);
-        }
-        let part = Part { by: raw.by, mode: raw.mode };
-        if let Some(perform) = raw.obtain {
-            if raw.perform.is_some() || raw.wait.is_some() || raw.run.is_some() || raw.r#as.is_none() {
-                return Err(de::Error::custom("what is obtained says the name that it is kept under: `as: NAME`"));
-            }
-            return Ok(Act::Attempt(Attempt {
-                perform,
-                part,
-                proof: Proof::Key(Assertion::Right),
-                carried: Carrier::AsDocumented,
-                name: raw.r#as,
-                must: Must::Succeed,
-                times: 1,
-                client: raw.client,
-                withheld: true,
-            }));
-        }
-        match (raw.perform, raw.wait, raw.run) {
-            (Some(perform), None, None) => match (raw.proof, raw.must) {
-                (Some(proof), Some(must)) => Ok(Act::Attempt(Attempt {
-                    perform,
-                    part,
-                    proof,
-                    carried: raw.carried,
-                    name: raw.r#as,
-                    must,
-                    times: raw.times,
-                    client: raw.client,
-                    withheld: false,
-                })),
-                (_, _) => Err(de::Error::custom("an attempt says its `proof` and what `must` become of it")),
-            },
-            (None, Some(steps), None) => Ok(Act::Wait(steps)),
-            (None, None, Some(routine)) => match raw.must {
-                None | Some(Must::Succeed) => {
-                    Ok(Act::Run(Errand { routine, part, name: raw.r#as, judged: raw.must.is_some() }))
-                }
-                Some(_) => Err(de::Error::custom("a routine can only be said to `succeed`")),
-            },
-            (_, _, _) => Err(de::Error::custom("an act is one of `perform`, `at-once`, `obtain`, `wait` and `run`")),
-        }
-    }
-}
-
-impl Attempt {
-    /// Checks that it is of a surface, and sends no proof again that is not among those sent before.
-    fn check(&self, source: &Source, dialect: &Dialect, names: &mut Vec<String>) -> Result<(), FileError> {
-        if let Proof::Again(name) = &self.proof
-            && !names.contains(name)
-        {
-            let hint = Some(yaml::allowed(name, names));
-            return Err(source.wrong(&self.perform, format!("no earlier attempt has `as: {name}`"), hint));
-        }
-        names.extend(self.name.clone());
-        if Scenario::surface(self, dialect).is_none() {
-            let ids: Vec<String> = dialect.surfaces.iter().map(crate::dialect::Surface::id).collect();
-            let message = format!("`{}` is no surface", self.perform.value);
-            return Err(source.wrong(&self.perform, message, Some(yaml::allowed(&self.perform.value, &ids))));
-        }
-        Ok(())
     }
 }
 
@@ -317,34 +286,14 @@ impl Scenario {
         Ok(Scenario { file: Some(path.to_owned()), ..scenario })
     }
 
-    /// Reads a scenario and checks that each proof that is sent again has been sent before.
+    /// Reads a scenario and checks every name in it: users, surfaces, routines, tokens, and proofs that are sent again.
     pub fn read(source: &Source, id: &str, dialect: &Dialect) -> Result<Self, FileError> {
         let mut scenario: Scenario = source.parse()?;
         if scenario.cites.is_empty() {
             return Err(FileError::whole(source.name(), "a scenario cites at least one source", None));
         }
         cast::check(source, &mut scenario)?;
-        let mut names = if scenario.cast.is_empty() { vec!["enrolment".to_owned()] } else { Vec::new() };
-        let routines: Vec<&str> = dialect.routines.keys().map(String::as_str).collect();
-        for act in &scenario.acts {
-            match act {
-                Act::Run(Errand { routine, name, .. }) => {
-                    if !routines.contains(&routine.value.as_str()) && !dialect.undescribed.contains(&routine.value) {
-                        let hint = Some(yaml::allowed(&routine.value, &routines));
-                        return Err(source.wrong(routine, format!("no routine `{}`", routine.value), hint));
-                    }
-                    names.extend(name.clone());
-                }
-                Act::Attempt(attempt) if attempt.must == Must::SucceedOnce => {
-                    return Err(source.wrong(&attempt.perform, "`succeed-once` is for attempts `at-once`", None));
-                }
-                Act::Attempt(attempt) => attempt.check(source, dialect, &mut names)?,
-                Act::AtOnce(attempts) => {
-                    attempts.iter().try_for_each(|attempt| attempt.check(source, dialect, &mut names))?;
-                }
-                Act::Wait(_) => {}
-            }
-        }
+        names::check(&scenario, source, dialect)?;
         Ok(Scenario { id: id.to_owned(), ..scenario })
     }
 
@@ -356,10 +305,7 @@ impl Scenario {
 
     /// How many steps it waits in all.
     pub fn waits(&self) -> u32 {
-        let wait = |act: &Act| match act {
-            Act::Wait(steps) => *steps,
-            Act::Attempt(_) | Act::AtOnce(_) | Act::Run(_) => 0,
-        };
+        let wait = |act: &Act| if let Act::Wait(steps) = act { *steps } else { 0 };
         let late = self.attempts().map(|attempt| match attempt.proof {
             Proof::Fetched(Fetch::After(steps)) => steps,
             _ => 0,
@@ -367,23 +313,34 @@ impl Scenario {
         self.acts.iter().map(wait).chain(late).sum()
     }
 
+    /// Whether it sends so many wrong codes that the target may stop listening, perhaps to others as well.
+    pub fn guesses(&self) -> bool {
+        self.acts.iter().any(|act| matches!(act, Act::Guess(_)))
+    }
+
     /// The attempts.
     pub fn attempts(&self) -> impl Iterator<Item = &Attempt> {
         self.acts.iter().flat_map(|act| match act {
             Act::Attempt(attempt) => std::slice::from_ref(attempt),
-            Act::AtOnce(attempts) => attempts,
-            Act::Wait(_) | Act::Run(_) => &[],
+            Act::AtOnce(race) => &race.attempts,
+            Act::Wait(_) | Act::Run(_) | Act::Guess(_) => &[],
         })
     }
 
     /// A routine that it runs and the target file does not describe.
     pub fn undescribed<'a>(&'a self, dialect: &Dialect) -> Option<&'a str> {
-        self.acts.iter().find_map(|act| match act {
-            Act::Run(errand) if dialect.undescribed.contains(&errand.routine.value) => {
-                Some(errand.routine.value.as_str())
-            }
-            Act::Run(_) | Act::Attempt(_) | Act::AtOnce(_) | Act::Wait(_) => None,
-        })
+        let ran = self.acts.iter().filter_map(|act| match act {
+            Act::Run(errand) => Some(&errand.routine),
+            Act::Guess(guess) => Some(&guess.routine),
+            Act::Attempt(_) | Act::AtOnce(_) | Act::Wait(_) => None,
+        });
+        let given = self.attempts().flat_map(|attempt| attempt.given.iter().chain(&attempt.through));
+        ran.chain(given).map(|name| name.value.as_str()).find(|name| dialect.undescribed.iter().any(|one| one == name))
+    }
+
+    /// Whether an attempt is the companion user's.
+    pub fn needs_companion(&self) -> bool {
+        self.attempts().any(|attempt| attempt.with.as_ref().is_some_and(|with| with.value == COMPANION))
     }
 
     /// Whether a user of the cast enrols, so that it says nothing of a registry without a second factor.

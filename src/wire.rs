@@ -98,6 +98,11 @@ impl Wire {
         Ok(Wire { client, base })
     }
 
+    /// A client of the same target that keeps idle connections and uses them again.
+    pub fn keeping_idle(&self) -> Result<Self, String> {
+        Wire::new(self.base.clone(), Reuse::WhenIdle)
+    }
+
     /// The target's address.
     pub fn base(&self) -> &Url {
         &self.base

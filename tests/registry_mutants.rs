@@ -292,7 +292,192 @@ async fn shows(mutant: Mutant, world: &World) -> bool {
         | M::WebTokenAfterExpiry
         | M::WebTokenOfAnotherUser
         | M::WebLogInTokenBeforeFactor => key_faults::shows(mutant, world).await,
+        M::ExpiredByOneRefused => {
+            !accepts(world, async |world, user| vec![code_at(&user.seed, world.now() / 30 - 1)]).await
+        }
+        M::LeadingZeroDropped => {
+            let number = async |world: &World, user: &User| {
+                while !world.code(user).starts_with('0') {
+                    world.pass(30);
+                }
+                vec![world.code(user).trim_start_matches('0').to_owned()]
+            };
+            accepts(world, number).await
+        }
+        M::PendingEnrolmentEnforced => {
+            let user = world.sign_up("alice").await;
+            world.begin_enrolment(&user, Some(AUTH_ONLY)).await;
+            answer_to(world, &user, None).await.is_challenge()
+        }
+        M::PendingEnrolmentWeakens => {
+            let (user, _) = beside_standing(world).await;
+            answer_to(world, &user, None).await.is_success()
+        }
+        M::PendingSecretAccepted => {
+            let (user, seed) = beside_standing(world).await;
+            let code = seed.map(|seed| code_at(&seed, world.now() / 30));
+            code.is_some() && answer_to(world, &user, code.as_deref()).await.is_success()
+        }
+        M::SecretShownAgain => {
+            let user = world.enrolled("alice", AUTH_ONLY).await;
+            let profile = world.read(&user, "/-/npm/v1/user").await;
+            profile.text.contains(&data_encoding::BASE32_NOPAD.encode(&user.seed))
+        }
+        M::RecoveryCodesShownAgain => {
+            let user = world.enrolled("alice", AUTH_ONLY).await;
+            world.read(&user, "/-/npm/v1/user").await.text.contains(&user.recovery[0])
+        }
+        M::WrongCodesNeverThrottled => {
+            let user = world.enrolled("alice", AUTH_ONLY).await;
+            after_many_wrong_codes(world, &user).await.is_success()
+        }
+        M::LockOutLooksLikeWrongCode => {
+            let user = world.enrolled("alice", AUTH_ONLY).await;
+            after_many_wrong_codes(world, &user).await.is_challenge()
+        }
+        M::QueryStringCodeAccepted => {
+            let user = world.enrolled("alice", AUTH_ONLY).await;
+            let path = format!("/-/npm/v1/user?otp={}", world.code(&user));
+            world.call(&user, "POST", &path, Some(json!({ "fullname": "A" })), None).await.is_success()
+        }
+        M::OtherHeaderCodeAccepted => {
+            let user = world.enrolled("alice", AUTH_ONLY).await;
+            let request = world.request("POST", "/-/npm/v1/user").bearer_auth(&user.token);
+            let request = request.header("x-otp", world.code(&user)).json(&json!({ "fullname": "A" }));
+            registry_support::send(request).await.is_success()
+        }
+        M::AutomationTokenChallenged => {
+            let robot = with_token(world, json!({ "automation": true }), WRITES).await;
+            world.publish(&robot, "p", "1.0.0", None).await.is_challenge()
+        }
+        M::AutomationTokenChangesAccount => {
+            let robot = with_token(world, json!({ "bypass_2fa": true }), WRITES).await;
+            answer_to(world, &robot, None).await.is_success()
+        }
+        M::ReadOnlyTokenWrites => {
+            let reader = with_token(world, json!({ "readonly": true }), AUTH_ONLY).await;
+            world.publish(&reader, "p", "1.0.0", None).await.is_success()
+        }
+        M::RevokedTokenWorks => {
+            let user = world.sign_up("alice").await;
+            let made = registry_support::send(new_token(world, &user).await).await.json();
+            let path = format!("/-/npm/v1/tokens/token/{}", made["key"].as_str().unwrap());
+            assert!(world.call(&user, "DELETE", &path, None, None).await.is_success());
+            let token = made["token"].as_str().unwrap().to_owned();
+            world.read(&User { token, ..user }, "/-/whoami").await.is_success()
+        }
+        M::TokenCreateWithoutPassword => {
+            let user = world.sign_up("alice").await;
+            world.call(&user, "POST", "/-/npm/v1/tokens", Some(json!({})), None).await.is_success()
+        }
+        M::TokenCreateWithAnyPassword => {
+            let user = world.sign_up("alice").await;
+            let body = json!({ "password": "any" });
+            world.call(&user, "POST", "/-/npm/v1/tokens", Some(body), None).await.is_success()
+        }
+        M::ReadOnlyTokenCreatesReadWrite => {
+            let reader = with_token(world, json!({ "readonly": true }), WRITES).await;
+            let body = json!({ "password": reader.password });
+            let code = world.fresh_code(&reader);
+            world.call(&reader, "POST", "/-/npm/v1/tokens", Some(body), Some(&code)).await.is_success()
+        }
+        M::TokenAddressIgnored => {
+            let elsewhere = with_token(world, json!({ "cidr_whitelist": ["192.0.2.0/24"] }), AUTH_ONLY).await;
+            world.read(&elsewhere, "/-/whoami").await.is_success()
+        }
+        M::PackageRequirementIgnored => {
+            let (user, _) = requiring(world, json!({}), None).await;
+            world.publish(&user, "p", "2.0.0", None).await.is_success()
+        }
+        M::PackageRequirementLetsAutomationThrough => {
+            let (_, robot) = requiring(world, json!({}), Some(AUTH_ONLY)).await;
+            world.publish(&robot, "p", "2.0.0", None).await.is_success()
+        }
+        M::PackageRequirementStopsAutomation => {
+            let rule = json!({ "automation_token_overrides_tfa": true });
+            let (_, robot) = requiring(world, rule, Some(AUTH_ONLY)).await;
+            !world.publish(&robot, "p", "2.0.0", None).await.is_success()
+        }
+        M::PackageRequirementAuthOnlyUnchallenged => {
+            let (user, _) = requiring(world, json!({}), Some(AUTH_ONLY)).await;
+            world.publish(&user, "p", "2.0.0", None).await.is_success()
+        }
+        M::PackageRequirementNotLifted => {
+            let (user, _) = requiring(world, json!({}), None).await;
+            let lifted = json!({ "publish_requires_tfa": false });
+            let path = "/-/package/p/access";
+            assert!(world.call(&user, "POST", path, Some(lifted), None).await.is_success());
+            !world.publish(&user, "p", "2.0.0", None).await.is_success()
+        }
+        M::RefusalHalfWritten => {
+            let (user, _) = requiring(world, json!({}), None).await;
+            assert_eq!(world.publish(&user, "p", "2.0.0", None).await.status, 403);
+            world.packument(&user, "p").await["versions"]["2.0.0"].is_object()
+        }
+        M::LaterVersionHalfWritten => {
+            let user = world.sign_up("alice").await;
+            world.published(&user, "p", "1.0.0").await;
+            world.published(&user, "p", "2.0.0").await;
+            world.read(&user, "/p/-/p-2.0.0.tgz").await.status == 404
+        }
+        M::ModeChangeOpensWrites => {
+            let user = world.enrolled("alice", WRITES).await;
+            let change = json!({ "tfa": { "password": user.password, "mode": AUTH_ONLY } });
+            let (refused, bare) =
+                tokio::join!(world.profile(&user, change, None), world.publish(&user, "p", "1.0.0", None));
+            refused.is_challenge() && bare.is_success()
+        }
     }
+}
+
+/// A user with a factor who asks for the mode that is on already, and the secret that was handed out, if one was.
+async fn beside_standing(world: &World) -> (User, Option<Vec<u8>>) {
+    let user = world.enrolled("alice", AUTH_ONLY).await;
+    let body = json!({ "tfa": { "password": user.password, "mode": AUTH_ONLY } });
+    let reply = world.profile(&user, body, Some(&world.code(&user))).await;
+    assert!(reply.is_success());
+    let seed = reply.json()["tfa"].is_string().then(|| seed_in(&reply));
+    world.pass(30);
+    (user, seed)
+}
+
+/// The answer to a right code after twenty wrong ones.
+async fn after_many_wrong_codes(world: &World, user: &User) -> registry_support::Reply {
+    for _ in 0..20 {
+        let wrong = world.wrong_code(user);
+        assert!(!answer_to(world, user, Some(&wrong)).await.is_success());
+    }
+    answer_to(world, user, Some(&world.code(user))).await
+}
+
+/// An enrolled user who goes on with a token of a kind.
+async fn with_token(world: &World, kind: serde_json::Value, mode: &str) -> User {
+    let mut user = world.sign_up("alice").await;
+    user.token = token_of(world, &user, kind).await;
+    let session = world.log_in("alice", &user.password, None).await.json();
+    let mut owner = User { token: session["token"].as_str().unwrap().to_owned(), ..user.clone() };
+    world.enrol(&mut owner, mode).await;
+    User { token: user.token, ..owner }
+}
+
+async fn token_of(world: &World, user: &User, mut body: serde_json::Value) -> String {
+    body["password"] = json!(user.password);
+    let made = world.call(user, "POST", "/-/npm/v1/tokens", Some(body), None).await;
+    assert!(made.is_success(), "{}", made.text);
+    made.json()["token"].as_str().unwrap().to_owned()
+}
+
+/// A user with a package that requires 2FA, and the same with an automation token.
+async fn requiring(world: &World, mut rule: serde_json::Value, mode: Option<&str>) -> (User, User) {
+    let mut user = world.sign_up("alice").await;
+    world.published(&user, "p", "1.0.0").await;
+    rule["publish_requires_tfa"] = json!(true);
+    assert!(world.call(&user, "POST", "/-/package/p/access", Some(rule), None).await.is_success());
+    let token = token_of(world, &user, json!({ "automation": true })).await;
+    if let Some(mode) = mode {
+        world.enrol(&mut user, mode).await;
+    }
+    (user.clone(), User { token, ..user })
 }
 
 async fn early_publication(world: &World) -> (bool, User) {

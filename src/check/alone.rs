@@ -42,7 +42,7 @@ pub(super) async fn act(run: &Run, case: &Case, number: usize) -> Acted {
     let last = shown.last().map(|(_, must, seen)| (*must, seen.clone()));
     let end = match played {
         Ok(Played::Judged(_)) => judged(&judge_attempts(last.as_slice())),
-        Ok(Played::Inconclusive(_)) => End::Held,
+        Ok(Played::Inconclusive(_) | Played::Unsupported(_)) => End::Held,
         Ok(Played::SetUpFailed(ended)) => End::Unplayable(ended.saw),
         Err(mistake) => End::Unplayable(mistake),
     };

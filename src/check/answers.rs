@@ -109,6 +109,10 @@ impl Scene {
             let ledger = ledger.succeeding(self.user.ledger.as_ref());
             self.user.former_ledger = self.user.ledger.replace(ledger);
         }
+        if let Some(pointer) = &becomes.pending_totp {
+            let secret = TotpSecret::from_otpauth(text(pointer).unwrap_or_default()).ok();
+            self.user.pending_ledger = secret.map(|secret| Ledger::new(secret, self.stage.skew, self.stage.guard_ms));
+        }
         if let Some(codes) = becomes.recovery_codes.as_ref().and_then(|pointer| json.pointer(pointer)?.as_array()) {
             let code = |code: &str| Secret::new(SecretKind::RecoveryCode, code);
             let codes = codes.iter().filter_map(|value| value.as_str().map(code)).collect();

@@ -40,7 +40,8 @@ impl Provisioner {
     /// Finds the cast of a case, waiting until an account is free. The error says why there is none.
     pub(super) async fn cast(&self, run: &Run, case: &Case, number: usize) -> Result<Cast, String> {
         let dialect = &run.stage.dialect;
-        let companion = case.surfaces(dialect).into_iter().any(|surface| dialect.surfaces[surface].companion);
+        let companion = case.surfaces(dialect).into_iter().any(|surface| dialect.surfaces[surface].companion)
+            || matches!(&case.script, Script::Scenario(scenario) if scenario.needs_companion());
         let needs_another = matches!(&case.script, Script::Scenario(scenario) if scenario.needs_another());
         let pool = match self {
             Provisioner::SelfService => {

@@ -3,7 +3,7 @@
 use super::keys::Given;
 use super::play::{self, Play, Played};
 use super::scene::{Conduct, Mistake};
-use super::script::{Sent, must};
+use super::script::Left;
 use crate::judge::{Asks, Outcome};
 use crate::persona::key::Manner;
 use crate::result::Probe;
@@ -17,7 +17,7 @@ impl Play<'_> {
         &mut self,
         number: usize,
         attempt: &Attempt,
-        sent: &mut Sent,
+        left: &mut Left,
     ) -> Result<Option<Played>, Mistake> {
         let (assertion, fetch) = match attempt.proof {
             Proof::Key(assertion) => (assertion, Fetch::Once),
@@ -50,7 +50,7 @@ impl Play<'_> {
             return Ok(Some(Played::Inconclusive("the page does not demand user verification".to_owned())));
         }
         if let (Some(name), Some(token)) = (&attempt.name, &self.token) {
-            sent.insert(name.clone(), (token.clone(), None));
+            left.proofs.insert(name.clone(), (token.clone(), None));
         }
         // Where no page is named, nothing that a page would be given says anything.
         let aimless = !on_page && self.scene.offered.is_none() && (assertion, fetch) != (Assertion::Right, Fetch::Once);
@@ -65,7 +65,7 @@ impl Play<'_> {
             return Ok(None);
         }
         let seen = self.read_back(ended).await?;
-        self.shown.push((number, must(attempt), seen));
+        self.shown.push((number, self.must(attempt), seen));
         Ok(None)
     }
 

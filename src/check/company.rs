@@ -9,7 +9,7 @@ use crate::judge::{Effect, Must, Outcome, Seen};
 use crate::persona::Persona;
 use crate::result::Probe;
 use crate::scenario::cast::SIGN_UP;
-use crate::scenario::{Errand, Part, Scenario};
+use crate::scenario::{Errand, ErrandEnd, Part, Scenario};
 use crate::secret::Secret;
 
 /// A user of a cast: no other case, and no other user of this one, has that name.
@@ -73,12 +73,12 @@ impl<'a> Play<'a> {
     pub(super) async fn run_errand(&mut self, errand: &Errand) -> Result<Result<Option<(Must, Seen)>, Ended>, Mistake> {
         self.take_part(&errand.part);
         let signs_up = errand.part.by.is_some() && errand.routine.value == SIGN_UP;
-        let conduct = if signs_up || errand.judged { Conduct::Bare } else { Conduct::Assisted };
+        let conduct = if signs_up || errand.end == ErrandEnd::Judged { Conduct::Bare } else { Conduct::Assisted };
         if signs_up {
             self.run.journal_user(&self.case.id, &self.scene.user.name)?;
         }
         let mut ended = self.scene.routine(&errand.routine.value, &conduct).await?;
-        if errand.judged {
+        if errand.end == ErrandEnd::Judged {
             let exchanges = std::mem::take(&mut self.scene.exchanges);
             let name = errand.part.name_before(&errand.routine.value);
             self.probes.push(Probe::new(&name, "none", &ended, Effect::None, exchanges));

@@ -6,6 +6,7 @@ mod cast;
 mod ceremony;
 mod company;
 pub mod deviations;
+mod guess;
 mod journal;
 mod keys;
 pub mod mutants;
@@ -18,6 +19,7 @@ pub mod scene;
 mod script;
 pub mod suite;
 mod volley;
+mod watch;
 mod writing;
 
 use std::sync::Arc;
@@ -32,6 +34,7 @@ use crate::persona::Persona;
 use crate::persona::totp::PERIOD;
 use crate::registry::Mutants;
 use crate::result::{CaseResult, Probe, Status};
+use crate::scenario::Scenario;
 use crate::secret::{Secret, SecretKind};
 use crate::table::{Level, Mode};
 pub use cast::Provisioner;
@@ -124,11 +127,10 @@ async fn one(run: &Run, number: usize, case: &Case, preflight: &Preflight) -> Ca
     }
     if let Script::Scenario(scenario) = &case.script
         && run.stage.clock.is_real()
-        && scenario.waits() > MOST_STEPS
         && case.level > run.level
+        && let Some(burden) = burden(scenario)
     {
-        let seconds = i64::from(scenario.waits()) * PERIOD;
-        let reason = format!("it waits for {seconds} s; --level {} runs it", case.level);
+        let reason = format!("{burden}; --level {} runs it", case.level);
         return result.ended(Status::Skipped, vec![], reason);
     }
     let cast = match run.provisioner.cast(run, case, number).await {
@@ -143,8 +145,9 @@ async fn one(run: &Run, number: usize, case: &Case, preflight: &Preflight) -> Ca
     }
     let mut play = Play::new(run, case, &mut scene, number);
     let played = play.play().await;
-    let probes = play.probes;
+    let (probes, statements) = (play.probes, play.statements);
     let mut result = judged(result, &mut scene, played, probes);
+    result.state(&statements);
     let undone = cast::clean_up(run, &mut scene, &case.id).await;
     let as_before = match case.leaves_account(dialect) {
         LeavesAccount::AsItWas => true,
@@ -160,6 +163,17 @@ async fn one(run: &Run, number: usize, case: &Case, preflight: &Preflight) -> Ca
     result
 }
 
+/// Why a scenario is not run on a real target though nobody asked for its level.
+fn burden(scenario: &Scenario) -> Option<String> {
+    if scenario.guesses() {
+        return Some(
+            "it sends wrong codes until the target stops listening, perhaps to other cases as well".to_owned(),
+        );
+    }
+    let steps = scenario.waits();
+    (steps > MOST_STEPS).then(|| format!("it waits for {} s", i64::from(steps) * PERIOD))
+}
+
 fn judged(
     mut result: CaseResult,
     scene: &mut Scene,
@@ -169,6 +183,11 @@ fn judged(
     result.probes = probes;
     match played {
         Ok(Played::Inconclusive(reason)) => result.ended(Status::Skipped, vec![], reason),
+        Ok(Played::Unsupported(ended)) => {
+            let evidence = std::mem::take(&mut scene.exchanges);
+            result.probes.push(Probe::set_up(&ended, evidence));
+            result.ended(Status::Unsupported, vec![Verdict::Unsupported], format!("set-up: {}", ended.saw))
+        }
         Ok(Played::Judged(verdicts)) => {
             if verdicts.contains(&Verdict::RightProofRefused) && !scene.user.confirmed {
                 let doubt = "no code of this account has been accepted yet: is its `totp` in the accounts file right?";
@@ -211,6 +230,9 @@ fn status(verdicts: &[Verdict]) -> Status {
             | Verdict::EffectBeforeFactor
             | Verdict::WrongProofAccepted
             | Verdict::ReplayAccepted
+            | Verdict::RightsExceeded
+            | Verdict::SecretShown
+            | Verdict::NeverThrottled
             | Verdict::UnexpectedChallenge
             | Verdict::WrongShape
             | Verdict::WrongFactorOffered

@@ -9,7 +9,8 @@ use super::plan::{Case, Script};
 use super::scene::{Conduct, Ended, Mistake, Scene};
 use super::volley::{Copy, Landed};
 use super::{Run, mix};
-use crate::dialect::Surface;
+use crate::dialect::step::Step;
+use crate::dialect::{Dialect, Surface};
 use crate::judge::{Asks, Effect, Expectation, Must, Observation, Outcome, Seen, Verdict, judge};
 use crate::persona::key::Maker;
 use crate::persona::totp::OtpStep;
@@ -18,8 +19,10 @@ use crate::scenario::Carrier;
 use crate::secret::Secret;
 use crate::table::Factor;
 use crate::wire::Exchange;
+use crate::yaml::Spanned;
 
 /// What a probe works on, and what was kept on the way.
+#[derive(Clone)]
 pub(super) struct Worked<'a> {
     pub(super) surface: &'a Surface,
     pub(super) object: Value,
@@ -34,8 +37,19 @@ pub(super) enum Played {
     Judged(Vec<Verdict>),
     /// What it would show says nothing about this target.
     Inconclusive(String),
+    /// The target does not have what it is about.
+    Unsupported(Ended),
     /// It did not come to that.
     SetUpFailed(Ended),
+}
+
+/// How an attempt is made, where not as its surface says.
+#[derive(Default)]
+pub(super) struct Manner<'a> {
+    /// The steps that perform it.
+    pub through: Option<&'a [Step]>,
+    /// The token that it is made with.
+    pub bearer: Option<Secret>,
 }
 
 /// One case being played.
@@ -49,14 +63,21 @@ pub(super) struct Play<'a> {
     pub probes: Vec<Probe>,
     pub(super) worked: Vec<Worked<'a>>,
     next: usize,
+    made: usize,
     /// The last proof that a page has made.
     pub(super) token: Option<Secret>,
     /// Whether a proof that a page makes is kept back.
     pub(super) withholds: bool,
+    /// How the next attempt is made.
+    pub manner: Manner<'a>,
+    /// What it states beside its verdict.
+    pub statements: Vec<String>,
     /// Whether a scenario ends at the first act that does not hold, and passes over acts that would say nothing.
     pub stops: bool,
     /// What the judged acts of a scenario had to show and showed, each with the act's number.
     pub shown: Vec<(usize, Must, Seen)>,
+    /// What its acts showed that are no attempts.
+    pub verdicts: Vec<Verdict>,
 }
 
 /// A probe that was sent and whose effect is still to be read.
@@ -114,10 +135,14 @@ impl<'a> Play<'a> {
             probes: vec![],
             worked: vec![],
             next: 0,
+            made: 0,
             token: None,
             withholds: false,
+            manner: Manner::default(),
+            statements: vec![],
             stops: false,
             shown: vec![],
+            verdicts: vec![],
         }
     }
 
@@ -163,16 +188,12 @@ impl<'a> Play<'a> {
         }
         let mut ended = self.run.provisioner.enter(self.scene).await?;
         let dialect = &self.run.stage.dialect;
-        for (n, index) in self.case.surfaces(dialect).into_iter().enumerate() {
+        for index in self.case.surfaces(dialect) {
             if ended.outcome != Outcome::Accepted {
                 return Ok(Some(ended));
             }
-            let surface = &dialect.surfaces[index];
-            let object = self.object(surface, n)?;
-            self.scene.take_up(object.clone(), BTreeMap::new());
             // A fresh user has no second factor yet, so nothing is challenged here.
-            ended = self.scene.perform(&surface.prepare, &Conduct::Assisted).await?;
-            self.worked.push(Worked { surface, object, kept: self.scene.kept(), by: self.scene.user.name.clone() });
+            ended = self.make(&dialect.surfaces[index]).await?;
         }
         if ended.outcome == Outcome::Accepted && fresh {
             ended = self.enrol(self.case.factor).await?.unwrap_or(ended);
@@ -199,6 +220,48 @@ impl<'a> Play<'a> {
         Ok(ended)
     }
 
+    /// Makes one more object for a surface to work on.
+    async fn make(&mut self, surface: &'a Surface) -> Result<Ended, Mistake> {
+        let object = self.object(surface, self.made)?;
+        self.made += 1;
+        self.scene.take_up(object.clone(), BTreeMap::new());
+        let ended = self.scene.perform(&surface.prepare, &Conduct::Assisted).await?;
+        self.worked.push(Worked { surface, object, kept: self.scene.kept(), by: self.scene.user.name.clone() });
+        Ok(ended)
+    }
+
+    /// Makes the last so many probes as if they had not been sent: their objects are made anew, and what was recorded
+    /// of them is dropped. Anything but success is returned.
+    pub(super) async fn again(&mut self, probes: usize) -> Result<Option<Ended>, Mistake> {
+        self.next -= probes;
+        self.probes.truncate(self.probes.len() - probes);
+        let later = self.worked.split_off(self.next);
+        let (used, unused) = later.split_at(probes);
+        let mut failed = None;
+        for surface in used.iter().map(|worked| worked.surface) {
+            let ended = self.make(surface).await?;
+            failed = failed.or((ended.outcome != Outcome::Accepted).then_some(ended));
+        }
+        self.scene.exchanges.clear();
+        self.worked.extend_from_slice(unused);
+        Ok(failed)
+    }
+
+    /// Runs routines for the object of the next probe. Anything but success is returned.
+    pub(super) async fn ready(&mut self, routines: &[Spanned<String>]) -> Result<Option<Ended>, Mistake> {
+        let Worked { object, kept, .. } = self.worked.get(self.next).ok_or("more probes than objects")?;
+        self.scene.take_up(object.clone(), kept.clone());
+        for routine in routines {
+            let ended = self.scene.routine(&routine.value, &Conduct::Assisted).await?;
+            if ended.outcome != Outcome::Accepted {
+                return Ok(Some(ended));
+            }
+        }
+        self.scene.exchanges.clear();
+        self.worked[self.next].kept = self.scene.kept();
+        Ok(None)
+    }
+
     /// Gives the companion a second factor of its own. Anything but success is returned.
     pub(super) async fn enrol_another(&mut self) -> Result<Option<Ended>, Mistake> {
         let web = self.scene.web;
@@ -221,6 +284,17 @@ impl<'a> Play<'a> {
         self.next += 1;
     }
 
+    /// The dialect.
+    pub(super) fn dialect(&self) -> &'a Dialect {
+        &self.run.stage.dialect
+    }
+
+    /// Records a read that works on nothing.
+    pub(super) fn record_read(&mut self, name: &str, ended: &Ended) {
+        let exchanges = std::mem::take(&mut self.scene.exchanges);
+        self.probes.push(Probe::new(name, "none", ended, Effect::None, exchanges));
+    }
+
     /// Sends the next probe. The step of the code that it carries tells whether its refusal says anything.
     pub(super) async fn send(
         &mut self,
@@ -235,11 +309,15 @@ impl<'a> Play<'a> {
         self.next += 1;
         // When the target fails at a read that comes before, there is nothing to compare a read-back with.
         let baseless = matches!(before.outcome, Outcome::Failed | Outcome::Throttled);
+        let Manner { through, bearer } = std::mem::take(&mut self.manner);
+        self.scene.bearer = bearer;
+        let steps = through.unwrap_or(&surface.perform);
         let ended = match conduct {
             _ if baseless => Ok(before),
-            Conduct::ByKey => self.by_key(&surface.perform).await,
-            conduct => self.scene.perform(&surface.perform, &conduct).await,
+            Conduct::ByKey => self.by_key(steps).await,
+            conduct => self.scene.perform(steps, &conduct).await,
         };
+        self.scene.bearer = None;
         self.worked[at].kept = self.scene.kept();
         let ended = ended?;
         // A slow target may let a code age out under way: its refusal would say nothing of the code, nor of a replay.

@@ -133,6 +133,10 @@ pub struct Scene {
     pub(super) carried: Vec<Secret>,
     /// The code that confirmed the last enrolment.
     pub confirmation: Option<Secret>,
+    /// The token that is sent in place of the user's own.
+    pub(super) bearer: Option<Secret>,
+    /// What the answers have shown of the user's secrets, while that is looked for.
+    pub(super) shown: Option<Vec<SecretKind>>,
     /// What was sent and received since it was last taken.
     pub exchanges: Vec<Exchange>,
     undos: Vec<Undo>,
@@ -162,6 +166,8 @@ impl Scene {
             offered: None,
             carried: Vec::new(),
             confirmation: None,
+            bearer: None,
+            shown: None,
             exchanges: Vec::new(),
             undos: Vec::new(),
             permit,
@@ -257,6 +263,29 @@ impl Scene {
         let code = self.lasting_code().await;
         swap(&mut self.user);
         code
+    }
+
+    /// A code of the present step, computed from the secret that still waits for its confirmation, if there is one.
+    pub async fn pending_code(&mut self) -> Result<Option<Secret>, Mistake> {
+        let swap = |user: &mut Persona| std::mem::swap(&mut user.ledger, &mut user.pending_ledger);
+        if self.user.pending_ledger.is_none() {
+            return Ok(None);
+        }
+        swap(&mut self.user);
+        let code = self.lasting_code().await;
+        swap(&mut self.user);
+        code.map(Some)
+    }
+
+    /// The code of a step so far from the present one, whether it is accepted or not. It is spent from now on.
+    pub async fn code_of_step(&mut self, steps: i64) -> Result<(Secret, OtpStep), Mistake> {
+        let edge = self.user.ledger.as_ref().and_then(|ledger| ledger.edge(self.stage.target_time()));
+        if let Some(until) = edge {
+            self.rest(self.stage.target_time().until(until)).await;
+        }
+        let now = self.stage.target_time();
+        let ledger = self.user.ledger.as_mut().ok_or("a code was needed from a persona without a factor")?;
+        Ok(ledger.take(steps, now))
     }
 
     /// Lets so many steps pass.
@@ -408,6 +437,7 @@ impl Scene {
         let hide = |text: &str| self.hide(text);
         let (answer, exchange) = self.stage.wire.send(outgoing, hide).await;
         self.exchanges.push(exchange);
+        self.watch(answer.as_ref());
         let ended = self.classify(step, answer.as_ref())?;
         if matches!(ended.outcome, Outcome::Challenged { .. }) {
             self.offered = answer.as_ref().and_then(|answer| self.offer(answer));

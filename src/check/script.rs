@@ -1,104 +1,196 @@
-//! Acting a scenario out: its attempts one after the other, each with its proof, and what lies between them.
+//! Acting a scenario out: its acts one after the other, each attempt with its proof, and what lies between them.
 
 use std::collections::BTreeMap;
 
-use super::play::{Play, Played};
+use super::play::{Manner, Play, Played};
 use super::scene::{Conduct, Mistake};
-use crate::judge::{Must, Outcome, Seen, Verdict, judge_attempts};
+use super::volley::most_volleys;
+use crate::judge::{self, Must, Outcome, Seen, Verdict, judge_attempts};
 use crate::persona::totp::OtpStep;
 use crate::scenario::key::{Assertion, Fetch};
-use crate::scenario::{self, Act, Attempt, Carrier, Client, Proof, Scenario};
+use crate::scenario::{self, Act, Attempt, COMPANION, Carrier, Client, Errand, ErrandEnd, Proof, Race, Scenario};
 use crate::secret::{Secret, SecretKind};
 
-/// A proof that was sent, under the name by which it can be sent again.
-pub(super) type Sent = BTreeMap<String, (Secret, Option<OtpStep>)>;
+/// How far ahead a code that begins with a zero is looked for, in steps: on a simulated clock, and on a real one.
+const ZERO_WITHIN: (i64, i64) = (300, 3);
 
-/// What attempts at once must show and showed.
-type Race = Vec<(Must, Seen)>;
+/// What earlier acts have left for later ones.
+#[derive(Default)]
+pub(super) struct Left {
+    /// Proofs that were sent, under the names by which they can be sent again.
+    pub(super) proofs: BTreeMap<String, (Secret, Option<OtpStep>)>,
+    /// What routines kept, under the names by which it is used again.
+    kept: BTreeMap<String, BTreeMap<String, serde_json::Value>>,
+}
 
-/// A proof, or why the scenario says nothing about this target.
+/// A proof, or why there is none.
 enum Found {
     Proof(Option<Secret>, Option<OtpStep>),
+    /// The attempt cannot be made, and need not.
+    PassedOver(&'static str),
+    /// The scenario says nothing about this target.
     Nothing(String),
 }
 
-impl Play<'_> {
+impl<'a> Play<'a> {
     /// Plays a scenario to its end.
-    pub(super) async fn act_out(&mut self, scenario: &Scenario) -> Result<Played, Mistake> {
+    pub(super) async fn act_out(&mut self, scenario: &'a Scenario) -> Result<Played, Mistake> {
         if scenario.needs_another()
             && let Some(ended) = self.enrol_another().await?
         {
             return Ok(Played::SetUpFailed(ended));
         }
-        let mut sent = Sent::new();
+        let mut left = Left::default();
         if let Some(confirmed) = self.scene.confirmation.clone() {
-            sent.insert("enrolment".to_owned(), (confirmed, self.scene.step()));
+            left.proofs.insert("enrolment".to_owned(), (confirmed, self.scene.step()));
         }
         for (number, act) in scenario.acts.iter().enumerate() {
             let before = self.shown.len();
-            if let Some(end) = self.act(number, act, &mut sent).await? {
+            if let Some(end) = self.act(number, act, &mut left).await? {
                 return Ok(end);
             }
-            if self.stops && judge_attempts(&self.attempts_from(before)) != [Verdict::Exact] {
+            if self.stops && self.verdicts_from(before) != [Verdict::Exact] {
                 break;
             }
         }
-        Ok(Played::Judged(judge_attempts(&self.attempts_from(0))))
+        Ok(Played::Judged(self.verdicts_from(0)))
     }
 
-    fn attempts_from(&self, first: usize) -> Vec<(Must, Seen)> {
-        self.shown[first..].iter().map(|(_, must, seen)| (*must, seen.clone())).collect()
+    /// What the attempts from this one on show, with what the acts between them have shown so far.
+    fn verdicts_from(&self, first: usize) -> Vec<Verdict> {
+        let attempts: Vec<(Must, Seen)> =
+            self.shown[first..].iter().map(|(_, must, seen)| (*must, seen.clone())).collect();
+        judge::worst_first([judge_attempts(&attempts), self.verdicts.clone()].concat())
     }
 
     /// Plays one act. What ends the scenario is returned.
-    async fn act(&mut self, number: usize, act: &Act, sent: &mut Sent) -> Result<Option<Played>, Mistake> {
+    async fn act(&mut self, number: usize, act: &'a Act, left: &mut Left) -> Result<Option<Played>, Mistake> {
         match act {
             Act::Wait(steps) => self.scene.let_steps_pass(*steps).await,
-            Act::Run(errand) => {
-                match self.run_errand(errand).await? {
-                    Ok(Some((must, seen))) => self.shown.push((number, must, seen)),
-                    Ok(None) => {}
-                    Err(ended) => return Ok(Some(Played::SetUpFailed(ended))),
-                }
-                if let (Some(name), Some(code)) = (&errand.name, &self.scene.confirmation) {
-                    sent.insert(name.clone(), (code.clone(), self.scene.step()));
-                }
-            }
-            Act::AtOnce(together) => match self.at_once(together, sent).await? {
-                Ok(seen) => self.shown.extend(seen.into_iter().map(|(must, seen)| (number, must, seen))),
+            Act::Run(errand) => return self.errand(number, errand, left).await,
+            Act::Guess(guess) => match self.guess(guess).await? {
+                Ok(verdicts) => self.verdicts.extend(verdicts),
                 Err(reason) => return Ok(Some(Played::Inconclusive(reason))),
             },
+            Act::AtOnce(race) => match self.race(race, left).await? {
+                Ok(seen) => self.shown.extend(seen.into_iter().map(|(must, seen)| (number, must, seen))),
+                Err(end) => return Ok(Some(end)),
+            },
             Act::Attempt(attempt) if matches!(attempt.proof, Proof::Key(_) | Proof::Fetched(_)) => {
-                return Box::pin(self.attempt_by_key(number, attempt, sent)).await;
+                return Box::pin(self.attempt_by_key(number, attempt, left)).await;
             }
             Act::Attempt(attempt) => {
                 self.take_part(&attempt.part);
                 for _ in 0..attempt.times {
-                    let (proof, step) = match self.find(attempt, sent).await? {
-                        Found::Proof(proof, step) => (proof, step),
-                        Found::Nothing(_) if self.stops && attempt.must == scenario::Must::BeRefused => {
-                            self.pass_over();
-                            continue;
-                        }
-                        Found::Nothing(reason) => return Ok(Some(Played::Inconclusive(reason))),
-                    };
-                    if let (Some(name), Some(proof)) = (&attempt.name, &proof) {
-                        sent.insert(name.clone(), (proof.clone(), step));
+                    if let Some(end) = self.one_attempt(number, attempt, left).await? {
+                        return Ok(Some(end));
                     }
-                    let seen = self.attempt(attempt, proof, step).await?;
-                    self.shown.push((number, must(attempt), seen));
                 }
             }
         }
         Ok(None)
     }
 
-    /// Makes attempts at once, all copies of one with the same proof. The error is why they say nothing.
-    async fn at_once(&mut self, together: &[Attempt], sent: &Sent) -> Result<Result<Race, String>, Mistake> {
+    async fn errand(&mut self, number: usize, errand: &Errand, left: &mut Left) -> Result<Option<Played>, Mistake> {
+        let kept = errand.with.as_ref().and_then(|name| left.kept.get(&name.value)).cloned().unwrap_or_default();
+        self.scene.take_up(minijinja::Value::from(()), kept);
+        match errand.end {
+            ErrandEnd::Succeed | ErrandEnd::Judged => match self.run_errand(errand).await? {
+                Ok(Some((must, seen))) => self.shown.push((number, must, seen)),
+                Ok(None) => {}
+                Err(ended) => return Ok(Some(Played::SetUpFailed(ended))),
+            },
+            ErrandEnd::SucceedWhereSupported | ErrandEnd::Any | ErrandEnd::ShowNoSecret => {
+                if let Some(end) = self.try_errand(errand).await? {
+                    return Ok(Some(end));
+                }
+            }
+        }
+        if let Some(name) = &errand.name {
+            left.kept.insert(name.clone(), self.scene.kept());
+            if let Some(code) = &self.scene.confirmation {
+                left.proofs.insert(name.clone(), (code.clone(), self.scene.step()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Runs a routine that may be refused. What ends the scenario is returned.
+    async fn try_errand(&mut self, errand: &Errand) -> Result<Option<Played>, Mistake> {
+        self.take_part(&errand.part);
+        self.scene.shown = (errand.end == ErrandEnd::ShowNoSecret).then(Vec::new);
+        let ended = self.scene.routine(&errand.routine.value, &Conduct::Assisted).await;
+        let shown = self.scene.shown.take().unwrap_or_default();
+        let ended = ended?;
+        let supported = errand.end != ErrandEnd::SucceedWhereSupported;
+        match &ended.outcome {
+            Outcome::Failed | Outcome::Throttled => return Ok(Some(Played::SetUpFailed(ended))),
+            Outcome::Refused | Outcome::NotImplemented if !supported => return Ok(Some(Played::Unsupported(ended))),
+            Outcome::Challenged { .. } if !supported => return Ok(Some(Played::SetUpFailed(ended))),
+            Outcome::Accepted | Outcome::Refused | Outcome::NotImplemented | Outcome::Challenged { .. } => {}
+        }
+        if errand.end == ErrandEnd::ShowNoSecret {
+            let name = errand.part.name_before(&errand.routine.value);
+            self.record_read(&name, &ended);
+            if !shown.is_empty() {
+                let kinds: Vec<&str> = shown.iter().map(|kind| kind.placeholder()).collect();
+                self.statements.push(format!("{name} shows {}", kinds.join(" and ")));
+                self.verdicts.push(Verdict::SecretShown);
+            }
+        }
+        self.scene.exchanges.clear();
+        Ok(None)
+    }
+
+    /// Makes attempts at once, all copies of one with the same proof, as often as the confidence needs. What the last
+    /// volley showed is returned, for those before it were clean.
+    async fn race(&mut self, race: &Race, left: &Left) -> Result<Result<Vec<(Must, Seen)>, Played>, Mistake> {
+        let wanted = race.confidence.map_or(1, judge::volleys_for);
+        let bound = most_volleys(self.scene.stage.clock.is_real());
+        let copies: usize = race.attempts.iter().map(|attempt| attempt.times as usize).sum();
+        let (mut volleys, mut clean) = (0, Vec::new());
+        loop {
+            let seen = match self.at_once(&race.attempts, volleys, left).await? {
+                Ok(seen) => seen,
+                // What was clean so far is worth less than was sought, and still something.
+                Err(_) if volleys > 0 => break,
+                Err(reason) => return Ok(Err(Played::Inconclusive(reason))),
+            };
+            let verdicts = judge_attempts(&seen);
+            if volleys > 0 && verdicts == [Verdict::Throttled] {
+                // It stops listening to so many proofs: what was clean so far stands.
+                break;
+            }
+            (volleys, clean) = (volleys + 1, seen);
+            if verdicts != [Verdict::Exact] || volleys >= wanted.min(bound) {
+                break;
+            }
+            if let Some(ended) = self.again(copies).await? {
+                return Ok(Err(Played::SetUpFailed(ended)));
+            }
+        }
+        if race.confidence.is_some() {
+            let percent = judge::confidence(volleys) * 100.0;
+            self.statements.push(format!(
+                "volley {volleys} of {copies} requests at once over warm connections, {wanted} sought, at most {bound}; \
+                 a race lost in one volley of four shows in so many with {percent:.0} %"
+            ));
+        }
+        Ok(Ok(clean))
+    }
+
+    /// One volley. The error is why it says nothing.
+    async fn at_once(
+        &mut self,
+        together: &[Attempt],
+        volley: u32,
+        left: &Left,
+    ) -> Result<Result<Vec<(Must, Seen)>, String>, Mistake> {
         let (mut conducts, mut live) = (Vec::new(), None);
         for attempt in together {
-            let (proof, step) = match self.find(attempt, sent).await? {
+            let (proof, step) = match self.find(attempt, volley, left).await? {
                 Found::Proof(proof, step) => (proof, step),
+                Found::PassedOver(reason) => return Ok(Err(reason.to_owned())),
                 Found::Nothing(reason) => return Ok(Err(reason)),
             };
             live = live.or(step);
@@ -112,14 +204,71 @@ impl Play<'_> {
             && landed.iter().all(|sent| sent.outcome() != &Outcome::Accepted)
             && !self.scene.is_live(step)
         {
-            return Err("the code aged out before the target answered".to_owned());
+            return Ok(Err("the code aged out before the target answered".to_owned()));
         }
-        let musts = together.iter().flat_map(|attempt| vec![must(attempt); attempt.times as usize]);
+        let musts: Vec<Must> =
+            together.iter().flat_map(|attempt| vec![self.must(attempt); attempt.times as usize]).collect();
         let mut seen = Vec::new();
-        for (must, sent) in musts.zip(landed) {
+        for (must, sent) in musts.into_iter().zip(landed) {
             seen.push((must, self.read_back(sent).await?));
         }
         Ok(Ok(seen))
+    }
+
+    /// Makes an attempt once. What ends the scenario is returned.
+    async fn one_attempt(
+        &mut self,
+        number: usize,
+        attempt: &'a Attempt,
+        left: &mut Left,
+    ) -> Result<Option<Played>, Mistake> {
+        let (proof, step) = match self.find(attempt, 0, left).await? {
+            Found::Proof(proof, step) => (proof, step),
+            Found::PassedOver(reason) => {
+                self.statements.push(reason.to_owned());
+                self.pass_over();
+                return Ok(None);
+            }
+            Found::Nothing(_) if self.stops && attempt.must == scenario::Must::BeRefused => {
+                self.pass_over();
+                return Ok(None);
+            }
+            Found::Nothing(reason) => return Ok(Some(Played::Inconclusive(reason))),
+        };
+        if let (Some(name), Some(proof)) = (&attempt.name, &proof) {
+            left.proofs.insert(name.clone(), (proof.clone(), step));
+        }
+        if let Some(ended) = self.ready(&attempt.given).await? {
+            return Ok(Some(match ended.outcome {
+                Outcome::NotImplemented => Played::Unsupported(ended),
+                _ => Played::SetUpFailed(ended),
+            }));
+        }
+        self.manner = self.manner_of(attempt, left)?;
+        let must = self.must(attempt);
+        let seen = self.attempt(attempt, proof, step).await?;
+        if attempt.must == scenario::Must::AgreeWithFile && must == Must::BeWhole {
+            let heard = if seen.outcome == Outcome::Accepted { "accepts" } else { "refuses" };
+            self.statements.push(format!("the target {heard} a {}; its file does not say", describe(&attempt.proof)));
+        }
+        self.shown.push((number, must, seen));
+        Ok(None)
+    }
+
+    fn manner_of(&mut self, attempt: &Attempt, left: &Left) -> Result<Manner<'a>, Mistake> {
+        let routine = |name: &str| self.dialect().routines.get(name).map(Vec::as_slice);
+        let through = attempt.through.as_ref().and_then(|name| routine(&name.value));
+        let bearer = match attempt.with.as_ref().map(|with| with.value.as_str()) {
+            None => None,
+            Some(COMPANION) => self.scene.other.as_ref().and_then(|other| other.token.clone()),
+            Some(name) => {
+                let token = left.kept.get(name).and_then(|kept| kept.get("token")?.as_str());
+                let token = token.ok_or_else(|| format!("`{name}` has kept no `token`"))?;
+                Some(Secret::new(SecretKind::Token, token))
+            }
+        };
+        self.scene.carried.extend(bearer.clone());
+        Ok(Manner { through, bearer })
     }
 
     async fn attempt(
@@ -145,7 +294,7 @@ impl Play<'_> {
         self.read_back(sent).await
     }
 
-    async fn find(&mut self, attempt: &Attempt, sent: &Sent) -> Result<Found, Mistake> {
+    async fn find(&mut self, attempt: &Attempt, volley: u32, left: &Left) -> Result<Found, Mistake> {
         let text = |text: &str| Found::Proof(Some(Secret::new(SecretKind::OneTimePassword, text)), None);
         Ok(match &attempt.proof {
             Proof::None => Found::Proof(None, None),
@@ -164,17 +313,24 @@ impl Play<'_> {
                 let code = self.scene.code().await?;
                 text(&format!("{}0", code.reveal()))
             }
+            Proof::LeadingZero => match self.leading_zero().await? {
+                Some(code) => Found::Proof(Some(code), self.scene.step()),
+                None => Found::Nothing("no code that begins with a zero comes soon enough".to_owned()),
+            },
+            Proof::LeadingZeroDropped => match self.leading_zero().await? {
+                Some(code) => text(code.reveal().trim_start_matches('0')),
+                None => Found::Nothing("no code that begins with a zero comes soon enough".to_owned()),
+            },
             Proof::OfAnother => {
                 self.scene.change_places();
                 let code = self.scene.code().await;
                 self.scene.change_places();
                 Found::Proof(Some(code?), None)
             }
-            Proof::Expired(steps) => self.distant(-i64::from(*steps)).await?,
-            Proof::Early(steps) => self.distant(i64::from(*steps)).await?,
-            Proof::Again(name) => match sent.get(name) {
-                Some((proof, Some(step))) if !self.scene.is_live(*step) => {
-                    let _ = proof;
+            Proof::Expired(steps) => self.distant(-i64::from(*steps), attempt).await?,
+            Proof::Early(steps) => self.distant(i64::from(*steps), attempt).await?,
+            Proof::Again(name) => match left.proofs.get(name) {
+                Some((_, Some(step))) if !self.scene.is_live(*step) => {
                     Found::Nothing("by then the target refuses the code for its age".to_owned())
                 }
                 Some((proof, step)) => Found::Proof(Some(proof.clone()), *step),
@@ -190,49 +346,95 @@ impl Play<'_> {
                 Some(code) => Found::Proof(Some(code.clone()), None),
                 None => Found::Nothing(format!("recovery code {number} of the enrolment before is not known")),
             },
-            Proof::Recovery(number) => match self.scene.user.recovery_codes.get(*number) {
-                Some(code) => Found::Proof(Some(code.clone()), None),
-                None => Found::Nothing(format!("recovery code {number} of the account is not known")),
+            Proof::PendingSecret => match self.scene.pending_code().await? {
+                Some(code) => Found::Proof(Some(code), None),
+                None => Found::PassedOver("no secret was handed out that still waits for its confirmation"),
             },
+            Proof::Recovery(number) => {
+                // Each volley has a code of its own.
+                let number = number + volley as usize;
+                match self.scene.user.recovery_codes.get(number) {
+                    Some(code) => Found::Proof(Some(code.clone()), None),
+                    None => Found::Nothing(format!("recovery code {number} of the account is not known")),
+                }
+            }
         })
     }
 
-    async fn distant(&mut self, steps: i64) -> Result<Found, Mistake> {
+    async fn leading_zero(&mut self) -> Result<Option<Secret>, Mistake> {
+        let within = if self.scene.stage.clock.is_real() { ZERO_WITHIN.1 } else { ZERO_WITHIN.0 };
+        let now = self.scene.stage.target_time();
+        let ledger = self.scene.user.ledger.as_mut().ok_or("a code was needed from a persona without a factor")?;
+        if !ledger.skip_to_leading_zero(now, within) {
+            return Ok(None);
+        }
+        let code = self.scene.code().await?;
+        // So near the end of its step another one's code was handed out.
+        Ok(Some(code).filter(|code| code.reveal().starts_with('0')))
+    }
+
+    async fn distant(&mut self, steps: i64, attempt: &Attempt) -> Result<Found, Mistake> {
+        if attempt.must == scenario::Must::AgreeWithFile {
+            let (code, step) = self.scene.code_of_step(steps).await?;
+            return Ok(Found::Proof(Some(code), self.accepts(steps).then_some(step)));
+        }
         Ok(match self.scene.distant_code(steps).await? {
             Some(code) => Found::Proof(Some(code), None),
             None => Found::Nothing("the target's file says that it accepts codes of that age".to_owned()),
         })
     }
+
+    /// Whether the target's file says that it accepts codes so far from the present step.
+    fn accepts(&self, steps: i64) -> bool {
+        let skew = self.scene.stage.skew;
+        (-skew.behind..=skew.ahead).contains(&steps)
+    }
+
+    pub(super) fn must(&self, attempt: &Attempt) -> Must {
+        match attempt.must {
+            scenario::Must::SucceedOnce => Must::SucceedOnce,
+            scenario::Must::Succeed => Must::Succeed { proven: attempt.proof != Proof::None },
+            scenario::Must::BeChallenged => Must::BeChallenged,
+            scenario::Must::BeWhole => Must::BeWhole,
+            scenario::Must::BeDenied => {
+                let own = attempt.with.as_ref().is_none_or(|with| with.value != COMPANION);
+                Must::BeDenied { has_factor: own && self.scene.user.has_factor() }
+            }
+            scenario::Must::AgreeWithFile => match attempt.proof {
+                Proof::Expired(steps) if self.accepts(-i64::from(steps)) => Must::Succeed { proven: true },
+                Proof::Early(steps) if self.accepts(i64::from(steps)) => Must::Succeed { proven: true },
+                _ => Must::BeWhole,
+            },
+            scenario::Must::BeRefused => Must::BeRefused { otherwise: wrongly(&attempt.proof) },
+        }
+    }
 }
 
-pub(super) fn must(attempt: &Attempt) -> Must {
-    match attempt.must {
-        scenario::Must::SucceedOnce => Must::SucceedOnce,
-        scenario::Must::BeChallenged => Must::BeChallenged,
-        scenario::Must::Succeed => Must::Succeed { proven: attempt.proof != Proof::None },
-        scenario::Must::BeRefused => Must::BeRefused {
-            otherwise: match &attempt.proof {
-                Proof::None => Verdict::MissingChallenge,
-                Proof::Again(_) | Proof::Key(Assertion::Again) | Proof::Fetched(Fetch::Twice | Fetch::AtOnce(_)) => {
-                    Verdict::ReplayAccepted
-                }
-                Proof::Right
-                | Proof::Wrong
-                | Proof::Empty
-                | Proof::Text(_)
-                | Proof::Short
-                | Proof::Long
-                | Proof::OfAnother
-                | Proof::Expired(_)
-                | Proof::Early(_)
-                | Proof::FormerSecret
-                | Proof::FormerRecovery(_)
-                | Proof::Of(_)
-                | Proof::Key(_)
-                | Proof::Fetched(_)
-                | Proof::Recovery(_) => Verdict::WrongProofAccepted,
-            },
-        },
+/// What it is when an attempt with this proof is let through and must not be.
+fn wrongly(proof: &Proof) -> Verdict {
+    match proof {
+        Proof::None => Verdict::MissingChallenge,
+        Proof::Again(_) | Proof::Key(Assertion::Again) | Proof::Fetched(Fetch::Twice | Fetch::AtOnce(_)) => {
+            Verdict::ReplayAccepted
+        }
+        Proof::Right
+        | Proof::Wrong
+        | Proof::Empty
+        | Proof::Text(_)
+        | Proof::Short
+        | Proof::Long
+        | Proof::LeadingZero
+        | Proof::LeadingZeroDropped
+        | Proof::OfAnother
+        | Proof::Of(_)
+        | Proof::Expired(_)
+        | Proof::Early(_)
+        | Proof::FormerSecret
+        | Proof::PendingSecret
+        | Proof::Key(_)
+        | Proof::Fetched(_)
+        | Proof::Recovery(_)
+        | Proof::FormerRecovery(_) => Verdict::WrongProofAccepted,
     }
 }
 
@@ -245,6 +447,9 @@ fn describe(proof: &Proof) -> String {
         Proof::Text(_) => "text that is no code".to_owned(),
         Proof::Short => "valid code without its last digit".to_owned(),
         Proof::Long => "valid code with a digit more".to_owned(),
+        Proof::LeadingZero => "valid code that begins with a zero".to_owned(),
+        Proof::LeadingZeroDropped => "valid code without its leading zero".to_owned(),
+        Proof::PendingSecret => "code of the pending secret".to_owned(),
         Proof::OfAnother => "another user's valid code".to_owned(),
         Proof::Expired(steps) => format!("code of {steps} steps ago"),
         Proof::Early(steps) => format!("code of {steps} steps ahead"),

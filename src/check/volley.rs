@@ -13,7 +13,18 @@ use crate::dialect::template::Document;
 use crate::dialect::{Dialect, Surface};
 use crate::scenario::Carrier;
 use crate::secret::{Secret, SecretKind};
-use crate::wire::Exchange;
+use crate::wire::{Exchange, Wire};
+
+/// The most volleys of one race: on a simulated clock, and on a real one, where each needs a code of its own.
+const MOST_VOLLEYS: (u32, u32) = (20, 3);
+
+/// The most volleys of one race.
+pub(super) fn most_volleys(clock_is_real: bool) -> u32 {
+    if clock_is_real { MOST_VOLLEYS.1 } else { MOST_VOLLEYS.0 }
+}
+
+/// The routine that opens a connection.
+const WARM_UP: &str = "warm-up";
 
 /// One copy of an attempt.
 pub(super) struct Copy<'a> {
@@ -76,12 +87,13 @@ impl Scene {
             let outgoing = self.compose(request, undo, carried.as_ref(), None)?;
             written.push((request, undo, object, self.args.clone(), self.kept(), outgoing));
         }
+        let wire = self.warm(written.len()).await?;
         let before = std::mem::take(&mut self.exchanges);
         let mut marks = Vec::new();
         let mut sending = Vec::new();
         for (request, undo, object, args, kept, outgoing) in written {
             marks.push((request, undo, object, args, kept));
-            sending.push(self.stage.wire.send(outgoing, |text| self.hide(text)));
+            sending.push(wire.send(outgoing, |text| self.hide(text)));
         }
         let answers = join_all(sending).await;
         self.exchanges = before;
@@ -95,6 +107,21 @@ impl Scene {
             landed.push(Landed { ended, kept: self.kept(), exchanges });
         }
         Ok(landed)
+    }
+
+    /// Opens so many connections, each by a request of its own, and leaves them idle for the volley: what is then sent
+    /// arrives together.
+    async fn warm(&mut self, connections: usize) -> Result<Wire, Mistake> {
+        let wire = self.stage.wire.keeping_idle()?;
+        let dialect = Arc::clone(&self.stage.dialect);
+        let Some(steps) = dialect.routines.get(WARM_UP) else { return Ok(wire) };
+        let (request, undo, _) = single(&dialect, steps)?;
+        let mut outgoing = Vec::new();
+        for _ in 0..connections {
+            outgoing.push(self.compose(request, undo, None, None)?);
+        }
+        join_all(outgoing.into_iter().map(|outgoing| wire.send(outgoing, str::to_owned))).await;
+        Ok(wire)
     }
 }
 

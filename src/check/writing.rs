@@ -28,7 +28,7 @@ impl Scene {
             headers.push((name.clone(), value.text(real)?, value.text(shown)?));
         }
         let token = match step.auth {
-            Auth::User => self.user.token.clone(),
+            Auth::User => self.bearer.clone().or_else(|| self.user.token.clone()),
             Auth::Other => self.other.as_ref().and_then(|other| other.token.clone()),
             Auth::Kept => self
                 .kept
@@ -133,6 +133,9 @@ impl Scene {
             {
                 text = text.replace(secret.reveal(), secret.kind().placeholder());
             }
+        }
+        for ledger in self.user.ledger.iter().chain(&self.user.former_ledger).chain(&self.user.pending_ledger) {
+            text = ledger.hide_in(&text);
         }
         for proof in &self.carried {
             text = text.replace(proof.reveal(), proof.kind().placeholder());

@@ -232,6 +232,9 @@ pub struct Become {
     pub token: Option<String>,
     /// Its one-time-password secret: a pointer to an `otpauth://` address.
     pub totp: Option<String>,
+    /// A one-time-password secret that still waits for its confirmation: a pointer to an `otpauth://` address. Where
+    /// there is no such address, nothing is pending.
+    pub pending_totp: Option<String>,
     /// Its recovery codes: a pointer to a list of them.
     pub recovery_codes: Option<String>,
     /// Its password.

@@ -100,6 +100,38 @@ impl Ledger {
         (!alike).then_some(code)
     }
 
+    /// The code of a step so far from the present one, accepted or not: behind it when negative. It is spent from now on.
+    pub fn take(&mut self, steps: i64, now: UnixMillis) -> (Secret, OtpStep) {
+        let step = OtpStep(step_at(now.0).0 + steps);
+        self.last = Some(self.last.map_or(step, |last| last.max(step)));
+        (self.secret.code(step), step)
+    }
+
+    /// Leaves all steps alone until one whose code begins with a zero, among the next so many. Whether there is one.
+    pub fn skip_to_leading_zero(&mut self, now: UnixMillis, within: i64) -> bool {
+        let first = step_at(now.0).0.max(self.last.map_or(i64::MIN, |last| last.0 + 1));
+        let found = (first..first + within).find(|step| self.secret.code(OtpStep(*step)).reveal().starts_with('0'));
+        if let Some(step) = found {
+            self.last = Some(OtpStep(step - 1));
+        }
+        found.is_some()
+    }
+
+    /// The steps whose codes the target accepts.
+    pub fn skew(&self) -> Skew {
+        self.skew
+    }
+
+    /// Whether a text gives the secret away.
+    pub fn is_shown_in(&self, text: &str) -> bool {
+        self.secret.is_shown_in(text)
+    }
+
+    /// A text without the secret.
+    pub fn hide_in(&self, text: &str) -> String {
+        self.secret.hide_in(text)
+    }
+
     /// When the next step begins for sure, if the present one may end before a request arrives.
     pub fn edge(&self, now: UnixMillis) -> Option<UnixMillis> {
         let next = OtpStep(step_at(now.0).0 + 1).begins() * 1_000;
@@ -164,6 +196,18 @@ mod tests {
         let mut ledger = Ledger::resumed(secret, Skew { behind: 1, ahead: 1 }, GUARD_MS, now);
         assert!(matches!(ledger.issue(now), Issue::Code(_)));
         assert_eq!(ledger.last, Some(OtpStep(step_at(now.0).0 + 1)));
+    }
+
+    #[test]
+    fn a_code_with_a_leading_zero_is_found_within_bounds_or_not_at_all() {
+        let mut found = ledger(0, 0);
+        let now = UnixMillis(1_000_000_005_000);
+        assert!(found.skip_to_leading_zero(now, 300));
+        let step = OtpStep(found.last.map_or(0, |last| last.0) + 1);
+        assert!(found.secret.code(step).reveal().starts_with('0'));
+        let mut none = ledger(0, 0);
+        let gap = step.0 - step_at(now.0).0;
+        assert!(!none.skip_to_leading_zero(now, gap) && none.last.is_none());
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub struct Persona {
     pub ledger: Option<Ledger>,
     /// The one-time passwords of the secret before the last enrolment.
     pub former_ledger: Option<Ledger>,
+    /// The one-time passwords of a secret that was handed out and not confirmed.
+    pub pending_ledger: Option<Ledger>,
     /// Its security key, once it has registered one.
     pub key: Option<SecurityKey>,
     /// The last assertion that a page was given.
@@ -48,6 +50,11 @@ pub struct Persona {
 }
 
 impl Persona {
+    /// Whether it has a second factor of any kind.
+    pub fn has_factor(&self) -> bool {
+        self.ledger.is_some() || self.key.is_some()
+    }
+
     /// A user that does not exist on the target yet.
     pub fn new(name: String, password: Secret) -> Self {
         Persona {
@@ -62,6 +69,7 @@ impl Persona {
             assertion: None,
             spared: false,
             looked: None,
+            pending_ledger: None,
             recovery_codes: Vec::new(),
             former_recovery_codes: Vec::new(),
             lent: false,

@@ -73,6 +73,19 @@ impl TotpSecret {
         }
     }
 
+    /// Whether a text gives it away: in base32 as authenticators show it, in hexadecimal, or as base64.
+    pub fn is_shown_in(&self, text: &str) -> bool {
+        let upper = text.to_ascii_uppercase();
+        upper.contains(&data_encoding::BASE32_NOPAD.encode(&self.0))
+            || upper.contains(&data_encoding::HEXUPPER.encode(&self.0))
+            || text.contains(&data_encoding::BASE64_NOPAD.encode(&self.0))
+    }
+
+    /// A text without it, in the form that authenticators show.
+    pub fn hide_in(&self, text: &str) -> String {
+        text.replace(&data_encoding::BASE32_NOPAD.encode(&self.0), SecretKind::TotpSecret.placeholder())
+    }
+
     /// The six-digit code of a step (RFC 4226 §5.3).
     pub fn code(&self, step: OtpStep) -> Secret {
         let mut mac = Hmac::<Sha1>::new_from_slice(&self.0).expect("HMAC takes keys of any length (RFC 2104 §3)");

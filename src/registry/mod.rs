@@ -24,6 +24,7 @@ mod accounts;
 mod authority;
 mod factor;
 mod hooks;
+mod in_flight;
 mod keys;
 mod model;
 mod mutants;

@@ -145,6 +145,36 @@ mutants! {
     WebTokenAfterExpiry, "web-token-after-expiry", "the token of a web challenge is accepted after its time";
     WebTokenOfAnotherUser, "web-token-of-another-user", "the token of a web challenge is accepted from another user";
     WebLogInTokenBeforeFactor, "web-login-token-before-factor", "the web login yields its token after the password alone";
+    ExpiredByOneRefused, "expired-by-one-refused", "a code of the step before is refused";
+    LeadingZeroDropped, "leading-zero-dropped", "a code is compared as a number, so that it is accepted without its leading zero";
+    PendingEnrolmentEnforced, "pending-enrolment-enforced", "an enrolment is enforced before it is confirmed";
+    PendingEnrolmentWeakens, "pending-enrolment-weakens", "beginning an enrolment takes away the factor that stands";
+    PendingSecretAccepted, "pending-secret-accepted", "codes of a secret that was not confirmed are accepted beside those of the one that stands";
+    SecretShownAgain, "secret-shown-again", "the profile shows the one-time-password secret";
+    RecoveryCodesShownAgain, "recovery-codes-shown-again", "the profile shows the recovery codes";
+    WrongCodesNeverThrottled, "wrong-codes-never-throttled", "wrong codes are listened to without end";
+    LockOutLooksLikeWrongCode, "lock-out-looks-like-wrong-code", "during a lock-out every code is answered as a wrong one is";
+    QueryStringCodeAccepted, "query-string-code-accepted", "a code in the query string is accepted";
+    OtherHeaderCodeAccepted, "other-header-code-accepted", "a code in another header is accepted";
+
+    AutomationTokenChallenged, "automation-token-challenged", "an automation token is asked for a second factor";
+    AutomationTokenChangesAccount, "automation-token-changes-account", "an automation token changes the account without a second factor";
+    ReadOnlyTokenWrites, "read-only-token-writes", "a read-only token writes";
+    RevokedTokenWorks, "revoked-token-works", "a revoked token is gone from the list and works on";
+    TokenCreateWithoutPassword, "token-create-without-password", "a token is made without the password";
+    TokenCreateWithAnyPassword, "token-create-with-any-password", "a token is made with any password";
+    ReadOnlyTokenCreatesReadWrite, "read-only-token-creates-read-write", "a read-only token makes one that writes";
+    TokenAddressIgnored, "token-address-ignored", "a token that is limited to addresses works from any other";
+
+    PackageRequirementIgnored, "package-requirement-ignored", "a package's 2FA requirement is kept and not enforced";
+    PackageRequirementLetsAutomationThrough, "package-requirement-lets-automation-through", "a package that requires 2FA lets automation tokens through";
+    PackageRequirementStopsAutomation, "package-requirement-stops-automation", "a package that lets automation tokens through refuses them";
+    PackageRequirementAuthOnlyUnchallenged, "package-requirement-auth-only-unchallenged", "a package that requires 2FA asks nothing of maintainers in auth-only mode";
+    PackageRequirementNotLifted, "package-requirement-not-lifted", "a package's 2FA requirement stays when it is lifted";
+    RefusalHalfWritten, "refusal-half-written", "a version that is refused for the package's requirement is listed without its tarball";
+    LaterVersionHalfWritten, "later-version-half-written", "a further version of a package is listed without its tarball";
+
+    ModeChangeOpensWrites, "mode-change-opens-writes", "while a change of 2FA is in flight, publishing asks for no second factor";
 }
 
 impl fmt::Display for Mutant {

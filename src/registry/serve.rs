@@ -76,11 +76,12 @@ pub async fn serve(
     // Small answers go out at once. A socket that refuses the option still works.
     let listener = Sockets::beside(listener).await.tap_io(|socket| drop(socket.set_nodelay(true)));
     let (told, closing) = oneshot::channel::<()>();
-    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
-        shutdown.await;
-        registry.close();
-        drop(told);
-    });
+    let server = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
+        .with_graceful_shutdown(async move {
+            shutdown.await;
+            registry.close();
+            drop(told);
+        });
     let mut server = pin!(server.into_future());
     tokio::select! {
         ended = &mut server => return ended,

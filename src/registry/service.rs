@@ -9,13 +9,15 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::Response;
 use axum::http::header::{DATE, HeaderValue};
+use axum::http::request::Parts;
 use tokio::sync::Notify;
 
-use super::model::State;
+use super::in_flight::{Flight, InFlight, Matter};
+use super::model::{State, UserName};
 use super::mutants::Mutant;
 use super::routes::route;
 use super::settings::{BODY_LIMIT, Settings};
-use super::wire::{Answer, Call, Intake, Refusal, http_date, take_in};
+use super::wire::{Answer, Authorization, Call, Intake, Refusal, http_date, take_in};
 
 /// A registry. Clones share one memory.
 #[derive(Clone)]
@@ -27,7 +29,7 @@ pub(crate) struct Desk {
     state: Mutex<State>,
     tally: Tally,
     closing: Notify,
-    verifying: AtomicUsize,
+    in_flight: InFlight,
     polling: AtomicUsize,
 }
 
@@ -42,7 +44,7 @@ impl Registry {
             state: Mutex::new(State::default()),
             tally: Tally::default(),
             closing: Notify::new(),
-            verifying: AtomicUsize::new(0),
+            in_flight: InFlight::default(),
             polling: AtomicUsize::new(0),
         }))
     }
@@ -81,11 +83,17 @@ impl Registry {
     async fn answer(&self, request: Request) -> Response<Body> {
         let desk = &self.0;
         desk.tally.requests.fetch_add(1, Ordering::Relaxed);
-        let (parts, body) = request.into_parts();
-        let _verifying = desk.verify_slowly(parts.headers.contains_key("npm-otp")).await;
+        let (mut parts, body) = request.into_parts();
+        desk.take_misplaced_proof(&mut parts);
         let _polling = desk.poll_slowly(parts.uri.path()).await;
         let reply = match take_in(body, BODY_LIMIT).await {
-            Intake::Whole(body) => Call::parse(&parts, body).and_then(|call| route(desk, &call)),
+            Intake::Whole(body) => match Call::parse(&parts, body) {
+                Ok(call) => {
+                    let _flight = desk.verify_slowly(&call).await;
+                    route(desk, &call)
+                }
+                Err(refusal) => Err(refusal),
+            },
             Intake::TooLarge => Err(Refusal::TooLarge),
             Intake::Broken => Err(Refusal::malformed("the request body broke off")),
         };
@@ -102,7 +110,7 @@ impl Registry {
     }
 }
 
-/// A proof under verification or a poll under way, until this is dropped.
+/// A poll under way, until this is dropped.
 struct UnderWay<'a>(&'a AtomicUsize);
 
 impl<'a> UnderWay<'a> {
@@ -120,14 +128,51 @@ impl Drop for UnderWay<'_> {
 
 impl Desk {
     /// Under the faults that need it, verification takes a while, as it does where it reads a database.
-    async fn verify_slowly(&self, proven: bool) -> Option<UnderWay<'_>> {
+    async fn verify_slowly(&self, call: &Call) -> Option<Flight<'_>> {
         let mutants = &self.settings.mutants;
-        if !mutants.has(Mutant::SpentTooLate) && !mutants.has(Mutant::OpenWhileVerifying) {
+        let races = [Mutant::SpentTooLate, Mutant::OpenWhileVerifying, Mutant::ModeChangeOpensWrites];
+        if !races.into_iter().any(|race| mutants.has(race)) {
             return None;
         }
-        let verifying = proven.then(|| UnderWay::count(&self.verifying));
-        tokio::time::sleep(if proven { VERIFICATION } else { VERIFICATION / 2 }).await;
-        verifying
+        let matter = if mutants.has(Mutant::ModeChangeOpensWrites) {
+            call.changes_mode().then_some(Matter::Mode)
+        } else {
+            call.proof().map(|_| Matter::Proof)
+        };
+        let flight = matter.and_then(|matter| Some(self.in_flight.begin(self.user_of(call)?, matter)));
+        tokio::time::sleep(if matter.is_some() { VERIFICATION } else { VERIFICATION / 2 }).await;
+        flight
+    }
+
+    /// Whose call it is: the token's owner, or whoever logs in.
+    fn user_of(&self, call: &Call) -> Option<UserName> {
+        match call.authorization() {
+            Some(Authorization::Bearer(text)) => {
+                self.lock().tokens.get(&text.digest()).map(|token| token.owner.clone())
+            }
+            _ => UserName::parse(call.segments().last()?.strip_prefix("org.couchdb.user:")?).ok(),
+        }
+    }
+
+    /// Takes a proof from where none belongs: two faults.
+    fn take_misplaced_proof(&self, parts: &mut Parts) {
+        let mutants = &self.settings.mutants;
+        let found = if mutants.has(Mutant::QueryStringCodeAccepted) {
+            let query = parts.uri.query().unwrap_or_default().as_bytes();
+            let code = form_urlencoded::parse(query).find(|(name, _)| name == "otp");
+            code.and_then(|(_, code)| HeaderValue::from_str(&code).ok())
+        } else if mutants.has(Mutant::OtherHeaderCodeAccepted) {
+            parts.headers.get("x-otp").cloned()
+        } else {
+            None
+        };
+        if let Some(proof) = found {
+            parts.headers.insert("npm-otp", proof);
+        }
+    }
+
+    pub(crate) fn in_flight(&self) -> &InFlight {
+        &self.in_flight
     }
 
     /// Under the fault that needs it, a poll takes a while, too.
@@ -143,11 +188,6 @@ impl Desk {
     /// How many polls are under way, where that is counted.
     pub(crate) fn polling(&self) -> usize {
         self.polling.load(Ordering::Relaxed)
-    }
-
-    /// How many proofs are being verified.
-    pub(crate) fn verifying(&self) -> usize {
-        self.verifying.load(Ordering::Relaxed)
     }
 
     pub(crate) fn settings(&self) -> &Settings {

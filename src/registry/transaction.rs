@@ -8,7 +8,9 @@ use std::sync::MutexGuard;
 use std::time::SystemTime;
 
 use super::factor::{Action, Mode};
+use super::in_flight::Matter;
 use super::model::{State, TokenKind, UserName};
+use super::mutants::Mutant;
 use super::secrets::Password;
 use super::service::{Desk, Tally};
 use super::settings::Settings;
@@ -56,8 +58,13 @@ impl<'a> Transaction<'a> {
         self.desk.settings()
     }
 
-    pub(crate) fn verifying(&self) -> usize {
-        self.desk.verifying()
+    fn has(&self, mutant: Mutant) -> bool {
+        self.settings().mutants.has(mutant)
+    }
+
+    /// How many of a user's requests are in flight: only faults ask.
+    pub(crate) fn in_flight(&self, user: &UserName, matter: Matter) -> usize {
+        self.desk.in_flight().of(user, matter)
     }
 
     pub(crate) fn polling(&self) -> usize {
@@ -84,7 +91,9 @@ impl<'a> Transaction<'a> {
     pub(crate) fn writer(&self, call: &Call) -> Result<Caller, Refusal> {
         let caller = self.caller(call)?;
         match caller.credential {
-            Credential::Token(TokenKind::ReadOnly) => Err(Refusal::forbidden("a read-only token may not write")),
+            Credential::Token(TokenKind::ReadOnly) if !self.has(Mutant::ReadOnlyTokenWrites) => {
+                Err(Refusal::forbidden("a read-only token may not write"))
+            }
             Credential::Basic | Credential::Token(_) => Ok(caller),
         }
     }
@@ -93,7 +102,9 @@ impl<'a> Transaction<'a> {
     pub(crate) fn holder(&self, call: &Call) -> Result<Caller, Refusal> {
         let caller = self.writer(call)?;
         match caller.credential {
-            Credential::Token(TokenKind::Automation) => Err(Refusal::forbidden(BYPASS)),
+            Credential::Token(TokenKind::Automation) if !self.has(Mutant::AutomationTokenChangesAccount) => {
+                Err(Refusal::forbidden(BYPASS))
+            }
             Credential::Basic | Credential::Token(_) => Ok(caller),
         }
     }
@@ -116,7 +127,11 @@ impl<'a> Transaction<'a> {
             Some(Authorization::Unknown) => Err(Refusal::Unauthenticated("the credentials are of no known kind")),
             Some(Authorization::Bearer(text)) => {
                 let token = self.tokens.get(&text.digest());
+                let anywhere = self.has(Mutant::TokenAddressIgnored);
                 match token.filter(|token| token.is_live(self.now)) {
+                    Some(token) if !anywhere && !token.admits(call.peer()) => {
+                        Err(Refusal::Unauthenticated("the token may not be used from this address"))
+                    }
                     Some(token) => Ok(Caller { user: token.owner.clone(), credential: Credential::Token(token.kind) }),
                     None => Err(Refusal::Unauthenticated("the token is not valid")),
                 }

@@ -34,9 +34,12 @@ pub(super) fn check(source: &Source, scenario: &mut Scenario) -> Result<(), File
     for act in &scenario.acts {
         let (at, part, proof) = match act {
             Act::Wait(_) => continue,
-            Act::AtOnce(attempts) => {
-                let Some(first) = attempts.first() else { continue };
+            Act::AtOnce(race) => {
+                let Some(first) = race.attempts.first() else { continue };
                 return Err(source.wrong(&first.perform, "attempts at once are for scenarios without a cast", None));
+            }
+            Act::Guess(guess) => {
+                return Err(source.wrong(&guess.routine, "guesses are for scenarios without a cast", None));
             }
             Act::Run(Errand { routine, part, .. }) => (routine, part, None),
             Act::Attempt(attempt) => (&attempt.perform, &attempt.part, Some(&attempt.proof)),
@@ -79,7 +82,7 @@ fn nobody_named(source: &Source, scenario: &Scenario) -> Result<(), FileError> {
     let attempts = scenario.attempts().map(|attempt| (&attempt.perform, &attempt.part, Some(&attempt.proof)));
     let errands = scenario.acts.iter().filter_map(|act| match act {
         Act::Run(errand) => Some((&errand.routine, &errand.part, None)),
-        Act::Attempt(_) | Act::AtOnce(_) | Act::Wait(_) => None,
+        Act::Attempt(_) | Act::AtOnce(_) | Act::Wait(_) | Act::Guess(_) => None,
     });
     for (at, Part { by, mode }, proof) in attempts.chain(errands) {
         if by.is_some() || mode.is_some() || matches!(proof, Some(Proof::Of(_))) {

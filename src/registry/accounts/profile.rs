@@ -6,7 +6,7 @@ use super::two_factor;
 use crate::registry::factor::{Action, Mode, TwoFactor};
 use crate::registry::model::{Profile, User, UserName};
 use crate::registry::mutants::Mutant;
-use crate::registry::secrets::{Password, PasswordHash};
+use crate::registry::secrets::{Password, PasswordHash, RecoveryCode};
 use crate::registry::service::Desk;
 use crate::registry::transaction::Transaction;
 use crate::registry::wire::{Answer, Call, Fields, Refusal, Reply, iso8601};
@@ -152,7 +152,17 @@ impl Transaction<'_> {
     /// A user's profile as he sees it.
     pub(super) fn describe(&self, name: &UserName) -> Result<Value, Refusal> {
         let user = self.users.get(name).ok_or_else(Refusal::no_user)?;
-        Ok(describe(name, user))
+        let mut profile = describe(name, user);
+        if self.settings().mutants.has(Mutant::SecretShownAgain)
+            && let Some(codes) = user.two_factor.factor().and_then(|factor| factor.codes())
+        {
+            profile["totp"] = json!(codes.seed.enrolment_url(name.as_str()));
+        }
+        if !user.clear_recovery.is_empty() {
+            let codes: Vec<String> = user.clear_recovery.iter().map(RecoveryCode::reveal).collect();
+            profile["recovery_codes"] = json!(codes);
+        }
+        Ok(profile)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::registry::model::TokenKind;
+use crate::registry::model::{Range, TokenKind};
 use crate::registry::secrets::Password;
 use crate::registry::wire::{Fields, Refusal};
 
@@ -10,7 +10,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 /// A wish for a token.
 pub(super) struct TokenRequest {
-    pub(super) password: Password,
+    pub(super) password: Option<Password>,
     pub(super) kind: TokenKind,
     pub(super) name: Option<String>,
     pub(super) cidr_whitelist: Option<Vec<String>>,
@@ -22,7 +22,7 @@ impl TokenRequest {
     /// granular one (`bypass_2fa`, `packages_and_scopes_permission`, `expires` in days). Granular
     /// limits to packages, scopes and organisations are taken in and not enforced.
     pub(super) fn parse(mut fields: Fields) -> Result<Self, Refusal> {
-        let password = Password::new(fields.required("password")?);
+        let password = fields.text("password")?.map(Password::new);
         let permission = fields.text("packages_and_scopes_permission")?;
         let readonly = fields.truth("readonly")?.unwrap_or(false) || permission.as_deref() == Some("read-only");
         let automation = fields.truth("automation")?.unwrap_or(false) || fields.truth("bypass_2fa")?.unwrap_or(false);
@@ -35,6 +35,9 @@ impl TokenRequest {
             }
         };
         let whitelist = fields.texts("cidr_whitelist")?;
+        if whitelist.iter().flatten().any(|range| Range::parse(range).is_none()) {
+            return Err(Refusal::malformed("`cidr_whitelist` is a list of addresses, each with its number of bits"));
+        }
         Ok(Self {
             password,
             kind,

@@ -6,9 +6,9 @@ use super::token_request::TokenRequest;
 use crate::registry::factor::Action;
 use crate::registry::model::{Token, TokenKind};
 use crate::registry::mutants::Mutant;
-use crate::registry::secrets::{TokenDigest, TokenText};
+use crate::registry::secrets::{Password, TokenDigest, TokenText};
 use crate::registry::service::Desk;
-use crate::registry::transaction::{Caller, Transaction};
+use crate::registry::transaction::{Caller, Credential, Transaction};
 use crate::registry::wire::{Answer, Call, Refusal, Reply, iso8601};
 
 /// `GET /-/npm/v1/tokens`: the caller's tokens, all on one page, with only the first characters
@@ -32,11 +32,9 @@ pub(crate) fn list_tokens(desk: &Desk, call: &Call) -> Reply {
 pub(crate) fn create_token(desk: &Desk, call: &Call) -> Reply {
     let request = call.fields().and_then(TokenRequest::parse);
     let mut tx = Transaction::begin(desk);
-    let caller = tx.holder(call)?;
+    let caller = maker(&tx, call)?;
     let request = request?;
-    if !tx.is_password(&caller.user, &request.password) {
-        return Err(Refusal::wrong_password());
-    }
+    tx.check_owner(&caller, request.password.as_ref())?;
     let mutants = &tx.settings().mutants;
     if mutants.has(Mutant::TokenCreateBeforeChallenge) {
         make(&mut tx, &caller, &request);
@@ -56,8 +54,44 @@ pub(crate) fn revoke_token(desk: &Desk, call: &Call, named: &str) -> Reply {
     let caller = tx.holder(call)?;
     let digest = find(&tx, &caller, named).ok_or(Refusal::NotFound("token not found"))?;
     tx.demand(&caller, Action::RevokeToken, call)?;
-    tx.drop_token(&digest);
+    if tx.settings().mutants.has(Mutant::RevokedTokenWorks) {
+        tx.unlist(&digest);
+    } else {
+        tx.drop_token(&digest);
+    }
     Ok(Answer::no_content())
+}
+
+/// Who may have a token made: nobody whose own token says less.
+fn maker(tx: &Transaction<'_>, call: &Call) -> Result<Caller, Refusal> {
+    let caller = tx.caller(call)?;
+    let reader = matches!(caller.credential, Credential::Token(TokenKind::ReadOnly));
+    if reader && tx.settings().mutants.has(Mutant::ReadOnlyTokenCreatesReadWrite) {
+        return Ok(caller);
+    }
+    tx.holder(call)
+}
+
+impl Transaction<'_> {
+    /// A token is made for somebody who knows the password alone.
+    fn check_owner(&self, caller: &Caller, password: Option<&Password>) -> Result<(), Refusal> {
+        let mutants = &self.settings().mutants;
+        match password {
+            None if mutants.has(Mutant::TokenCreateWithoutPassword) => Ok(()),
+            None => Err(Refusal::malformed("`password` is missing")),
+            Some(_) if mutants.has(Mutant::TokenCreateWithAnyPassword) => Ok(()),
+            Some(password) if self.is_password(&caller.user, password) => Ok(()),
+            Some(_) => Err(Refusal::wrong_password()),
+        }
+    }
+
+    /// Takes a token off its owner's list and leaves it alive: a fault.
+    fn unlist(&mut self, digest: &TokenDigest) {
+        let Some(token) = self.tokens.get(digest).cloned() else { return };
+        if let Some(owner) = self.users.get_mut(&token.owner) {
+            owner.tokens.remove(&token.key);
+        }
+    }
 }
 
 fn make(tx: &mut Transaction<'_>, caller: &Caller, request: &TokenRequest) -> (Token, TokenText) {

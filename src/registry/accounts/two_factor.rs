@@ -93,6 +93,9 @@ fn enrol(tx: &mut Transaction<'_>, call: &Call, caller: &Caller, action: Action,
 
 fn change_mode(tx: &mut Transaction<'_>, call: &Call, caller: &Caller, mode: Mode) -> Reply {
     tx.demand(caller, Action::ChangeMode, call)?;
+    if let Some(address) = tx.begin_beside(&caller.user, mode) {
+        return profile_with(tx, &caller.user, json!(address));
+    }
     let applied = !tx.settings().mutants.has(Mutant::ModeChangeNoEffect);
     let now = tx.now();
     let mutants = &tx.settings().mutants;
@@ -119,7 +122,7 @@ fn confirm(tx: &mut Transaction<'_>, call: &Call, caller: &Caller, proof: &Proof
     tx.demand(caller, Action::ConfirmEnrolment, call)?;
     let now = tx.now();
     let throttle = tx.settings().throttle;
-    let codes_replace_keys = tx.settings().mutants.has(Mutant::CodesReplaceKeys);
+    let mutants = &tx.settings().mutants;
     let user = tx.users.get_mut(&caller.user).ok_or_else(Refusal::no_user)?;
     let Some(pending) = user.two_factor.pending() else {
         return Err(Refusal::malformed("no enrolment is pending"));
@@ -141,8 +144,11 @@ fn confirm(tx: &mut Transaction<'_>, call: &Call, caller: &Caller, proof: &Proof
     let spent = Spent { step, on: Action::ConfirmEnrolment };
     let (confirmed, codes) = std::mem::replace(&mut user.two_factor, TwoFactor::Off).confirm(spent);
     user.two_factor = confirmed;
-    if codes_replace_keys {
+    if mutants.has(Mutant::CodesReplaceKeys) {
         user.two_factor.drop_keys();
+    }
+    if mutants.has(Mutant::RecoveryCodesShownAgain) {
+        user.clear_recovery.clone_from(&codes);
     }
     user.touch(now);
     tx.mode_chosen_last = Some(chosen);
@@ -158,6 +164,23 @@ fn profile_with(tx: &Transaction<'_>, user: &UserName, tfa: Value) -> Reply {
 }
 
 impl Transaction<'_> {
+    /// Begins an enrolment beside the factor that stands, where the mode asked for is on already: two faults. The new
+    /// secret is accepted before it is confirmed, or the factor stands no more.
+    fn begin_beside(&mut self, name: &UserName, mode: Mode) -> Option<String> {
+        let mutants = &self.settings().mutants;
+        let user = self.users.get_mut(name).filter(|user| user.two_factor.mode() == Some(mode))?;
+        let pending = Pending::new(mode);
+        let address = pending.seed.enrolment_url(name.as_str());
+        if mutants.has(Mutant::PendingEnrolmentWeakens) {
+            user.two_factor = TwoFactor::Pending(pending);
+        } else if mutants.has(Mutant::PendingSecretAccepted) {
+            user.former_seed = Some(pending.seed);
+        } else {
+            return None;
+        }
+        Some(address)
+    }
+
     fn check_password(&self, user: &UserName, password: &Password) -> Result<(), Refusal> {
         if self.is_password(user, password) { Ok(()) } else { Err(Refusal::wrong_password()) }
     }

@@ -4,7 +4,8 @@
 //! The gate is passed while the transaction holds the registry, so a proof is judged and spent
 //! and its effect applied in one breath: two requests cannot pass on one code.
 
-use super::{Action, Authorization, Challenge, Shape, WebDoor, Why};
+use super::{Action, Authorization, Challenge, Shape, TwoFactor, WebDoor, Why};
+use crate::registry::in_flight::Matter;
 use crate::registry::model::{Addresses, TokenKind, UserName};
 use crate::registry::mutants::Mutant;
 use crate::registry::secrets::{Proof, ProofDigest};
@@ -53,7 +54,11 @@ impl Transaction<'_> {
     /// Lets a caller's action through, or asks for a second factor.
     pub(crate) fn demand(&mut self, caller: &Caller, action: Action, call: &Call) -> Result<Cleared, Refusal> {
         let due = match &caller.credential {
-            Credential::Token(TokenKind::Automation) => false,
+            Credential::Token(TokenKind::Automation)
+                if !self.settings().mutants.has(Mutant::AutomationTokenChallenged) =>
+            {
+                false
+            }
             Credential::Token(_) => self.is_due(&caller.user, action),
             // A name and a password with each request are a log-in with each request.
             Credential::Basic => self.is_due(&caller.user, action) || self.is_due(&caller.user, Action::LogIn),
@@ -75,7 +80,9 @@ impl Transaction<'_> {
         }
         let Some(proof) = offer.proof else {
             let proven = self.users.get(user).is_some_and(|user| user.lapses.proven);
-            if (mutants.has(Mutant::OpenWhileVerifying) && self.verifying() > 0)
+            let open = |fault, matter| mutants.has(fault) && self.in_flight(user, matter) > 0;
+            if open(Mutant::OpenWhileVerifying, Matter::Proof)
+                || (action == Action::Publish && open(Mutant::ModeChangeOpensWrites, Matter::Mode))
                 || (mutants.has(Mutant::UnchallengedAfterRightProof) && proven)
             {
                 return Ok(Cleared::NotAsked);
@@ -96,7 +103,10 @@ impl Transaction<'_> {
         if mutants.has(Mutant::KeyUsersUnchallenged) && enforcing.is_some_and(|factor| factor.is_keys_alone()) {
             return false;
         }
-        let mut mode = enforcing.and_then(|two_factor| two_factor.mode());
+        let mut mode = enforcing.and_then(|two_factor| match two_factor {
+            TwoFactor::Pending(pending) if mutants.has(Mutant::PendingEnrolmentEnforced) => Some(pending.mode),
+            standing => standing.mode(),
+        });
         if mode.is_some() && mutants.has(Mutant::SecondUserWeakensFirst) {
             mode = self.mode_chosen_last;
         }

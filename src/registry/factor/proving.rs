@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::gate::Asker;
+use super::totp::step_at;
 use super::{Action, CodeVerdict, Factor, Leniency, Spent, TokenVerdict, TwoFactor, Window};
+use crate::registry::in_flight::Matter;
 use crate::registry::model::{User, UserName};
 use crate::registry::mutants::{Mutant, Mutants};
 use crate::registry::secrets::{LongProof, Proof};
@@ -34,7 +36,9 @@ impl Transaction<'_> {
         let now = self.now();
         let settings = self.settings();
         let mutants = &settings.mutants;
-        let unsettled = mutants.has(Mutant::SpentTooLate) && self.verifying() > 1;
+        let unsettled = mutants.has(Mutant::SpentTooLate) && self.in_flight(user, Matter::Proof) > 1;
+        let padded = proof.padded().filter(|_| mutants.has(Mutant::LeadingZeroDropped));
+        let proof = padded.as_ref().unwrap_or(proof);
         let Some(account) = self.users.get_mut(user) else {
             return Err(None);
         };
@@ -43,9 +47,13 @@ impl Transaction<'_> {
         }
         if let Some(left) = account.wrong_codes.locked_for(now) {
             self.tally().throttled();
-            return Err(Some(left));
+            return Err((!mutants.has(Mutant::LockOutLooksLikeWrongCode)).then_some(left));
         }
         let verdict = mutated(account.judge(proof, action, now, unsettled, mutants), proof, account, mutants);
+        let late = matches!((&verdict, proof), (CodeVerdict::Fresh(step), Proof::Code(_)) if *step < step_at(now));
+        if late && mutants.has(Mutant::ExpiredByOneRefused) {
+            return Err(None);
+        }
         match (verdict, &mut account.two_factor) {
             (CodeVerdict::Fresh(step), TwoFactor::On(factor)) => {
                 let reusable = unsettled || mutants.has(Mutant::RecoveryCodeReusable);
@@ -58,7 +66,9 @@ impl Transaction<'_> {
             (CodeVerdict::Spent, _) => Err(None),
             (CodeVerdict::Wrong | CodeVerdict::Fresh(_), _) => {
                 let Throttle { lockout, .. } = settings.throttle;
-                account.wrong_codes.count(now, &settings.throttle);
+                if !mutants.has(Mutant::WrongCodesNeverThrottled) {
+                    account.wrong_codes.count(now, &settings.throttle);
+                }
                 Err(mutants.has(Mutant::ThrottledAtOnce).then_some(lockout))
             }
         }
@@ -70,7 +80,8 @@ impl Transaction<'_> {
         let now = self.now();
         let mutants = &self.settings().mutants;
         let lenient = Leniency {
-            used: mutants.has(Mutant::WebTokenReusable) || (mutants.has(Mutant::SpentTooLate) && self.verifying() > 1),
+            used: mutants.has(Mutant::WebTokenReusable)
+                || (mutants.has(Mutant::SpentTooLate) && self.in_flight(user, Matter::Proof) > 1),
             expired: mutants.has(Mutant::WebTokenAfterExpiry),
             of_another_user: mutants.has(Mutant::WebTokenOfAnotherUser),
             for_another_action: mutants.has(Mutant::WebTokenForAnotherAction),

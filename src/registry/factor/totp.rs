@@ -81,7 +81,7 @@ impl Seed {
 }
 
 /// The number of the step that a moment lies in.
-fn step_at(now: SystemTime) -> u64 {
+pub(super) fn step_at(now: SystemTime) -> u64 {
     let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     since.as_secs() / STEP.as_secs()
 }

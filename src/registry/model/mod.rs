@@ -1,5 +1,6 @@
 //! What the registry remembers.
 
+mod address;
 mod expiring;
 mod names;
 mod package;
@@ -12,6 +13,7 @@ mod user;
 mod version;
 mod visits;
 
+pub(super) use address::Range;
 pub(super) use expiring::{Expiring, Of};
 pub(super) use names::{PackageName, ScopeName, TeamName, UserName};
 pub(super) use package::{Package, Permission, PublishRule, Release, Visibility};

@@ -1,9 +1,10 @@
 //! Bearer tokens: what each may do, and where it is kept.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::time::SystemTime;
 
-use super::{State, UserName};
+use super::{Range, State, UserName};
 use crate::registry::secrets::{TokenDigest, TokenText, random_hex};
 
 /// What a token was made for.
@@ -50,6 +51,14 @@ impl Token {
             expires: None,
         };
         (token, text)
+    }
+
+    /// Whether it may be used from this address. One that is limited is dead where the address is not known.
+    pub(crate) fn admits(&self, peer: Option<IpAddr>) -> bool {
+        self.cidr_whitelist.as_ref().is_none_or(|ranges| {
+            let ranges = ranges.iter().filter_map(|range| Range::parse(range));
+            peer.is_some_and(|peer| ranges.into_iter().any(|range| range.holds(peer)))
+        })
     }
 
     pub(crate) fn is_live(&self, now: SystemTime) -> bool {

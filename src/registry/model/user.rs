@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use crate::registry::factor::{FollowUp, Lapses, Seed, TwoFactor, WrongCodes};
 use crate::registry::keys::Key;
-use crate::registry::secrets::{Password, PasswordHash, TokenDigest};
+use crate::registry::secrets::{Password, PasswordHash, RecoveryCode, TokenDigest};
 
 use super::Revision;
 
@@ -17,6 +17,8 @@ pub(crate) struct User {
     pub(crate) former_password: Option<PasswordHash>,
     /// The secret of the enrolment before. Only a fault fills this in.
     pub(crate) former_seed: Option<Seed>,
+    /// The recovery codes in the clear. Only a fault fills this in.
+    pub(crate) clear_recovery: Vec<RecoveryCode>,
     /// The keys that were removed. Only a fault fills this in.
     pub(crate) removed_keys: Vec<Key>,
     pub(crate) revision: Revision,
@@ -49,6 +51,7 @@ impl User {
             password: PasswordHash::of(password),
             former_password: None,
             former_seed: None,
+            clear_recovery: Vec::new(),
             removed_keys: Vec::new(),
             revision: Revision::first(),
             profile: Profile { email, ..Profile::default() },

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::registry::factor::Action;
 use crate::registry::model::{PackageName, Permission, PublishRule, Visibility};
+use crate::registry::mutants::Mutant;
 use crate::registry::service::Desk;
 use crate::registry::transaction::Transaction;
 use crate::registry::wire::{Answer, Call, Fields, Refusal, Reply};
@@ -62,9 +63,11 @@ pub(crate) fn change_access(desk: &Desk, call: &Call, name: &PackageName) -> Rep
     }
     tx.demand(&caller, change.action(), call)?;
     let now = tx.now();
+    let stays = tx.settings().mutants.has(Mutant::PackageRequirementNotLifted);
     if let Some(package) = tx.packages.get_mut(name) {
         match change {
             Change::Visibility(visibility) => package.visibility = visibility,
+            Change::Rule(PublishRule::OwnMode) if stays => {}
             Change::Rule(rule) => package.rule = rule,
         }
         package.touch(now);

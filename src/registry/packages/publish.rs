@@ -30,9 +30,18 @@ pub(super) fn publish(
         tx.release(caller, name, publication);
         tx.lose_tarball(name, publication);
     }
-    tx.demand_publisher(caller, Action::Publish, call, name)?;
+    let cleared = tx.demand_publisher(caller, Action::Publish, call, name);
+    if matches!(cleared, Err(Refusal::Forbidden(_))) && mutants.has(Mutant::RefusalHalfWritten) {
+        tx.release(caller, name, publication);
+        tx.lose_tarball(name, publication);
+    }
+    cleared?;
+    let is_later = tx.packages.contains_key(name);
     if !mutants.has(Mutant::PublishNoEffect) {
         tx.release(caller, name, publication);
+    }
+    if is_later && mutants.has(Mutant::LaterVersionHalfWritten) {
+        tx.lose_tarball(name, publication);
     }
     Ok(Answer::created(json!({ "ok": true, "success": true, "id": name.as_str() })))
 }
@@ -80,10 +89,26 @@ impl Transaction<'_> {
         call: &Call,
         name: &PackageName,
     ) -> Result<Cleared, Refusal> {
+        let mutants = &self.settings().mutants;
         let rule = self.packages.get(name).map(|package| package.rule);
+        let rule = match rule {
+            Some(_) if mutants.has(Mutant::PackageRequirementIgnored) => None,
+            Some(PublishRule::TwoFactorOrAutomation) if mutants.has(Mutant::PackageRequirementStopsAutomation) => {
+                Some(PublishRule::TwoFactor)
+            }
+            Some(PublishRule::TwoFactor) if mutants.has(Mutant::PackageRequirementLetsAutomationThrough) => {
+                Some(PublishRule::TwoFactorOrAutomation)
+            }
+            rule => rule,
+        };
         let is_automation = matches!(caller.credential, Credential::Token(TokenKind::Automation));
         match (rule.unwrap_or(PublishRule::OwnMode), self.mode_of(&caller.user)) {
             (PublishRule::OwnMode, _) => self.demand(caller, action, call),
+            (_, Some(Mode::AuthOnly))
+                if !is_automation && mutants.has(Mutant::PackageRequirementAuthOnlyUnchallenged) =>
+            {
+                Ok(Cleared::NotAsked)
+            }
             (PublishRule::TwoFactorOrAutomation, _) if is_automation => Ok(Cleared::NotAsked),
             (PublishRule::TwoFactor | PublishRule::TwoFactorOrAutomation, None) => {
                 Err(Refusal::forbidden(REQUIRES_TWO_FACTOR))

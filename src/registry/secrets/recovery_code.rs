@@ -9,6 +9,7 @@ use super::random_bytes;
 
 /// A code that stands in for a one-time code, once. It is written as 64 hexadecimal digits
 /// because npm's prompt accepts digits or exactly that (wire notes §4).
+#[derive(Clone)]
 pub(crate) struct RecoveryCode([u8; 32]);
 
 /// A recovery code as it is kept. The code is 256 random bits, so it needs no salt.

@@ -1,6 +1,9 @@
 //! One request, parsed once at the edge.
 
+use std::net::{IpAddr, SocketAddr};
+
 use axum::body::Bytes;
+use axum::extract::ConnectInfo;
 use axum::http::header::{ACCEPT, AUTHORIZATION, HOST, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
@@ -17,6 +20,7 @@ pub(crate) struct Call {
     segments: Vec<String>,
     query: Vec<(String, String)>,
     base: String,
+    peer: Option<IpAddr>,
     authorization: Option<Authorization>,
     proof: Option<Proof>,
     is_web: bool,
@@ -63,6 +67,7 @@ impl Call {
             segments: segments(parts.uri.path())?,
             query: form_urlencoded::parse(parts.uri.query().unwrap_or("").as_bytes()).into_owned().collect(),
             base: format!("http://{}", host(headers)),
+            peer: parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip()),
             authorization: text(headers, AUTHORIZATION.as_str()).map(Authorization::parse),
             proof: text(headers, "npm-otp").map(str::trim).filter(|proof| !proof.is_empty()).map(Proof::parse),
             is_web: text(headers, "npm-auth-type").is_some_and(|kind| kind.trim().eq_ignore_ascii_case("web")),
@@ -92,6 +97,11 @@ impl Call {
         &self.base
     }
 
+    /// Where the request comes from, where that is known.
+    pub(crate) fn peer(&self) -> Option<IpAddr> {
+        self.peer
+    }
+
     pub(crate) fn authorization(&self) -> Option<&Authorization> {
         self.authorization.as_ref()
     }
@@ -104,6 +114,13 @@ impl Call {
     /// Whether the client can send a person to a page and poll until he has been there.
     pub(crate) fn is_from_web_client(&self) -> bool {
         self.is_web
+    }
+
+    /// Whether it is a change of 2FA through the profile.
+    pub(crate) fn changes_mode(&self) -> bool {
+        self.verb == Some(Verb::Post)
+            && self.segments().as_slice() == ["-", "npm", "v1", "user"]
+            && self.fields().is_ok_and(|fields| fields.has("tfa"))
     }
 
     pub(crate) fn generation(&self) -> ClientGeneration {

@@ -199,9 +199,14 @@ fn telling(case: &CaseResult) -> Option<&Probe> {
         Verdict::WrongProofAccepted => "wrong",
         Verdict::ReplayAccepted => "replay",
         Verdict::RightProofRefused | Verdict::NoEffect => "right",
-        Verdict::Throttled | Verdict::TargetFailed | Verdict::HarnessError | Verdict::Unsupported | Verdict::Exact => {
-            ""
-        }
+        Verdict::RightsExceeded
+        | Verdict::SecretShown
+        | Verdict::NeverThrottled
+        | Verdict::Throttled
+        | Verdict::TargetFailed
+        | Verdict::HarnessError
+        | Verdict::Unsupported
+        | Verdict::Exact => "",
     };
     case.probes.iter().find(|probe| probe.name == name).or(case.probes.last())
 }

@@ -1,0 +1,163 @@
+//! Guessing: wrong codes one after the other, and what they would give an attacker.
+
+use super::play::Play;
+use super::scene::{Conduct, Ended, Mistake};
+use crate::judge::{Guessed, Outcome, Verdict, judge_guesses};
+use crate::persona::ledger::Skew;
+use crate::result::Probe;
+use crate::scenario::{Guess, Listening};
+use crate::wire::Exchange;
+
+/// How many six-digit codes there are.
+const CODES: f64 = 1_000_000.0;
+/// The seconds of a day.
+const DAY: f64 = 86_400.0;
+/// The tries a second that are reckoned with where nothing slows an attacker down.
+const UNHINDERED: f64 = 10.0;
+
+/// What guesses led to, or why they say nothing.
+pub(super) type Learnt = Result<Vec<Verdict>, String>;
+
+/// How far the guesses came.
+enum Came {
+    /// All were answered alike.
+    All,
+    /// This one was answered otherwise than those before.
+    Told { seconds: Option<u64> },
+    /// This one cannot be counted: it was let through, or failed.
+    Ended(Verdict),
+}
+
+impl Play<'_> {
+    /// Sends wrong codes until the target says that it stops listening, and then a right one.
+    pub(super) async fn guess(&mut self, guess: &Guess) -> Result<Learnt, Mistake> {
+        // The right code is had before, for a wait would give the target time to forget.
+        let right = self.scene.lasting_code().await?;
+        let step = self.scene.step();
+        let mut first: Option<Exchange> = None;
+        let (mut sent, mut came) = (0, Came::All);
+        while sent < guess.at_most && matches!(came, Came::All) {
+            let wrong = Conduct::Proof(self.scene.wrong_code());
+            let ended = self.scene.routine(&guess.routine.value, &wrong).await?;
+            sent += 1;
+            let exchanges = std::mem::take(&mut self.scene.exchanges);
+            let last = exchanges.last().cloned();
+            came = compare(&ended, first.as_ref(), last.as_ref());
+            if sent == 1 || sent == guess.at_most || !matches!(came, Came::All) {
+                self.note_guess(&format!("guess {sent}"), "wrong code", &ended, exchanges);
+            }
+            first = first.or(last);
+        }
+        if let Came::Ended(verdict) = came {
+            return Ok(Ok(vec![verdict]));
+        }
+        let ended = self.scene.routine("spend", &Conduct::Proof(right)).await?;
+        let exchanges = std::mem::take(&mut self.scene.exchanges);
+        self.note_guess("right", "valid code", &ended, exchanges);
+        let heard = ended.outcome == Outcome::Accepted;
+        if !heard && step.is_some_and(|step| !self.scene.is_live(step)) {
+            return Ok(Err("the code aged out before the target answered".to_owned()));
+        }
+        let guessed = match (&came, heard) {
+            (Came::Told { .. }, _) => Guessed::Told,
+            (_, true) => Guessed::HeardOut,
+            (_, false) => Guessed::Untold,
+        };
+        let seconds = if let Came::Told { seconds } = came { seconds } else { None };
+        let skew = self.scene.user.ledger.as_ref().map_or(Skew { behind: 0, ahead: 0 }, |ledger| ledger.skew());
+        let statement = state(&guess.routine.value, sent, guessed, seconds, skew);
+        let then = if heard { "accepted" } else { "refused" };
+        self.statements.push(format!("{statement}; a right code of the user's own session was {then} then"));
+        Ok(match guess.must {
+            Listening::BeStated => Ok(vec![]),
+            Listening::Stop => Ok(judge_guesses(true, guessed).into_iter().collect()),
+            Listening::BeTold => match judge_guesses(false, guessed) {
+                Some(verdict) => Ok(vec![verdict]),
+                None => Err(format!("all {sent} wrong codes were listened to")),
+            },
+        })
+    }
+
+    fn note_guess(&mut self, name: &str, proof: &str, ended: &Ended, exchanges: Vec<Exchange>) {
+        self.probes.push(Probe::new(name, proof, ended, crate::judge::Effect::None, exchanges));
+    }
+}
+
+/// What an answer to a wrong code says beside the first one.
+fn compare(ended: &Ended, first: Option<&Exchange>, last: Option<&Exchange>) -> Came {
+    match &ended.outcome {
+        Outcome::Accepted => Came::Ended(Verdict::WrongProofAccepted),
+        Outcome::NotImplemented => Came::Ended(Verdict::Unsupported),
+        Outcome::Failed => Came::Ended(Verdict::TargetFailed),
+        Outcome::Throttled => Came::Told { seconds: retry_after(last) },
+        Outcome::Challenged { .. } | Outcome::Refused => match (first, last) {
+            (Some(first), Some(last)) if (first.status, &first.answer_body) != (last.status, &last.answer_body) => {
+                Came::Told { seconds: retry_after(Some(last)) }
+            }
+            _ => Came::All,
+        },
+    }
+}
+
+fn retry_after(exchange: Option<&Exchange>) -> Option<u64> {
+    let (_, value) = exchange?.answer_headers.iter().find(|(name, _)| name == "retry-after")?;
+    value.trim().parse().ok()
+}
+
+/// What an attacker who guesses without pause gets, in words.
+fn state(routine: &str, sent: u32, guessed: Guessed, seconds: Option<u64>, skew: Skew) -> String {
+    let tries = match guessed {
+        Guessed::Told | Guessed::Untold => seconds.map(|seconds| f64::from(sent) * DAY / (seconds.max(1) as f64)),
+        Guessed::HeardOut => Some(UNHINDERED * DAY),
+    };
+    let seen = match (guessed, seconds) {
+        (Guessed::Told, Some(seconds)) => {
+            format!("{sent} wrong codes in a row (`{routine}`), then it stops listening and says so, for {seconds} s")
+        }
+        (Guessed::Told, None) => {
+            format!("{sent} wrong codes in a row (`{routine}`), then it stops listening and says so, not for how long")
+        }
+        (Guessed::Untold, _) => format!("within {sent} wrong codes in a row (`{routine}`) it stops listening unsaid"),
+        (Guessed::HeardOut, _) => {
+            format!("{sent} wrong codes in a row (`{routine}`) are listened to; reckoned with {UNHINDERED} a second")
+        }
+    };
+    let Some(tries) = tries else { return seen };
+    let right = (skew.behind + 1 + skew.ahead) as f64;
+    let day = within(right, tries);
+    let year = within(right, tries * 365.0);
+    format!(
+        "{seen}: at most {tries:.0} tries a day, so that one is right with {} within a day and {} within a year",
+        percent(day),
+        percent(year)
+    )
+}
+
+/// The chance that one of so many tries is right, when so many of all codes are right at any time.
+fn within(right: f64, tries: f64) -> f64 {
+    1.0 - (1.0 - right / CODES).powf(tries)
+}
+
+fn percent(chance: f64) -> String {
+    if chance > 0.999 { "more than 99.9 %".to_owned() } else { format!("{:.1} %", chance * 100.0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_statement_says_what_a_guesser_gets() {
+        let skew = Skew { behind: 1, ahead: 1 };
+        let locked = state("spend", 10, Guessed::Told, Some(60), skew);
+        assert!(
+            locked.ends_with(
+                "14400 tries a day, so that one is right with 4.2 % within a day and more than 99.9 % within a year"
+            ),
+            "{locked}"
+        );
+        let open = state("spend", 100, Guessed::HeardOut, None, skew);
+        assert!(open.contains("864000 tries a day, so that one is right with 92.5 %"), "{open}");
+        assert!(!state("spend", 10, Guessed::Told, None, skew).contains("tries a day"));
+    }
+}

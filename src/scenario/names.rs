@@ -1,0 +1,85 @@
+//! The names in a scenario: each is of something that the dialect has, or that an earlier act has made.
+
+use super::{Act, Attempt, COMPANION, Must, Proof, Scenario};
+use crate::dialect::{Dialect, Surface};
+use crate::source::Source;
+use crate::yaml::{self, FileError, Spanned};
+
+/// Everything that can be named so far.
+struct Known<'a> {
+    source: &'a Source,
+    dialect: &'a Dialect,
+    routines: Vec<&'a str>,
+    proofs: Vec<String>,
+    tokens: Vec<String>,
+}
+
+/// Checks every name of a scenario, in the order of its acts.
+pub(super) fn check(scenario: &Scenario, source: &Source, dialect: &Dialect) -> Result<(), FileError> {
+    let routines = dialect.routines.keys().chain(&dialect.undescribed).map(String::as_str).collect();
+    // With a cast nobody has enrolled before, and there is no companion.
+    let own = |name: &str| if scenario.cast.is_empty() { vec![name.to_owned()] } else { vec![] };
+    let mut known = Known { source, dialect, routines, proofs: own("enrolment"), tokens: own(COMPANION) };
+    for act in &scenario.acts {
+        match act {
+            Act::Attempt(attempt) if attempt.must == Must::SucceedOnce => {
+                return Err(source.wrong(&attempt.perform, "`succeed-once` is for attempts `at-once`", None));
+            }
+            Act::Attempt(attempt) => known.attempt(attempt)?,
+            Act::AtOnce(race) => race.attempts.iter().try_for_each(|attempt| known.attempt(attempt))?,
+            Act::Wait(_) => {}
+            Act::Run(run) => {
+                known.routine(&run.routine)?;
+                known.token(run.with.as_ref())?;
+                known.tokens.extend(run.name.clone());
+                known.proofs.extend(run.name.clone());
+            }
+            Act::Guess(guess) => known.routine(&guess.routine)?,
+        }
+    }
+    Ok(())
+}
+
+impl Known<'_> {
+    fn attempt(&mut self, attempt: &Attempt) -> Result<(), FileError> {
+        if let Proof::Again(name) = &attempt.proof
+            && !self.proofs.contains(name)
+        {
+            let hint = Some(yaml::allowed(name, &self.proofs));
+            return Err(self.source.wrong(&attempt.perform, format!("no earlier attempt has `as: {name}`"), hint));
+        }
+        self.proofs.extend(attempt.name.clone());
+        if Scenario::surface(attempt, self.dialect).is_none() {
+            let ids: Vec<String> = self.dialect.surfaces.iter().map(Surface::id).collect();
+            let hint = Some(yaml::allowed(&attempt.perform.value, &ids));
+            return Err(self.source.wrong(
+                &attempt.perform,
+                format!("`{}` is no surface", attempt.perform.value),
+                hint,
+            ));
+        }
+        attempt.given.iter().chain(&attempt.through).try_for_each(|name| self.routine(name))?;
+        self.token(attempt.with.as_ref())
+    }
+
+    fn routine(&self, name: &Spanned<String>) -> Result<(), FileError> {
+        if self.routines.contains(&name.value.as_str()) {
+            return Ok(());
+        }
+        let hint = Some(yaml::allowed(&name.value, &self.routines));
+        Err(self.source.wrong(name, format!("no routine `{}`", name.value), hint))
+    }
+
+    fn token(&self, name: Option<&Spanned<String>>) -> Result<(), FileError> {
+        match name {
+            Some(name) if !self.tokens.contains(&name.value) => {
+                let hint = match self.tokens.as_slice() {
+                    [] => "a routine keeps one with `run: …, as: NAME`".to_owned(),
+                    kept => yaml::allowed(&name.value, kept),
+                };
+                Err(self.source.wrong(name, format!("no earlier routine has `as: {}`", name.value), Some(hint)))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Acts as files state them, and the acts that they are.
+
+use serde::Deserialize;
+use serde::de::{self, Deserializer};
+
+use super::key::Assertion;
+use super::{Act, Attempt, Carrier, Client, Errand, ErrandEnd, Guess, Listening, Must, Part, Proof, Race};
+use crate::table::Mode;
+use crate::yaml::Spanned;
+
+/// Every word of `must`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Word {
+    Succeed,
+    BeRefused,
+    BeDenied,
+    BeChallenged,
+    SucceedOnce,
+    BeWhole,
+    AgreeWithFile,
+    ShowNoSecret,
+    BeThrottled,
+    BeTold,
+    BeStated,
+}
+
+impl Word {
+    fn of_attempt(self) -> Option<Must> {
+        match self {
+            Word::Succeed => Some(Must::Succeed),
+            Word::BeRefused => Some(Must::BeRefused),
+            Word::BeDenied => Some(Must::BeDenied),
+            Word::BeChallenged => Some(Must::BeChallenged),
+            Word::SucceedOnce => Some(Must::SucceedOnce),
+            Word::BeWhole => Some(Must::BeWhole),
+            Word::AgreeWithFile => Some(Must::AgreeWithFile),
+            Word::ShowNoSecret | Word::BeThrottled | Word::BeTold | Word::BeStated => None,
+        }
+    }
+
+    fn of_guess(self) -> Option<Listening> {
+        match self {
+            Word::BeThrottled => Some(Listening::Stop),
+            Word::BeTold => Some(Listening::BeTold),
+            Word::BeStated => Some(Listening::BeStated),
+            Word::Succeed
+            | Word::BeRefused
+            | Word::BeDenied
+            | Word::BeChallenged
+            | Word::SucceedOnce
+            | Word::BeWhole
+            | Word::AgreeWithFile
+            | Word::ShowNoSecret => None,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Raw {
+    perform: Option<Spanned<String>>,
+    through: Option<Spanned<String>>,
+    #[serde(default)]
+    given: Vec<Spanned<String>>,
+    by: Option<Spanned<String>>,
+    mode: Option<Mode>,
+    with: Option<Spanned<String>>,
+    proof: Option<Proof>,
+    #[serde(default)]
+    carried: Carrier,
+    r#as: Option<String>,
+    must: Option<Word>,
+    #[serde(default = "once")]
+    times: u32,
+    #[serde(default)]
+    at_once: Vec<Act>,
+    confidence: Option<u8>,
+    wait: Option<u32>,
+    run: Option<Spanned<String>>,
+    obtain: Option<Spanned<String>>,
+    client: Option<Client>,
+    may: Option<May>,
+    guess: Option<Spanned<String>>,
+    at_most: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum May {
+    BeUnsupported,
+    BeRefused,
+}
+
+fn once() -> u32 {
+    1
+}
+
+/// The longest wait of a scenario, in steps, and the most attempts of one act.
+const MOST: u32 = 40;
+/// The most wrong codes.
+const MOST_GUESSES: u32 = 1_000;
+
+impl<'de> Deserialize<'de> for Act {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Raw::deserialize(deserializer)?;
+        if raw.times == 0 || raw.times > MOST || raw.wait.is_some_and(|steps| steps == 0 || steps > MOST) {
+            return Err(de::Error::custom(format!("`times` and `wait` are numbers from 1 to {MOST}")));
+        }
+        raw.act().map_err(de::Error::custom)
+    }
+}
+
+impl Raw {
+    fn act(self) -> Result<Act, String> {
+        if !self.at_once.is_empty() {
+            return race(self.at_once, self.confidence).map(Act::AtOnce);
+        }
+        if let Some(perform) = self.obtain {
+            if self.perform.is_some() || self.wait.is_some() || self.run.is_some() || self.r#as.is_none() {
+                return Err("what is obtained says the name that it is kept under: `as: NAME`".to_owned());
+            }
+            return Ok(Act::Attempt(Attempt {
+                perform,
+                through: None,
+                given: vec![],
+                with: None,
+                part: Part { by: self.by, mode: self.mode },
+                proof: Proof::Key(Assertion::Right),
+                carried: Carrier::AsDocumented,
+                name: self.r#as,
+                must: Must::Succeed,
+                times: 1,
+                client: self.client,
+                withheld: true,
+            }));
+        }
+        match (self.perform.is_some(), self.wait, self.run.is_some(), self.guess.is_some()) {
+            (true, None, false, false) => self.attempt().map(Act::Attempt),
+            (false, Some(steps), false, false) => Ok(Act::Wait(steps)),
+            (false, None, true, false) => self.routine().map(Act::Run),
+            (false, None, false, true) => self.guess().map(Act::Guess),
+            _ => Err("an act is one of `perform`, `at-once`, `obtain`, `wait`, `run` and `guess`".to_owned()),
+        }
+    }
+
+    fn attempt(self) -> Result<Attempt, String> {
+        let says = "an attempt says its `proof` and what `must` become of it";
+        let (Some(perform), Some(proof), Some(must)) = (self.perform, self.proof, self.must) else {
+            return Err(says.to_owned());
+        };
+        let must = must.of_attempt().ok_or(
+            "an attempt must `succeed`, `be-refused`, `be-denied`, `be-challenged`, `succeed-once`, `be-whole` or \
+             `agree-with-file`",
+        )?;
+        if must == Must::AgreeWithFile && !matches!(proof, Proof::Expired(_) | Proof::Early(_)) {
+            return Err("`agree-with-file` is for codes that are `expired` or `early`".to_owned());
+        }
+        let Raw { through, given, with, by, mode, carried, r#as, times, client, .. } = self;
+        let part = Part { by, mode };
+        Ok(Attempt {
+            perform,
+            through,
+            given,
+            with,
+            part,
+            proof,
+            carried,
+            name: r#as,
+            must,
+            times,
+            client,
+            withheld: false,
+        })
+    }
+
+    fn routine(self) -> Result<Errand, String> {
+        let end = match (self.must, self.may) {
+            (None, None) => ErrandEnd::Succeed,
+            (None, Some(May::BeUnsupported)) => ErrandEnd::SucceedWhereSupported,
+            (None, Some(May::BeRefused)) => ErrandEnd::Any,
+            (Some(Word::Succeed), None) => ErrandEnd::Judged,
+            (Some(Word::ShowNoSecret), None) => ErrandEnd::ShowNoSecret,
+            (Some(_), _) => return Err("a routine must `succeed` or `show-no-secret`, or says nothing".to_owned()),
+        };
+        let routine = self.run.ok_or("a routine has a name")?;
+        let part = Part { by: self.by, mode: self.mode };
+        Ok(Errand { routine, part, name: self.r#as, with: self.with, end })
+    }
+
+    fn guess(self) -> Result<Guess, String> {
+        let must = self.must.and_then(Word::of_guess).ok_or("guesses must `be-throttled`, `be-told` or `be-stated`")?;
+        let at_most = self.at_most.filter(|most| (1..=MOST_GUESSES).contains(most));
+        let at_most = at_most.ok_or_else(|| format!("guesses say `at-most` how many, from 1 to {MOST_GUESSES}"))?;
+        Ok(Guess { routine: self.guess.ok_or("guesses name a routine")?, at_most, must })
+    }
+}
+
+fn race(acts: Vec<Act>, confidence: Option<u8>) -> Result<Race, String> {
+    if confidence.is_some_and(|percent| !(1..=99).contains(&percent)) {
+        return Err("`confidence` is a percentage from 1 to 99".to_owned());
+    }
+    let mut attempts = Vec::new();
+    for act in acts {
+        let Act::Attempt(attempt) = act else { return Err("only attempts are made at once".to_owned()) };
+        let plain = attempt.with.is_none() && attempt.through.is_none() && attempt.given.is_empty();
+        if !plain {
+            return Err("attempts at once have neither `with`, `through` nor `given`".to_owned());
+        }
+        attempts.push(attempt);
+    }
+    Ok(Race { attempts, confidence })
+}
