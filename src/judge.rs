@@ -390,6 +390,9 @@ fn right(seen: &Seen, bare: &Seen, verdicts: &mut Vec<Verdict>) {
         (Outcome::Accepted, Effect::Applied | Effect::None) => {}
         // The bare probe has found the route missing already.
         (Outcome::NotImplemented, _) if bare.outcome == Outcome::NotImplemented => {}
+        (Outcome::Challenged { flaw: Some(_), .. }, _) if bare.outcome == Outcome::Refused => {
+            verdicts.push(Verdict::WrongShape);
+        }
         (Outcome::Refused | Outcome::Challenged { .. } | Outcome::NotImplemented, _) => {
             verdicts.push(Verdict::RightProofRefused);
         }

@@ -306,8 +306,8 @@ impl Scenario {
     /// How many steps it waits in all.
     pub fn waits(&self) -> u32 {
         let wait = |act: &Act| if let Act::Wait(steps) = act { *steps } else { 0 };
-        let late = self.attempts().map(|attempt| match attempt.proof {
-            Proof::Fetched(Fetch::After(steps)) => steps,
+        let late = self.attempts().map(|attempt| match &attempt.proof {
+            Proof::Fetched(Fetch::After(steps)) => *steps,
             _ => 0,
         });
         self.acts.iter().map(wait).chain(late).sum()

@@ -253,10 +253,6 @@ async fn shows(mutant: Mutant, world: &World) -> bool {
         | M::RecoveryCodeRefusedForKeyUser
         | M::KeyReplacesCodes
         | M::CodesReplaceKeys
-        | M::LastKeyRemovable
-        | M::StaleRegistrationAccepted
-        | M::PendingCodesOutliveFirstKey
-        | M::TicketIsPage
         | M::KeyEnrolmentWeakensMode
         | M::WebChallengeWithoutHeader
         | M::WebChallengeWithoutDoneUrl
@@ -265,7 +261,6 @@ async fn shows(mutant: Mutant, world: &World) -> bool {
         | M::KeyOfferedToCodeUser
         | M::AssertionReplayed
         | M::EarlierChallengeAccepted
-        | M::ChallengeOutlivesAttempt
         | M::ChallengeOfAnotherSessionAccepted
         | M::WrongOriginAccepted
         | M::CrossOriginAccepted

@@ -104,7 +104,8 @@ impl Tab {
             | Manner::CrossOrigin
             | Manner::WrongType
             | Manner::WrongRpId
-            | Manner::CounterBack => return Err(format!("a browser cannot be made to give an {}", manner.words())),
+            | Manner::CounterBack
+            | Manner::OtherUserHandle => return Err(format!("a browser cannot be made to give an {}", manner.words())),
         };
         let params = json!({
             "authenticatorId": self.authenticator,
@@ -142,7 +143,7 @@ impl Tab {
         let mut read = BTreeMap::new();
         for (name, selector) in &task.read {
             let texts = format!(
-                "[...document.querySelectorAll({})].map(e => (e.value ?? e.innerText).trim())",
+                "[...document.querySelectorAll({})].map(e => (e.value || e.innerText).toString().trim())",
                 json!(selector)
             );
             let texts = self.evaluate(&texts).await?;

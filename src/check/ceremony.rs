@@ -19,9 +19,9 @@ impl Play<'_> {
         attempt: &Attempt,
         left: &mut Left,
     ) -> Result<Option<Played>, Mistake> {
-        let (assertion, fetch) = match attempt.proof {
-            Proof::Key(assertion) => (assertion, Fetch::Once),
-            Proof::Fetched(fetch) => (Assertion::Right, fetch),
+        let (assertion, fetch) = match &attempt.proof {
+            Proof::Key(assertion) => (*assertion, Fetch::Once),
+            Proof::Fetched(fetch) => (Assertion::Right, fetch.clone()),
             _ => return Err("an attempt without a security key".to_owned()),
         };
         if self.run.stage.dialect.in_browser && assertion != Assertion::Right {
@@ -33,10 +33,12 @@ impl Play<'_> {
         self.scene.given = match (assertion, assertion.manner()) {
             (_, Some(manner)) => Given::Made(manner),
             (Assertion::OfAnother, _) => Given::ByAnother,
+            (Assertion::OfFormerKey, _) => Given::ByFormer,
+            (Assertion::ForEarlierChallenge, _) => Given::ForEarlier,
             (Assertion::ForAnotherPage, _) => self.look_at_another_page().await?,
             (_, _) => Given::Again,
         };
-        self.scene.fetch = fetch;
+        self.scene.fetch = fetch.clone();
         let surface = self.next_surface().ok_or("more probes than objects")?;
         let on_page = self.run.stage.dialect.asks_on_page(&surface.perform);
         self.withholds = attempt.withheld;
@@ -53,7 +55,8 @@ impl Play<'_> {
             left.proofs.insert(name.clone(), (token.clone(), None));
         }
         // Where no page is named, nothing that a page would be given says anything.
-        let aimless = !on_page && self.scene.offered.is_none() && (assertion, fetch) != (Assertion::Right, Fetch::Once);
+        let aimless =
+            !on_page && self.scene.offered.is_none() && (assertion, &fetch) != (Assertion::Right, &Fetch::Once);
         if aimless || (attempt.withheld && *ended.outcome() != Outcome::Accepted) {
             let (ended, exchanges) = ended.into_parts();
             self.scene.exchanges = exchanges;

@@ -54,6 +54,7 @@ impl<'a> Play<'a> {
         if let Some(by) = &part.by {
             let name = member(self.run, self.number, &by.value).name;
             self.scene.call(&name);
+            self.scene.web = self.scene.user.key.is_some();
         }
         if let Some(mode) = part.mode {
             self.scene.mode = mode.name().to_owned();

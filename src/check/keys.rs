@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use super::scene::{Conduct, Ended, Mistake, Scene};
 use crate::dialect::predicate::Answer;
 use crate::dialect::step::{Ceremony, CeremonyKind, Step};
-use crate::judge::Outcome;
+use crate::judge::{Asks, Outcome};
 use crate::persona::key::{Manner, SecurityKey};
 use crate::scenario::key::Fetch;
 use crate::secret::{Secret, SecretKind};
@@ -21,6 +21,10 @@ pub enum Given {
     Again,
     /// One that the key makes for the options of another page.
     For(Json),
+    /// One that the key makes for the options that the page gave out before its last.
+    ForEarlier,
+    /// One that the key makes that was registered before the last.
+    ByFormer,
     /// One that the companion's key makes.
     ByAnother,
     /// None: the page's options are all that is wanted.
@@ -56,8 +60,13 @@ impl Scene {
         let origin = self.origin()?;
         let made = match ceremony.kind {
             CeremonyKind::Register => {
-                let key = self.user.key.get_or_insert_with(|| SecurityKey::new(self.stage.maker));
-                key.register(&origin, &options).await
+                // Each is a device of its own, as an authenticator holds one credential an account.
+                let mut key = SecurityKey::new(self.stage.maker);
+                let made = key.register(&origin, &options).await;
+                if made.is_ok() {
+                    self.user.former_key = self.user.key.replace(key);
+                }
+                made
             }
             CeremonyKind::Assert => self.assertion(&origin, &options).await,
         };
@@ -84,6 +93,10 @@ impl Scene {
             let key = self.other.as_mut().and_then(|other| other.key.as_mut());
             return key.ok_or("the companion has no security key")?.assert(origin, options, Manner::Right).await;
         }
+        if self.given == Given::ByFormer {
+            let key = self.user.former_key.as_mut().ok_or("the persona has registered one security key only")?;
+            return key.assert(origin, options, Manner::Right).await;
+        }
         let user = &mut self.user;
         let key = user.key.as_mut().ok_or("a security key was needed from a persona without one")?;
         let made = match &self.given {
@@ -94,7 +107,7 @@ impl Scene {
             Given::Made(manner) => key.assert(origin, options, *manner).await?,
             Given::For(other) => key.assert(origin, other, Manner::Right).await?,
             Given::Again => return user.assertion.clone().ok_or_else(|| "no assertion has been given yet".to_owned()),
-            Given::Nothing | Given::ByAnother => {
+            Given::Nothing | Given::ForEarlier | Given::ByFormer | Given::ByAnother => {
                 user.looked = Some(options.clone());
                 return Err("no assertion was given".to_owned());
             }
@@ -109,7 +122,21 @@ impl Scene {
             let saw = "the challenge names no page for a security key".to_owned();
             return Ok(Err(Ended { outcome: Outcome::Refused, saw }));
         };
-        if self.fetch != Fetch::BeforeAssertion {
+        let fetch = self.fetch.clone();
+        if let Fetch::Seeing(routine) = &fetch {
+            let mut seen = self.on_page(routine, &offer).await?;
+            if seen.outcome != Outcome::Accepted {
+                seen.outcome = Outcome::Challenged { flaw: Some(seen.saw.clone()), asks: Asks::OnPage };
+                return Ok(Err(seen));
+            }
+        }
+        if self.given == Given::ForEarlier {
+            self.given = Given::Nothing;
+            self.user.looked = None;
+            let _ = self.on_page("authorise-by-key", &offer).await?;
+            self.given = Given::For(self.user.looked.take().ok_or("the page gave out no options")?);
+        }
+        if fetch != Fetch::BeforeAssertion {
             let mut ended = self.on_page("authorise-by-key", &offer).await?;
             if ended.outcome == Outcome::NotImplemented {
                 // The page was there before; now it is closed.
@@ -119,8 +146,9 @@ impl Scene {
                 return Ok(Err(ended));
             }
         }
-        match self.fetch {
-            Fetch::Once | Fetch::BeforeAssertion => {}
+        match fetch {
+            Fetch::Once | Fetch::BeforeAssertion | Fetch::Seeing(_) => {}
+            Fetch::By(routine) => return self.collect_by(&routine, &offer).await,
             Fetch::After(steps) => self.let_steps_pass(steps).await,
             Fetch::ByAnother => {
                 self.change_places();
@@ -155,7 +183,11 @@ impl Scene {
 
     /// Fetches the proof that a page has made.
     pub async fn collect(&mut self, offer: &Offer) -> Result<Result<Secret, Ended>, Mistake> {
-        let mut ended = self.on_page("collect-proof", offer).await?;
+        self.collect_by("collect-proof", offer).await
+    }
+
+    async fn collect_by(&mut self, routine: &str, offer: &Offer) -> Result<Result<Secret, Ended>, Mistake> {
+        let mut ended = self.on_page(routine, offer).await?;
         if ended.outcome == Outcome::NotImplemented {
             ended.outcome = Outcome::Refused;
         }

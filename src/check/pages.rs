@@ -56,7 +56,7 @@ impl Scene {
         let tab: &Tab = self.tabs.get(&name).ok_or("the tab is gone")?;
         let manner = match &self.given {
             Given::Made(manner) => *manner,
-            Given::Again | Given::For(_) | Given::ByAnother | Given::Nothing => {
+            Given::Again | Given::For(_) | Given::ForEarlier | Given::ByFormer | Given::ByAnother | Given::Nothing => {
                 return Err("a browser cannot be made to give another assertion than the page asks for".to_owned());
             }
         };

@@ -29,6 +29,8 @@ pub struct Persona {
     pub pending_ledger: Option<Ledger>,
     /// Its security key, once it has registered one.
     pub key: Option<SecurityKey>,
+    /// The security key before the last one that it registered.
+    pub former_key: Option<SecurityKey>,
     /// The last assertion that a page was given.
     pub assertion: Option<serde_json::Value>,
     /// Whether a page spared the key what it was to leave out.
@@ -66,6 +68,7 @@ impl Persona {
             ledger: None,
             former_ledger: None,
             key: None,
+            former_key: None,
             assertion: None,
             spared: false,
             looked: None,

@@ -103,9 +103,6 @@ mutants! {
     RecoveryCodeRefusedForKeyUser, "recovery-code-refused-for-key-user", "recovery codes are refused from a user with security keys alone";
     KeyReplacesCodes, "key-replaces-codes", "adding a security key beside codes does away with the codes";
     CodesReplaceKeys, "codes-replace-keys", "adding codes beside security keys does away with the keys";
-    LastKeyRemovable, "last-key-removable", "removing the last of what a user proves himself with disables 2FA without a word";
-    StaleRegistrationAccepted, "stale-registration-accepted", "the registration of a security key that was begun before 2FA was enabled is accepted after, without a second factor";
-    PendingCodesOutliveFirstKey, "pending-codes-outlive-first-key", "codes that were asked for before the first security key are confirmed after it without a second factor";
     KeyEnrolmentWeakensMode, "key-enrolment-weakens-mode", "adding a security key beside what stands changes the mode to auth-only";
 
     WebChallengeWithoutHeader, "web-challenge-without-header", "a challenge with authUrl has no www-authenticate header";
@@ -116,7 +113,6 @@ mutants! {
 
     AssertionReplayed, "assertion-replayed", "an assertion that was accepted is accepted again";
     EarlierChallengeAccepted, "earlier-challenge-accepted", "an assertion of a challenge that a later one has replaced is accepted";
-    ChallengeOutlivesAttempt, "challenge-outlives-attempt", "a challenge is good for another attempt after one that failed";
     ChallengeOfAnotherSessionAccepted, "challenge-of-another-session-accepted", "an assertion of the challenge of another page is accepted";
     WrongOriginAccepted, "wrong-origin-accepted", "an assertion made for another origin is accepted";
     CrossOriginAccepted, "cross-origin-accepted", "an assertion made in a frame of another origin is accepted";
@@ -139,7 +135,6 @@ mutants! {
     DoneAfterExpiry, "done-after-expiry", "doneUrl yields its token after the page has expired";
     PollsAtOnce, "polls-at-once", "polls of one doneUrl that are sent at once each yield a token";
     PendingWithoutRetryAfter, "pending-without-retry-after", "doneUrl does not say when to ask again, so npm asks without a pause";
-    TicketIsPage, "ticket-is-page", "whoever sees authUrl knows doneUrl, for they end in the same text";
     WebTokenReusable, "web-token-reusable", "the token of a web challenge is accepted more than once";
     WebTokenForAnotherAction, "web-token-for-another-action", "the token of a web challenge is accepted for another action";
     WebTokenAfterExpiry, "web-token-after-expiry", "the token of a web challenge is accepted after its time";

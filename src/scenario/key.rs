@@ -29,8 +29,14 @@ pub enum Assertion {
     UserNotVerified,
     /// See [`Manner::CounterBack`].
     CounterBack,
+    /// See [`Manner::OtherUserHandle`].
+    OtherUserHandle,
     /// The one that a page was given before.
     Again,
+    /// A right one, for the challenge that the page gave out before its last.
+    ForEarlierChallenge,
+    /// A right one by the key that was registered before the last.
+    OfFormerKey,
     /// A right one, for the challenge of another page of the same user.
     ForAnotherPage,
     /// A right one by the key of another user.
@@ -51,7 +57,12 @@ impl Assertion {
             Assertion::UserNotPresent => Some(Manner::UserNotPresent),
             Assertion::UserNotVerified => Some(Manner::UserNotVerified),
             Assertion::CounterBack => Some(Manner::CounterBack),
-            Assertion::Again | Assertion::ForAnotherPage | Assertion::OfAnother => None,
+            Assertion::OtherUserHandle => Some(Manner::OtherUserHandle),
+            Assertion::Again
+            | Assertion::ForEarlierChallenge
+            | Assertion::OfFormerKey
+            | Assertion::ForAnotherPage
+            | Assertion::OfAnother => None,
         }
     }
 
@@ -60,6 +71,8 @@ impl Assertion {
         match (self, self.manner()) {
             (_, Some(manner)) => manner.words(),
             (Assertion::Again, None) => "assertion that was given before",
+            (Assertion::ForEarlierChallenge, None) => "assertion for the page's challenge before its last",
+            (Assertion::OfFormerKey, None) => "assertion of the key before",
             (Assertion::OfAnother, None) => "assertion of another user's key",
             (_, None) => "assertion for another page's challenge",
         }
@@ -67,7 +80,7 @@ impl Assertion {
 }
 
 /// How the proof of a page is fetched from the address that yields it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Default)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fetch {
     /// Once, after the page was given a right assertion.
@@ -83,11 +96,15 @@ pub enum Fetch {
     AtOnce(u32),
     /// So many one-time-password steps later.
     After(u32),
+    /// By another routine than `collect-proof`, as other clients do it.
+    By(String),
+    /// Once, after this routine has succeeded on the page that waits for its answer.
+    Seeing(String),
 }
 
 impl Fetch {
     /// What is sent, in words.
-    pub fn words(self) -> String {
+    pub fn words(&self) -> String {
         match self {
             Fetch::Once => "proof of the page".to_owned(),
             Fetch::BeforeAssertion => "proof fetched before the page was answered".to_owned(),
@@ -95,6 +112,8 @@ impl Fetch {
             Fetch::Twice => "proof fetched a second time".to_owned(),
             Fetch::AtOnce(times) => format!("second proof of {times} fetched at once"),
             Fetch::After(steps) => format!("proof fetched {steps} steps late"),
+            Fetch::By(routine) => format!("proof fetched by {routine}"),
+            Fetch::Seeing(routine) => format!("proof of the page, which {routine} looks at while it waits"),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The names in a scenario: each is of something that the dialect has, or that an earlier act has made.
 
+use super::key::Fetch;
 use super::{Act, Attempt, COMPANION, Must, Proof, Scenario};
 use crate::dialect::{Dialect, Surface};
 use crate::source::Source;
@@ -47,6 +48,12 @@ impl Known<'_> {
         {
             let hint = Some(yaml::allowed(name, &self.proofs));
             return Err(self.source.wrong(&attempt.perform, format!("no earlier attempt has `as: {name}`"), hint));
+        }
+        if let Proof::Fetched(Fetch::By(name) | Fetch::Seeing(name)) = &attempt.proof
+            && !self.routines.contains(&name.as_str())
+        {
+            let hint = Some(yaml::allowed(name, &self.routines));
+            return Err(self.source.wrong(&attempt.perform, format!("no routine `{name}`"), hint));
         }
         self.proofs.extend(attempt.name.clone());
         if Scenario::surface(attempt, self.dialect).is_none() {

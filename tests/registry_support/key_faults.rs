@@ -114,36 +114,6 @@ pub async fn shows(mutant: Mutant, world: &World) -> bool {
             assert!(world.profile(&user, confirm, None).await.is_success());
             world.read(&user, "/-/account/keys").await.json() == json!({ "objects": [] })
         }
-        M::LastKeyRemovable => {
-            let (user, mut key) = holder(world).await;
-            let keys = world.read(&user, "/-/account/keys").await.json();
-            let id = keys["objects"][0]["id"].as_str().unwrap();
-            let asked = world.remove_key(&user, id, None).await;
-            if !asked.is_challenge() {
-                return false;
-            }
-            let token = world.token_at(&world.door(&asked), &mut key).await;
-            assert!(world.remove_key(&user, id, Some(&token)).await.is_success());
-            world.read(&user, "/-/npm/v1/user").await.json()["tfa"].is_null()
-        }
-        M::StaleRegistrationAccepted => {
-            let mut user = world.sign_up("alice").await;
-            let begun = world.begin_key(&user, None, None).await;
-            world.enrol(&mut user, WRITES).await;
-            world.end_key(&user, &begun, &mut Forger::new(1)).await.is_success()
-        }
-        M::PendingCodesOutliveFirstKey => {
-            let mut user = world.sign_up("alice").await;
-            user.seed = seed_in(&world.begin_enrolment(&user, Some(WRITES)).await);
-            world.add_key(&mut user, &mut Forger::new(1), None, None).await;
-            let confirm = json!({ "tfa": [world.code(&user)] });
-            world.profile(&user, confirm, None).await.is_success()
-        }
-        M::TicketIsPage => {
-            let (user, _) = holder(world).await;
-            let door = world.open_door(&user).await;
-            door.auth.rsplit('/').next() == door.done.rsplit('/').next()
-        }
         M::WebChallengeWithoutHeader => challenge(world).await.header("www-authenticate").is_none(),
         M::WebChallengeWithoutDoneUrl => challenge(world).await.json()["doneUrl"].is_null(),
         M::WebChallengeRelativeUrls => challenge(world).await.json()["authUrl"].as_str().unwrap().starts_with('/'),
@@ -172,14 +142,6 @@ pub async fn shows(mutant: Mutant, world: &World) -> bool {
             let earlier = world.options(&door.auth).await;
             world.options(&door.auth).await;
             post(world, &door.auth, &key.assert(&world.origin(), &earlier)).await
-        }
-        M::ChallengeOutlivesAttempt => {
-            let (user, mut key) = holder(world).await;
-            let door = world.open_door(&user).await;
-            let options = world.options(&door.auth).await;
-            let wrong = key.lying(Lie::Signature).assert(&world.origin(), &options);
-            assert!(!post(world, &door.auth, &wrong).await);
-            post(world, &door.auth, &key.assert(&world.origin(), &options)).await
         }
         M::ChallengeOfAnotherSessionAccepted => {
             let (user, mut key) = holder(world).await;

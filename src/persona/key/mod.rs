@@ -68,6 +68,8 @@ pub enum Manner {
     UserNotVerified,
     /// The signature counter is lower than before (§7.2 step 22).
     CounterBack,
+    /// The key names another user (§7.2 step 6).
+    OtherUserHandle,
 }
 
 impl Manner {
@@ -84,6 +86,7 @@ impl Manner {
             Manner::UserNotPresent => "assertion without user presence",
             Manner::UserNotVerified => "assertion without user verification",
             Manner::CounterBack => "assertion with a lower signature counter",
+            Manner::OtherUserHandle => "assertion that names another user",
         }
     }
 

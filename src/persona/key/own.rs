@@ -175,7 +175,10 @@ impl OwnKey {
                 "clientDataJSON": encode(client_data.as_bytes()),
                 "authenticatorData": encode(&authenticator_data),
                 "signature": encode(signature.as_ref()),
-                "userHandle": credential.user_handle,
+                "userHandle": match manner {
+                    Manner::OtherUserHandle => Some(encode(&rand::random::<[u8; 16]>())),
+                    _ => credential.user_handle.clone(),
+                },
             },
         }))
     }

@@ -77,13 +77,10 @@ pub(crate) fn assert_authorization(desk: &Desk, call: &Call, page: &str) -> Repl
         Stage::Waiting(question) => question,
         Stage::Answered => None,
     };
-    let mutants = &tx.settings().mutants;
     // A challenge is good for one attempt, whatever comes of it.
-    if !mutants.has(Mutant::ChallengeOutlivesAttempt) {
-        tx.set_stage(page, Stage::Waiting(None));
-    }
+    tx.set_stage(page, Stage::Waiting(None));
     if let Some(question) = question.as_ref()
-        && mutants.has(Mutant::AssertionReplayed)
+        && tx.settings().mutants.has(Mutant::AssertionReplayed)
     {
         tx.old_challenges.push((user.clone(), question.challenge.clone()));
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use webauthn_rs::prelude::Uuid;
 
 use super::pages;
-use crate::registry::factor::{Action, Mode, TwoFactor};
+use crate::registry::factor::{Action, Mode};
 use crate::registry::keys::{Ceremony, Key, RelyingParty, Removal};
 use crate::registry::model::{Of, User, UserName};
 use crate::registry::mutants::{Mutant, Mutants};
@@ -93,8 +93,6 @@ pub(crate) fn add_key(desk: &Desk, call: &Call) -> Reply {
 impl User {
     /// Adds a key, and gives the recovery codes to be shown if it is the first factor.
     fn take_in(&mut self, key: Key, ceremony: &Ceremony, mutants: &Mutants) -> Option<Vec<RecoveryCode>> {
-        let outlives = mutants.has(Mutant::PendingCodesOutliveFirstKey);
-        let pending = if outlives { self.two_factor.take_pending() } else { None };
         let codes = self.two_factor.add_key(key, ceremony.handle, ceremony.mode);
         if codes.is_some() {
             self.lapses.begin_anew();
@@ -103,9 +101,6 @@ impl User {
         }
         if mutants.has(Mutant::KeyReplacesCodes) {
             self.two_factor.drop_codes();
-        }
-        if let Some(pending) = pending {
-            self.two_factor.begin(pending);
         }
         codes
     }
@@ -126,7 +121,7 @@ pub(crate) fn remove_key(desk: &Desk, call: &Call, id: &str) -> Reply {
     }
     let last = || Refusal::malformed("the last security key cannot be removed; disable 2FA instead");
     let is_last = two_factor.is_keys_alone() && keys.iter().count() == 1;
-    if is_last && !tx.settings().mutants.has(Mutant::LastKeyRemovable) {
+    if is_last {
         return Err(last());
     }
     tx.demand(&caller, Action::RemoveKey, call)?;
@@ -139,10 +134,6 @@ pub(crate) fn remove_key(desk: &Desk, call: &Call, id: &str) -> Reply {
                 account.removed_keys.push(*key);
             }
             account.touch(now);
-            Ok(Answer::ok(json!({})))
-        }
-        Removal::Last if mutants.has(Mutant::LastKeyRemovable) => {
-            account.two_factor = TwoFactor::Off;
             Ok(Answer::ok(json!({})))
         }
         Removal::Last => Err(last()),
@@ -171,7 +162,7 @@ impl Transaction<'_> {
         let ceremony = self.ceremonies.of_user(id, user, Of::GoodAt(self.now())).cloned().ok_or(unknown)?;
         self.ceremonies.end(id);
         let account = self.users.get(user).ok_or_else(Refusal::no_user)?;
-        if account.revision != ceremony.revision && !self.settings().mutants.has(Mutant::StaleRegistrationAccepted) {
+        if account.revision != ceremony.revision {
             return Err(Refusal::malformed("the account has changed since the registration began; begin it anew"));
         }
         Ok(ceremony)

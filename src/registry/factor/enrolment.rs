@@ -186,17 +186,6 @@ impl TwoFactor {
         }
     }
 
-    /// Takes away an enrolment that is pending, where nothing stands.
-    pub(crate) fn take_pending(&mut self) -> Option<Pending> {
-        match std::mem::replace(self, TwoFactor::Off) {
-            TwoFactor::Pending(pending) => Some(pending),
-            other @ (TwoFactor::Off | TwoFactor::On(_)) => {
-                *self = other;
-                None
-            }
-        }
-    }
-
     /// Does away with codes that stand beside keys.
     pub(crate) fn drop_codes(&mut self) {
         if let TwoFactor::On(Factor { means, .. }) = self

@@ -145,13 +145,9 @@ impl Transaction<'_> {
     /// Opens a web challenge of its own for one user and one action.
     fn open_door(&mut self, user: &UserName, action: Action, base: &str) -> WebDoor {
         let now = self.now();
-        let mutants = &self.settings().mutants;
         let authorization = Authorization::new(user.clone(), action);
-        let Addresses { page, ticket } = if mutants.has(Mutant::TicketIsPage) {
-            self.authorizations.start_guessable(authorization, now)
-        } else {
-            self.authorizations.start(authorization, now)
-        };
+        let Addresses { page, ticket } = self.authorizations.start(authorization, now);
+        let mutants = &self.settings().mutants;
         let base = if mutants.has(Mutant::WebChallengeRelativeUrls) { "" } else { base };
         let done_url = format!("{base}/-/v1/done/{ticket}");
         WebDoor {

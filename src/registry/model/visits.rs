@@ -39,13 +39,6 @@ impl<T> Visits<T> {
         Addresses { page, ticket }
     }
 
-    /// A visit whose ticket is its page's name: a fault.
-    pub(crate) fn start_guessable(&mut self, visit: T, now: SystemTime) -> Addresses {
-        let Addresses { page, .. } = self.start(visit, now);
-        self.pages_by_ticket.keep(page.clone(), page.clone(), now);
-        Addresses { ticket: page.clone(), page }
-    }
-
     /// The visit at a page.
     pub(crate) fn at(&self, page: &str, of: Of) -> Option<&T> {
         self.by_page.get(page, of)
