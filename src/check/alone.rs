@@ -4,7 +4,7 @@ use super::plan::Case;
 use super::play::{Play, Played};
 use super::scene::Scene;
 use super::{Run, cast, status};
-use crate::judge::{Verdict, judge_attempts};
+use crate::judge::{Outcome, Verdict, judge_attempts};
 use crate::result::{Probe, Status};
 
 /// What became of a scenario.
@@ -23,6 +23,8 @@ pub enum End {
     Held,
     /// The last of the acts that were played did not hold.
     Deviated(Vec<Verdict>),
+    /// The target lacks what the last act, or a set-up, needs.
+    Unsupported(String),
     /// An act could not be played or judged.
     Unplayable(String),
 }
@@ -41,8 +43,13 @@ pub(super) async fn act(run: &Run, case: &Case, number: usize) -> Acted {
     let (shown, probes) = (play.shown, play.probes);
     let last = shown.last().map(|(_, must, seen)| (*must, seen.clone()));
     let end = match played {
-        Ok(Played::Judged(_)) => judged(&judge_attempts(last.as_slice())),
-        Ok(Played::Inconclusive(_) | Played::Unsupported(_)) => End::Held,
+        Ok(Played::Judged(_)) => {
+            let saw = probes.last().map_or("", |probe: &Probe| &probe.outcome);
+            judged(&judge_attempts(last.as_slice()), saw)
+        }
+        Ok(Played::Inconclusive(_)) => End::Held,
+        Ok(Played::Unsupported(ended)) => End::Unsupported(ended.saw),
+        Ok(Played::SetUpFailed(ended)) if ended.outcome == Outcome::NotImplemented => End::Unsupported(ended.saw),
         Ok(Played::SetUpFailed(ended)) => End::Unplayable(ended.saw),
         Err(mistake) => End::Unplayable(mistake),
     };
@@ -52,10 +59,11 @@ pub(super) async fn act(run: &Run, case: &Case, number: usize) -> Acted {
     Acted { probes: shown.into_iter().map(|(act, _, _)| act).zip(probes).collect(), end }
 }
 
-fn judged(verdicts: &[Verdict]) -> End {
+fn judged(verdicts: &[Verdict], saw: &str) -> End {
     match (status(verdicts), verdicts.first()) {
         (_, Some(verdict @ (Verdict::Throttled | Verdict::HarnessError))) => End::Unplayable(verdict.to_string()),
         (Status::Fail | Status::Error, _) => End::Deviated(verdicts.to_vec()),
-        (Status::Pass | Status::Unsupported | Status::Skipped, _) => End::Held,
+        (Status::Unsupported, _) => End::Unsupported(saw.to_owned()),
+        (Status::Pass | Status::Skipped, _) => End::Held,
     }
 }

@@ -5,6 +5,7 @@
 //! it gets.
 
 pub mod document;
+mod findings;
 pub mod model;
 mod run;
 pub mod sequence;

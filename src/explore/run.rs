@@ -5,21 +5,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::document::{Deviation, End, Explored, FORMAT, Sequence, Told};
+use super::document::{End, Explored, FORMAT, Sequence};
 use super::model::{Deed, Proof, Step};
 use super::sequence;
 use super::world::World;
 use super::writing::{self, Written};
 use crate::check::alone;
 use crate::check::suite::{self, Session, Suite, Unready};
-use crate::judge::{Effect, Verdict};
+use crate::judge::Verdict;
 use crate::registry::Mutants;
-use crate::result::{Answered, quoted};
 use crate::scenario::Scenario;
 use crate::source::Source;
+use crate::table::Mode;
 
-/// The most deviations that are shrunk and told one by one.
-const MOST_TOLD: usize = 8;
 /// How often a sequence is played at most while it is shrunk, on a simulated clock and on a real one.
 const MOST_TRIES: usize = 600;
 const MOST_REAL_TRIES: usize = 60;
@@ -54,7 +52,7 @@ pub const USUAL_REAL_CASES: u64 = 20;
 #[derive(Debug)]
 pub struct Explorer {
     pub(super) world: Arc<World>,
-    options: Options,
+    pub(super) options: Options,
     target: String,
     sessions: Vec<Session>,
     number: AtomicUsize,
@@ -70,8 +68,8 @@ pub struct Explorer {
 #[derive(Debug)]
 pub(super) struct Tried {
     pub steps: Vec<Step>,
-    written: Written,
-    acted: alone::Acted,
+    pub written: Written,
+    pub acted: alone::Acted,
 }
 
 impl Tried {
@@ -79,7 +77,7 @@ impl Tried {
     pub fn verdict(&self) -> Option<Verdict> {
         match &self.acted.end {
             alone::End::Deviated(verdicts) => verdicts.first().copied(),
-            alone::End::Held | alone::End::Unplayable(_) => None,
+            alone::End::Held | alone::End::Unsupported(_) | alone::End::Unplayable(_) => None,
         }
     }
 }
@@ -91,9 +89,6 @@ impl Explorer {
         let (table, target) = suite.subject();
         let world = Arc::new(World::of(table, target));
         let name = target.name.clone();
-        if world.doors.is_empty() {
-            return Err(Unready::Target(format!("target {name}: it has no surface that could be explored")));
-        }
         let mut sessions = vec![suite.begin(&options.out.join("journal.jsonl")).await?];
         let first = &sessions[0];
         let unusable = |why: String| Err(Unready::Target(format!("target {name}: {why}")));
@@ -108,10 +103,10 @@ impl Explorer {
                 sessions.push(Suite::without_cases(check_options(&options))?.begin(Path::new("")).await?);
             }
         }
-        Ok(Explorer {
+        let mut explorer = Explorer {
             world,
             options,
-            target: name,
+            target: name.clone(),
             sessions,
             number: AtomicUsize::new(0),
             actions: AtomicUsize::new(0),
@@ -119,7 +114,31 @@ impl Explorer {
             interrupted: AtomicBool::new(false),
             began: Instant::now(),
             shrinking: AtomicBool::new(false),
-        })
+        };
+        explorer.leave_out_what_is_not_there().await;
+        if explorer.world.doors.is_empty() {
+            return unusable("it has no surface that could be explored".to_owned());
+        }
+        Ok(explorer)
+    }
+
+    /// Tries each door once without a proof. What the target lacks has no place in the sequences.
+    async fn leave_out_what_is_not_there(&mut self) {
+        let mut lacking = Vec::new();
+        for (number, door) in self.world.doors.iter().enumerate() {
+            let step = |deed| Step { by: 0, deed };
+            let mut steps = vec![step(Deed::SignUp)];
+            if door.clause(Mode::Disabled).is_none() {
+                steps.push(step(Deed::Enrol(Mode::AuthOnly)));
+            }
+            steps.push(step(Deed::Act { door: number, proof: Proof::None }));
+            if let alone::End::Unsupported(reason) = self.play(0, &steps).await.acted.end {
+                lacking.push((door.id.clone(), reason));
+            }
+        }
+        self.world = Arc::new(World::clone(&self.world).without(lacking));
+        self.actions.store(0, Ordering::Relaxed);
+        self.began = Instant::now();
     }
 
     /// How many sequences are wanted.
@@ -232,7 +251,9 @@ impl Explorer {
         let last = acted.probes.last().and_then(|(act, _)| written.step_of.get(*act)).copied();
         let reached = match (&acted.end, last) {
             (alone::End::Held, _) => steps.len(),
-            (alone::End::Deviated(_) | alone::End::Unplayable(_), last) => last.map_or(0, |last| last + 1),
+            (alone::End::Deviated(_) | alone::End::Unsupported(_) | alone::End::Unplayable(_), last) => {
+                last.map_or(0, |last| last + 1)
+            }
         };
         self.actions.fetch_add(reached, Ordering::Relaxed);
         Tried { steps: steps[..reached].to_vec(), written, acted }
@@ -242,126 +263,9 @@ impl Explorer {
         let end = match &tried.acted.end {
             alone::End::Held => End::Held,
             alone::End::Deviated(verdicts) => End::Deviated { step: tried.steps.len(), verdicts: verdicts.clone() },
-            alone::End::Unplayable(reason) => End::Unplayable(reason.clone()),
+            alone::End::Unsupported(reason) | alone::End::Unplayable(reason) => End::Unplayable(reason.clone()),
         };
         Sequence { seed: self.options.seed.wrapping_add(number), steps, end }
-    }
-
-    /// One deviation for each verdict and action, in the order of the sequences.
-    async fn deviations(&self, played: Vec<(u64, Tried, usize)>) -> (Vec<Deviation>, usize) {
-        let mut groups: Vec<(Kind, u64, Tried, Vec<u64>)> = Vec::new();
-        for (number, tried, _) in played {
-            let Some(kind) = self.kind(&tried) else { continue };
-            let seed = self.options.seed.wrapping_add(number);
-            match groups.iter_mut().find(|(known, ..)| *known == kind) {
-                Some((.., alike)) => alike.push(seed),
-                None => groups.push((kind, seed, tried, Vec::new())),
-            }
-        }
-        let mut found: Vec<(Vec<Step>, Deviation)> = Vec::new();
-        let mut untold = 0;
-        for (_, seed, first, alike) in groups {
-            if found.len() == MOST_TOLD {
-                untold += 1;
-                continue;
-            }
-            let found_after = first.steps.len();
-            let shrunk = self.shrink(seed, first).await;
-            let steps = shrunk.least.steps.clone();
-            let mut deviation = self.deviation(seed, found_after, &shrunk.least, found.len() + 1);
-            deviation.shrinking_cut_short = shrunk.cut_short;
-            let same = |(known, other): &&mut (Vec<Step>, Deviation)| {
-                let but_last = |steps: &[Step]| steps.split_last().map(|(_, before)| before.to_vec());
-                but_last(known) == but_last(&steps) && other.verdicts == deviation.verdicts
-            };
-            if let Some((_, known)) = found.iter_mut().find(same) {
-                let last = deviation.steps.last().map(Told::words);
-                if last != known.steps.last().map(Told::words) {
-                    known.also.extend(last.filter(|last| !known.also.contains(last)));
-                }
-                known.alike.push(seed);
-                known.alike.extend(alike);
-                continue;
-            }
-            deviation.alike = alike;
-            deviation.replays = self.replays(&steps, &deviation.verdicts).await;
-            found.push((steps, deviation));
-        }
-        (found.into_iter().map(|(_, deviation)| deviation).collect(), untold)
-    }
-
-    /// Whether the steps show the same on a registry that has seen nothing else.
-    async fn replays(&self, steps: &[Step], verdicts: &[Verdict]) -> Option<bool> {
-        if self.is_real() {
-            return None;
-        }
-        let text = writing::write(&self.world, steps).text;
-        let session = Suite::without_cases(check_options(&self.options)).ok()?.begin(Path::new("")).await.ok()?;
-        let source = Source::Written { name: "sequence.yaml".to_owned(), text };
-        let scenario = Scenario::read(&source, "sequence", &session.stage().dialect).ok()?;
-        let acted = session.act(scenario, 0).await;
-        Some(matches!(acted.end, alone::End::Deviated(again) if again == verdicts))
-    }
-
-    fn kind(&self, tried: &Tried) -> Option<Kind> {
-        let (verdict, last) = (tried.verdict()?, tried.steps.last()?);
-        Some(match last.deed {
-            Deed::Act { door, proof } => {
-                let label = self.world.doors.get(door).map_or_else(String::new, |door| door.label.clone());
-                (verdict, label, std::mem::discriminant(&proof))
-            }
-            Deed::SignUp | Deed::Enrol(_) => (verdict, String::new(), std::mem::discriminant(&Proof::None)),
-        })
-    }
-
-    fn deviation(&self, seed: u64, found_after: usize, tried: &Tried, number: usize) -> Deviation {
-        let verdicts = match &tried.acted.end {
-            alone::End::Deviated(verdicts) => verdicts.clone(),
-            alone::End::Held | alone::End::Unplayable(_) => Vec::new(),
-        };
-        // What came after the deviating step has no place in the file.
-        let written = writing::write(&self.world, &tried.steps);
-        let steps = written.lines.iter().enumerate().map(|(step, line)| {
-            let probe = tried.acted.probes.iter().find(|(act, _)| tried.written.step_of.get(*act) == Some(&step));
-            Told {
-                who: line.who.clone(),
-                what: line.what.clone(),
-                proof: line.proof.clone(),
-                // A sign-up that does not succeed ends the sequence, and is no deviation.
-                answer: probe.map_or(Answered::Accepted, |(_, probe)| probe.answer),
-                saw: probe.map_or_else(String::new, |(_, probe)| probe.outcome.clone()),
-                effect: probe.map_or(Effect::None, |(_, probe)| probe.effect),
-                exchanges: probe.map_or_else(Vec::new, |(_, probe)| probe.exchanges.clone()),
-            }
-        });
-        let last = written.lines.last();
-        let file = format!("deviation-{number}.yaml");
-        Deviation {
-            verdicts,
-            seed,
-            found_after,
-            steps: steps.collect(),
-            due: last.map_or_else(String::new, |line| line.due.clone()),
-            cite: last.map_or_else(String::new, |line| line.cite.clone()),
-            also: Vec::new(),
-            shrinking_cut_short: false,
-            replays: None,
-            repeat: self.repeat(&file, number),
-            file,
-            text: written.text,
-            alike: Vec::new(),
-        }
-    }
-
-    fn repeat(&self, file: &str, number: usize) -> String {
-        let mut repeat = vec!["stepup check".to_owned()];
-        if self.options.target != "embedded" {
-            repeat.push(format!("--target {}", quoted(&self.options.target)));
-        }
-        repeat.extend(self.options.mutants.iter().map(|mutant| format!("--mutant {mutant}")));
-        repeat.push(format!("--scenario {}", quoted(&self.options.out.join(file).display().to_string())));
-        repeat.push(format!("--case 'deviation-{number}/*'"));
-        repeat.join(" ")
     }
 }
 
@@ -369,10 +273,7 @@ fn interrupted() -> String {
     "interrupted".to_owned()
 }
 
-/// What makes two deviations look alike before they are shrunk.
-type Kind = (Verdict, String, std::mem::Discriminant<Proof>);
-
-fn check_options(options: &Options) -> suite::Options {
+pub(super) fn check_options(options: &Options) -> suite::Options {
     suite::Options {
         target: options.target.clone(),
         seed: options.seed,

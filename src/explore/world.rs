@@ -5,7 +5,7 @@ use crate::table::{Factor, Mode, Table};
 use crate::target::Target;
 
 /// Everything that a model may know.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct World {
     /// The ways to act, in the table's order.
     pub doors: Vec<Door>,
@@ -16,7 +16,7 @@ pub struct World {
 }
 
 /// One way to perform one action.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Door {
     /// The surface's id.
     pub id: String,
@@ -33,7 +33,7 @@ pub struct Door {
 }
 
 /// What a table says of an action in a mode.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Clause {
     /// Whether the action is challenged.
     pub challenged: bool,
@@ -91,6 +91,15 @@ impl World {
             }
         }
         world
+    }
+
+    /// The same without these doors, each with the reason.
+    #[must_use]
+    pub fn without(mut self, lacking: Vec<(String, String)>) -> World {
+        self.doors.retain(|door| lacking.iter().all(|(id, _)| *id != door.id));
+        self.left_out.extend(lacking);
+        self.logs_in = self.doors.iter().any(|door| door.id == "login");
+        self
     }
 }
 
