@@ -18,10 +18,17 @@ async fn accounts(target: &Target) -> String {
         ("careful", "auth-only", "lasting"),
         ("careful-spare", "auth-only", "expendable"),
         ("careful-spare-2", "auth-only", "expendable"),
+        ("careful-spare-3", "auth-only", "expendable"),
+        ("careful-spare-4", "auth-only", "expendable"),
+        ("careful-spare-5", "auth-only", "expendable"),
+        ("careful-spare-6", "auth-only", "expendable"),
+        ("careful-spare-7", "auth-only", "expendable"),
         ("writer", "auth-and-writes", "lasting"),
         ("writer-spare", "auth-and-writes", "expendable"),
         ("writer-spare-2", "auth-and-writes", "expendable"),
         ("writer-spare-3", "auth-and-writes", "expendable"),
+        ("writer-spare-4", "auth-and-writes", "expendable"),
+        ("writer-spare-5", "auth-and-writes", "expendable"),
     ] {
         entries += &target.account(name, mode, role).await;
     }
@@ -49,7 +56,7 @@ async fn a_handful_of_accounts_gives_right_verdicts_for_every_case_and_is_left_a
     assert!(without.len() == 7 && without.iter().all(|case| reasons.contains(case)), "{without:#?}");
     // Expendable accounts that were used up are named, for their entries are wrong from now on.
     let (used_up, results): (Vec<_>, Vec<_>) = results.into_iter().partition(|case| !case.left.is_empty());
-    assert!(used_up.len() == 5 && used_up.iter().all(|case| case.status == Status::Pass), "{:#?}", wrong(&used_up));
+    assert!(used_up.len() == 10 && used_up.iter().all(|case| case.status == Status::Pass), "{:#?}", wrong(&used_up));
     assert!(used_up.iter().all(|case| case.left.len() == 1 && case.left[0].contains("-spare")), "{used_up:#?}");
     let wrong = wrong(&results);
     assert!(wrong.is_empty(), "{} of {}: {wrong:#?}", wrong.len(), results.len());

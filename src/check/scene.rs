@@ -278,7 +278,7 @@ impl Scene {
     }
 
     /// The code of a step so far from the present one, whether it is accepted or not. It is spent from now on.
-    pub async fn code_of_step(&mut self, steps: i64) -> Result<(Secret, OtpStep), Mistake> {
+    pub async fn code_of_step(&mut self, steps: i64) -> Result<Option<(Secret, OtpStep)>, Mistake> {
         let edge = self.user.ledger.as_ref().and_then(|ledger| ledger.edge(self.stage.target_time()));
         if let Some(until) = edge {
             self.rest(self.stage.target_time().until(until)).await;

@@ -49,7 +49,9 @@ impl<'a> Play<'a> {
             if let Some(end) = self.act(number, act, &mut left).await? {
                 return Ok(end);
             }
-            if self.stops && self.verdicts_from(before) != [Verdict::Exact] {
+            let failed = self.shown[before..].iter().any(|(_, _, seen)| seen.outcome == Outcome::Failed);
+            // What does not answer is waited for once.
+            if failed || (self.stops && self.verdicts_from(before) != [Verdict::Exact]) {
                 break;
             }
         }
@@ -375,8 +377,10 @@ impl<'a> Play<'a> {
 
     async fn distant(&mut self, steps: i64, attempt: &Attempt) -> Result<Found, Mistake> {
         if attempt.must == scenario::Must::AgreeWithFile {
-            let (code, step) = self.scene.code_of_step(steps).await?;
-            return Ok(Found::Proof(Some(code), self.accepts(steps).then_some(step)));
+            return Ok(match self.scene.code_of_step(steps).await? {
+                Some((code, step)) => Found::Proof(Some(code), self.accepts(steps).then_some(step)),
+                None => Found::Nothing("a code of that step or a later one is spent already".to_owned()),
+            });
         }
         Ok(match self.scene.distant_code(steps).await? {
             Some(code) => Found::Proof(Some(code), None),

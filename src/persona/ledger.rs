@@ -100,11 +100,15 @@ impl Ledger {
         (!alike).then_some(code)
     }
 
-    /// The code of a step so far from the present one, accepted or not: behind it when negative. It is spent from now on.
-    pub fn take(&mut self, steps: i64, now: UnixMillis) -> (Secret, OtpStep) {
+    /// The code of a step so far from the present one, accepted or not: behind it when negative. It is spent from now
+    /// on; nothing is returned when it is spent already.
+    pub fn take(&mut self, steps: i64, now: UnixMillis) -> Option<(Secret, OtpStep)> {
         let step = OtpStep(step_at(now.0).0 + steps);
-        self.last = Some(self.last.map_or(step, |last| last.max(step)));
-        (self.secret.code(step), step)
+        if self.last.is_some_and(|last| step <= last) {
+            return None;
+        }
+        self.last = Some(step);
+        Some((self.secret.code(step), step))
     }
 
     /// Leaves all steps alone until one whose code begins with a zero, among the next so many. Whether there is one.
