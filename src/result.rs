@@ -218,7 +218,9 @@ impl CaseResult {
         if run.target != "embedded" {
             repeat.push(format!("--target {}", quoted(&run.target)));
         }
-        if run.stage.maker != Maker::default() && case.factor.has_key() {
+        if run.stage.dialect.in_browser && case.factor.has_key() {
+            repeat.push("--pages browser".to_owned());
+        } else if run.stage.maker != Maker::default() && case.factor.has_key() {
             repeat.push(format!("--authenticator {}", run.stage.maker.name()));
         }
         repeat.extend(run.mutants.iter().map(|mutant| format!("--mutant {mutant}")));

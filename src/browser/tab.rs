@@ -18,7 +18,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(15);
 pub struct Task {
     /// The address; the page that is open already when there is none.
     pub open: Option<String>,
-    /// What goes into which field: by CSS selector.
+    /// What goes into which field, by CSS selector; `true` or `false` for what is ticked.
     pub fill: BTreeMap<String, String>,
     /// The button to press: its text or its CSS selector; the one obvious button when not said.
     pub press: Option<String>,
@@ -194,6 +194,10 @@ const ACT: &str = r"(fields, press) => {
   for (const [selector, value] of Object.entries(fields)) {
     const field = document.querySelector(selector);
     field.focus();
+    if (field.type === 'radio' || field.type === 'checkbox') {
+      if (field.checked !== (value.toLowerCase() === 'true')) field.click();
+      continue;
+    }
     field.value = value;
     field.dispatchEvent(new Event('input', { bubbles: true }));
     field.dispatchEvent(new Event('change', { bubbles: true }));

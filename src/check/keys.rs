@@ -80,12 +80,8 @@ impl Scene {
     }
 
     /// Where a person would open the target's pages. WebAuthn knows no IP addresses, so loopback has its name.
-    fn origin(&self) -> Result<Url, Mistake> {
-        let mut origin = self.stage.wire.base().clone();
-        if is_loopback(&origin) {
-            origin.set_host(Some("localhost")).map_err(|error| error.to_string())?;
-        }
-        Ok(origin)
+    pub(super) fn origin(&self) -> Result<Url, Mistake> {
+        named(self.stage.wire.base().clone())
     }
 
     async fn assertion(&mut self, origin: &Url, options: &Json) -> Result<Json, String> {
@@ -215,6 +211,14 @@ impl Scene {
     pub fn wrong_token(&self) -> Secret {
         Secret::new(SecretKind::WebToken, data_encoding::HEXLOWER.encode(&rand::random::<[u8; 32]>()))
     }
+}
+
+/// An address of this machine by its name, or any other as it is.
+pub(super) fn named(mut address: Url) -> Result<Url, Mistake> {
+    if is_loopback(&address) {
+        address.set_host(Some("localhost")).map_err(|error| error.to_string())?;
+    }
+    Ok(address)
 }
 
 /// What says nothing of a second proof, as there was no first one.

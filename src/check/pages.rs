@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use super::keys::Given;
+use reqwest::Url;
+
+use super::keys::{Given, named};
 use super::scene::{Ended, Mistake, Scene};
 use crate::browser::{Browser, Tab, Task};
 use crate::dialect::step::{Auth, Page};
@@ -81,9 +83,10 @@ impl Scene {
 fn task(page: &Page, variables: &minijinja::Value) -> Result<Task, Mistake> {
     let text =
         |template: &crate::dialect::template::Template| template.text(variables).map_err(|error| error.to_string());
+    let place = |text: String| Url::parse(&text).map_err(|error| format!("{text}: {error}")).and_then(named);
     let fill = page.fill.iter().map(|(selector, value)| Ok((selector.clone(), text(value)?)));
     Ok(Task {
-        open: page.open.as_ref().map(text).transpose()?,
+        open: page.open.as_ref().map(text).transpose()?.map(place).transpose()?.map(String::from),
         fill: fill.collect::<Result<_, Mistake>>()?,
         press: page.press.as_ref().map(text).transpose()?,
         until: text(&page.until)?,

@@ -208,14 +208,15 @@ impl<'a> Play<'a> {
         if matches!(&self.case.script, Script::Scenario(scenario) if scenario.abuses_keys()) {
             self.scene.stage.maker = Maker::Own;
         }
-        if factor.has_codes() {
-            ended = Some(self.scene.routine("enrol", &Conduct::Bare).await?);
-        }
-        if factor.has_key() && ended.as_ref().is_none_or(|ended| ended.outcome == Outcome::Accepted) {
+        if factor.has_key() {
             let registered = self.scene.routine("register-key", &Conduct::Assisted).await?;
             // What the target has taken from the key it must know again.
             self.scene.user.confirmed |= registered.outcome == Outcome::Accepted;
             ended = Some(registered);
+        }
+        if factor.has_codes() && ended.as_ref().is_none_or(|ended| ended.outcome == Outcome::Accepted) {
+            // Beside a key codes are a change of what stands.
+            ended = Some(self.scene.routine("enrol", &Conduct::Assisted).await?);
         }
         Ok(ended)
     }

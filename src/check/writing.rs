@@ -103,6 +103,7 @@ impl Scene {
         minijinja::context! {
             user => persona(&self.user),
             other => other,
+            origin => self.origin().map(|origin| origin.as_str().trim_end_matches('/').to_owned()).unwrap_or_default(),
             base => self.stage.wire.base().as_str().trim_end_matches('/').to_owned(),
             mode => self.mode.clone(),
             object => self.object.clone(),
