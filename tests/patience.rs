@@ -22,7 +22,7 @@ async fn a_code_that_ages_out_on_the_way_is_no_fault_of_the_target() {
         Relayed::Forwarded
     };
     target.base = relay(&target, "/", slow).await;
-    let results = target.run(Provisioner::SelfService, &["auth-only/token-create/*"]).await;
+    let results = target.run(Provisioner::SelfService, &["auth-only/token-create/totp/*"]).await;
     assert_eq!((results[0].status, results[0].verdicts.as_slice()), (Status::Error, &[Verdict::HarnessError][..]));
     assert!(results[0].observed.contains("aged out"), "{}", results[0].observed);
 }
@@ -47,7 +47,7 @@ async fn impatient(times: usize, seconds: u32) -> Target {
 async fn a_target_that_asks_for_patience_gets_it_once_and_is_judged_after() {
     let target = impatient(1, 60).await;
     let began = target.clock.now();
-    let results = target.run(Provisioner::SelfService, &["auth-only/token-create/*"]).await;
+    let results = target.run(Provisioner::SelfService, &["auth-only/token-create/totp/*"]).await;
     assert_eq!(wrong(&results), Vec::<String>::new());
     assert!(began.until(target.clock.now()) >= Duration::from_secs(60));
 }

@@ -67,7 +67,7 @@ fn with_deviation(folder: &Path, case: &str, verdict: &str, until: &str, argumen
 #[test]
 fn deviations_are_strict_both_ways() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let fault = ["--mutant", "publish-unchallenged", "--case", "auth-and-writes/publish/*"];
+    let fault = ["--mutant", "publish-unchallenged", "--case", "auth-and-writes/publish/totp/*"];
     let check =
         |case, verdict, until, arguments: &[&str]| with_deviation(folder.path(), case, verdict, until, arguments);
 
@@ -81,7 +81,7 @@ fn deviations_are_strict_both_ways() {
     let (code, result) = check("*/publish/*", "missing-challenge", "2001-01-01", &fault);
     assert!(code == 1 && result.stale_deviations[0].contains("2001-01-01 has passed"), "{:?}", result.stale_deviations);
 
-    let healthy = ["--case", "auth-and-writes/publish/*"];
+    let healthy = ["--case", "auth-and-writes/publish/totp/*"];
     let (code, result) = check("*/publish/*", "missing-challenge", "2999-01-01", &healthy);
     assert!(code == 1 && result.stale_deviations[0].contains("no longer shows"), "{:?}", result.stale_deviations);
 
