@@ -9,6 +9,9 @@ use crate::table::Mode;
 /// How many of a group of alike cases are told in full; of a known group one, for its reason is told beside it.
 const IN_FULL: usize = 3;
 
+/// How many unsupported cases of one reason are too many to be named one by one.
+const MANY: usize = 20;
+
 /// Writes what is below the grid: the unsupported, the known, the unjudged and, last, the new.
 pub(super) fn write(out: &mut String, result: &RunResult, paper: Paper) {
     unsupported(out, result, paper);
@@ -57,6 +60,7 @@ fn heading(out: &mut String, paper: Paper, title: &str) {
 /// One line per surface that the target does not have.
 fn unsupported(out: &mut String, result: &RunResult, paper: Paper) {
     let mut surfaces: Vec<(String, String)> = Vec::new();
+    let mut shared: Vec<(&str, usize)> = Vec::new();
     let factorless = result.target.no_second_factor.is_some();
     for case in result.cases.iter().filter(|case| case.status == Status::Unsupported) {
         if factorless && case.mode != Mode::Disabled.name() {
@@ -65,6 +69,11 @@ fn unsupported(out: &mut String, result: &RunResult, paper: Paper) {
         let surface = case.surface.as_ref().map(|surface| format!(":{surface}")).unwrap_or_default();
         let id = clean(&format!("{}{surface}", case.action));
         let why = case.probes.first().map_or(&case.observed, |probe| &probe.outcome);
+        // What is missing for many of them is said once.
+        match shared.iter_mut().find(|(known, _)| *known == why.as_str()) {
+            Some((_, cases)) => *cases += 1,
+            None => shared.push((why, 1)),
+        }
         if !surfaces.iter().any(|(known, _)| *known == id) {
             surfaces.push((id, why.clone()));
         }
@@ -73,6 +82,11 @@ fn unsupported(out: &mut String, result: &RunResult, paper: Paper) {
         return;
     }
     heading(out, paper, "Unsupported: the registry does not have these; neither pass nor failure");
+    shared.retain(|(_, cases)| *cases > MANY);
+    surfaces.retain(|(_, why)| !shared.iter().any(|(known, _)| *known == why));
+    for (why, cases) in shared {
+        paper.field(out, 2, &format!("{cases} cases  "), why);
+    }
     let longest = surfaces.iter().map(|(id, _)| id.chars().count()).max().unwrap_or(0);
     for (id, why) in surfaces {
         paper.field(out, 2, &format!("{id:longest$}  "), &why);

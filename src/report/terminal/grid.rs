@@ -189,13 +189,14 @@ fn cell(case: &CaseResult) -> Cell {
     }
     let word = case.verdicts.first().map_or("not run", |verdict| verdict.word()).to_owned();
     let (tone, text, severity) = match case.status {
-        Status::Pass if case.standing == Standing::Scenario => (Tone::Good, word, 0),
+        Status::Pass if case.standing == Standing::Scenario => (Tone::Good, word, 2),
         Status::Pass => {
             let asked = case.probes.first().is_some_and(|probe| probe.challenged);
-            (Tone::Good, format!("{word} ({})", if asked { "asked" } else { "not asked" }), 0)
+            (Tone::Good, format!("{word} ({})", if asked { "asked" } else { "not asked" }), 2)
         }
-        Status::Unsupported => (Tone::Quiet, word, 1),
-        Status::Skipped => (Tone::Quiet, "not run".to_owned(), 2),
+        // One factor's verdict is not hidden by another that the target does not have.
+        Status::Unsupported => (Tone::Quiet, word, 0),
+        Status::Skipped => (Tone::Quiet, "not run".to_owned(), 1),
         Status::Fail if case.known.is_some() => (Tone::Known, format!("{word} *"), 3),
         Status::Error => (Tone::Bad, word, 4),
         Status::Fail => (Tone::Bad, word, 5),
