@@ -100,3 +100,22 @@ async fn a_key_that_was_kept_answers_again_and_one_whose_maker_refuses_says_so()
     let refused = soft.assert(&party.origin, &options, Manner::WrongRpId).await.expect_err("it cannot");
     assert_eq!(refused, "this authenticator cannot make an assertion for another relying party");
 }
+
+#[tokio::test]
+async fn a_key_in_a_file_goes_on_counting_in_the_next_run_and_a_broken_file_shows_nothing_of_itself() {
+    let party = Party::new();
+    let mut key = SecurityKey::new(Maker::Own);
+    let passkey = party.register(&mut key).await;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("key.json");
+    std::fs::write(&path, serde_json::to_string(&key.stored().expect("it can be kept")).expect("text"))
+        .expect("written");
+    for run in 1..=2 {
+        let mut key = SecurityKey::kept_in(&path).expect("it is read");
+        let (assertion, state) = party.assert(&mut key, &passkey, Manner::Right).await;
+        assert_eq!(party.finish(assertion, &state).expect("it is right"), run);
+    }
+    std::fs::write(&path, "{ \"privateKey\": \"hunter2hunter2\", }").expect("written");
+    let error = SecurityKey::kept_in(&path).map(|_| ()).expect_err("it is broken");
+    assert_eq!(error, "line 1, column 35: not a security key in JSON");
+}
