@@ -5,6 +5,7 @@ pub mod cast;
 pub mod key;
 mod names;
 mod reading;
+mod words;
 
 use std::path::{Path, PathBuf};
 

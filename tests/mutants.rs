@@ -1,19 +1,24 @@
 //! The suite is measured: each seeded fault must be found, and one that is not is said to survive.
 
+use std::path::Path;
 use std::process::Command;
 
 use stepup::check::mutants::Matrix;
 
 fn measure(arguments: &[&str]) -> (Option<i32>, String, Matrix) {
     let folder = tempfile::tempdir().expect("a temporary folder");
+    measure_into(arguments, folder.path())
+}
+
+fn measure_into(arguments: &[&str], folder: &Path) -> (Option<i32>, String, Matrix) {
     let output = Command::new(env!("CARGO_BIN_EXE_stepup"))
         .arg("mutants")
         .args(arguments)
         .arg("--out")
-        .arg(folder.path())
+        .arg(folder)
         .output()
         .expect("stepup starts");
-    let text = std::fs::read_to_string(folder.path().join("mutants.json")).expect("the matrix is there");
+    let text = std::fs::read_to_string(folder.join("mutants.json")).expect("the matrix is there");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     (output.status.code(), said, serde_json::from_str(&text).expect("a matrix"))
 }
@@ -30,9 +35,19 @@ fn a_fault_that_no_case_finds_survives_and_fails_the_measurement() {
     assert_eq!(matrix.false_alarms, []);
 }
 
+/// One measurement of everything, for all that is said of it: it takes minutes.
 #[test]
-fn every_fault_is_found_by_the_rows_and_scenarios() {
-    let (code, said, matrix) = measure(&[]);
+fn every_fault_is_found_by_the_cases_named_for_it_and_the_page_of_checks_says_so() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (code, said, matrix) = measure_into(&[], folder.path());
     assert_eq!(matrix.survivors().map(|row| &row.mutant).collect::<Vec<_>>(), Vec::<&String>::new(), "{said}");
+    let missed = matrix.mutants.iter().flat_map(|row| row.missed().map(|named| (&row.mutant, &named.case)));
+    assert_eq!(missed.collect::<Vec<_>>(), []);
+    assert_eq!(matrix.unnamed().map(|row| &row.mutant).collect::<Vec<_>>(), Vec::<&String>::new());
     assert_eq!((code, matrix.false_alarms), (Some(0), vec![]), "{said}");
+    let generated = std::fs::read_to_string(folder.path().join("checks.md")).expect("the page is there");
+    let committed = include_str!("../docs/checks.md");
+    let differ = generated.lines().zip(committed.lines()).find(|(new, old)| new != old);
+    assert_eq!(differ, None, "docs/checks.md is not current: `stepup mutants` writes checks.md");
+    assert_eq!(generated.len(), committed.len(), "docs/checks.md is not current: `stepup mutants` writes checks.md");
 }

@@ -415,6 +415,7 @@ async fn shows(mutant: Mutant, world: &World) -> bool {
             world.published(&user, "p", "2.0.0").await;
             world.read(&user, "/p/-/p-2.0.0.tgz").await.status == 404
         }
+        M::PublicReadsChallenged => world.get("/-/ping").await.is_challenge(),
         M::ModeChangeOpensWrites => {
             let user = world.enrolled("alice", WRITES).await;
             let change = json!({ "tfa": { "password": user.password, "mode": AUTH_ONLY } });

@@ -6,6 +6,7 @@ mod cast;
 mod ceremony;
 mod company;
 pub mod deviations;
+pub mod faults;
 mod guess;
 mod journal;
 mod keys;

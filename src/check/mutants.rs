@@ -3,10 +3,11 @@
 use futures_util::stream::{self, StreamExt as _};
 use serde::{Deserialize, Serialize};
 
-use super::suite::{Options, Suite, Unready};
+use super::faults::{self, Named};
+use super::suite::{self, Options, Suite, Unready};
 use crate::judge::Verdict;
 use crate::registry::{Mutant, Mutants};
-use crate::result::{RunResult, Status};
+use crate::result::{CaseResult, RunResult, Status};
 
 /// The format of the kill matrix.
 pub const FORMAT: &str = "stepup/mutants/1";
@@ -38,6 +39,9 @@ pub struct Row {
     pub mutant: String,
     /// What is wrong.
     pub about: String,
+    /// The cases, among those that were run, that must find it.
+    #[serde(default)]
+    pub named: Vec<Named>,
     /// The cases that find it; none when it survives.
     pub found_by: Vec<Finding>,
 }
@@ -49,12 +53,52 @@ pub struct Finding {
     pub case: String,
     /// Its worst verdict.
     pub verdict: Verdict,
+    /// Its other verdicts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Verdict>,
+}
+
+impl Finding {
+    /// Whether it tells what is wrong, and not only that something could not be judged.
+    pub fn tells(&self) -> bool {
+        !matches!(self.verdict, Verdict::Throttled | Verdict::TargetFailed | Verdict::HarnessError)
+    }
+}
+
+impl Row {
+    /// The cases that must find the fault by a verdict and do not.
+    pub fn missed(&self) -> impl Iterator<Item = &Named> {
+        self.named.iter().filter(|named| {
+            !self
+                .found_by
+                .iter()
+                .any(|by| by.case == named.case && (by.verdict == named.verdict || by.also.contains(&named.verdict)))
+        })
+    }
+
+    /// The cases that find the fault and tell it; where none tells it, all that find it.
+    pub fn killers(&self) -> impl Iterator<Item = &str> {
+        let told = self.found_by.iter().any(Finding::tells);
+        self.found_by.iter().filter(move |by| !told || by.tells()).map(|by| by.case.as_str())
+    }
 }
 
 impl Matrix {
     /// The faults that no case finds.
     pub fn survivors(&self) -> impl Iterator<Item = &Row> {
         self.mutants.iter().filter(|row| row.found_by.is_empty())
+    }
+
+    /// The faults that no case is named for.
+    pub fn unnamed(&self) -> impl Iterator<Item = &Row> {
+        self.mutants.iter().filter(|row| row.named.is_empty())
+    }
+
+    /// Whether every fault is found by the cases that are named for it, and nothing else is.
+    pub fn holds(&self) -> bool {
+        self.false_alarms.is_empty()
+            && self.survivors().next().is_none()
+            && self.mutants.iter().all(|row| row.missed().next().is_none())
     }
 
     /// The cases that find no fault: redundant, or a fault is missing.
@@ -75,13 +119,21 @@ pub async fn measure(cases: &[String], seed: u64, mut ended: impl FnMut(&Row)) -
         false_alarms: findings(&sound),
         mutants: Vec::new(),
     };
-    let mut rows = stream::iter(Mutant::ALL.iter().copied())
-        .map(|mutant| async move {
-            let faulty = run(cases, seed, mutant.into()).await?;
-            let (name, about) = (mutant.name().to_owned(), mutant.about().to_owned());
-            Ok::<_, Unready>(Row { mutant: name, about, found_by: findings(&faulty) })
-        })
-        .buffered(AT_ONCE);
+    let all: Vec<String> = suite::carried()?.into_iter().map(|case| case.id).collect();
+    let mut named = faults::named(&all)?;
+    let measured = Mutant::ALL.iter().map(|&mutant| {
+        let mut named = named.remove(mutant.name()).unwrap_or_default();
+        named.retain(|named| matrix.cases.contains(&named.case));
+        let alone: Vec<String> = named.iter().filter(|named| named.alone).map(|named| named.case.clone()).collect();
+        async move {
+            let cases = if alone.is_empty() { cases } else { &alone };
+            let found_by = findings(&run(cases, seed, mutant.into()).await?);
+            let (mutant, about) = (mutant.name().to_owned(), mutant.about().to_owned());
+            Ok::<_, Unready>(Row { mutant, about, named, found_by })
+        }
+    });
+    let measured: Vec<_> = measured.collect();
+    let mut rows = stream::iter(measured).buffered(AT_ONCE);
     while let Some(row) = rows.next().await {
         let row = row?;
         ended(&row);
@@ -101,5 +153,9 @@ async fn run(cases: &[String], seed: u64, mutants: Mutants) -> Result<RunResult,
 
 fn findings(result: &RunResult) -> Vec<Finding> {
     let failed = result.cases.iter().filter(|case| matches!(case.status, Status::Fail | Status::Error));
-    failed.filter_map(|case| Some(Finding { case: case.id.clone(), verdict: *case.verdicts.first()? })).collect()
+    let finding = |case: &CaseResult| {
+        let (verdict, also) = case.verdicts.split_first()?;
+        Some(Finding { case: case.id.clone(), verdict: *verdict, also: also.to_vec() })
+    };
+    failed.filter_map(finding).collect()
 }

@@ -46,8 +46,12 @@ impl<'a> Play<'a> {
         }
         for (number, act) in scenario.acts.iter().enumerate() {
             let before = self.shown.len();
-            if let Some(end) = self.act(number, act, &mut left).await? {
-                return Ok(end);
+            match self.act(number, act, &mut left).await {
+                Ok(None) => {}
+                Ok(Some(end)) => return Ok(end),
+                // What was seen so far stands, and may be why no more can be tried.
+                Err(_) if self.verdicts_from(0) != [Verdict::Exact] => break,
+                Err(mistake) => return Err(mistake),
             }
             let failed = self.shown[before..].iter().any(|(_, _, seen)| seen.outcome == Outcome::Failed);
             // What does not answer is waited for once.
@@ -198,7 +202,7 @@ impl<'a> Play<'a> {
             live = live.or(step);
             for _ in 0..attempt.times {
                 let carried = proof.clone().map(|proof| (proof, attempt.carried.clone()));
-                conducts.push((describe(&attempt.proof), carried));
+                conducts.push((attempt.proof.words(), carried));
             }
         }
         let landed = self.volley(conducts).await?;
@@ -251,7 +255,7 @@ impl<'a> Play<'a> {
         let seen = self.attempt(attempt, proof, step).await?;
         if attempt.must == scenario::Must::AgreeWithFile && must == Must::BeWhole {
             let heard = if seen.outcome == Outcome::Accepted { "accepts" } else { "refuses" };
-            self.statements.push(format!("the target {heard} a {}; its file does not say", describe(&attempt.proof)));
+            self.statements.push(format!("the target {heard} a {}; its file does not say", attempt.proof.words()));
         }
         self.shown.push((number, must, seen));
         Ok(None)
@@ -290,7 +294,7 @@ impl<'a> Play<'a> {
             self.scene.web = client == Client::Web;
         }
         self.scene.offered = None;
-        let sent = self.send(&name, describe(&attempt.proof), conduct, step).await;
+        let sent = self.send(&name, attempt.proof.words(), conduct, step).await;
         self.scene.web = web;
         let sent = self.asked_for_key_alone(sent?).await?;
         self.read_back(sent).await
@@ -439,30 +443,5 @@ fn wrongly(proof: &Proof) -> Verdict {
         | Proof::Fetched(_)
         | Proof::Recovery(_)
         | Proof::FormerRecovery(_) => Verdict::WrongProofAccepted,
-    }
-}
-
-fn describe(proof: &Proof) -> String {
-    match proof {
-        Proof::None => "none".to_owned(),
-        Proof::Right => "valid code".to_owned(),
-        Proof::Wrong => "wrong code".to_owned(),
-        Proof::Empty => "empty text".to_owned(),
-        Proof::Text(_) => "text that is no code".to_owned(),
-        Proof::Short => "valid code without its last digit".to_owned(),
-        Proof::Long => "valid code with a digit more".to_owned(),
-        Proof::LeadingZero => "valid code that begins with a zero".to_owned(),
-        Proof::LeadingZeroDropped => "valid code without its leading zero".to_owned(),
-        Proof::PendingSecret => "code of the pending secret".to_owned(),
-        Proof::OfAnother => "another user's valid code".to_owned(),
-        Proof::Expired(steps) => format!("code of {steps} steps ago"),
-        Proof::Early(steps) => format!("code of {steps} steps ahead"),
-        Proof::Again(name) => format!("spent proof `{name}`"),
-        Proof::FormerSecret => "code of the secret before".to_owned(),
-        Proof::Recovery(number) => format!("recovery code {number}"),
-        Proof::FormerRecovery(number) => format!("recovery code {number} of the enrolment before"),
-        Proof::Of(name) => format!("{name}'s valid code"),
-        Proof::Key(assertion) => assertion.words().to_owned(),
-        Proof::Fetched(fetch) => fetch.words(),
     }
 }

@@ -206,6 +206,11 @@ pub fn all_cases(table: &Table, target: &Target) -> Result<Vec<Case>, Unready> {
     Ok([rows, plan::scenarios(Scenario::all(&target.dialect)?)].concat())
 }
 
+/// Every case that the program carries, as on the embedded registry.
+pub fn carried() -> Result<Vec<Case>, Unready> {
+    all_cases(&table()?, &target::find("embedded")?)
+}
+
 /// The scenarios of the user's own files.
 fn own_scenarios(files: &[PathBuf], target: &Target) -> Result<Vec<Scenario>, Unready> {
     let mut read: Vec<Scenario> = Vec::new();

@@ -23,8 +23,7 @@ impl List {
     pub(super) fn run(self) -> Result<u8, Failure> {
         match self.what {
             What::Cases => {
-                let target = crate::target::find("embedded")?;
-                for case in suite::all_cases(&suite::table()?, &target)? {
+                for case in suite::carried()? {
                     let level = if case.is_observed() { "observed" } else { case.level.name() };
                     super::say!("{:<12} {}", level, case.id);
                 }

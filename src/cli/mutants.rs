@@ -7,6 +7,8 @@ use jiff::Timestamp;
 
 use super::{Failure, check, exit};
 use crate::check::mutants::{Matrix, measure};
+use crate::check::plan::Case;
+use crate::check::suite;
 use crate::report;
 
 #[derive(Debug, Args)]
@@ -29,17 +31,19 @@ impl MutantsCommand {
             eprintln!("{:<32} found by {}", row.mutant, row.found_by.len());
         }))?;
         super::say!("{}", report::matrix::render(&matrix));
-        write(&out, &matrix).map_err(|message| Failure::new(exit::INCOMPLETE, message))?;
+        let mut cases = suite::carried()?;
+        cases.retain(|case| self.case.is_empty() || matrix.cases.contains(&case.id));
+        write(&out, &matrix, &cases).map_err(|message| Failure::new(exit::INCOMPLETE, message))?;
         super::say!("\nreports: {}", out.display());
-        let held = matrix.false_alarms.is_empty() && matrix.survivors().next().is_none();
-        Ok(if held { exit::HELD } else { exit::DEVIATING })
+        Ok(if matrix.holds() { exit::HELD } else { exit::DEVIATING })
     }
 }
 
-fn write(out: &Path, matrix: &Matrix) -> Result<(), String> {
+fn write(out: &Path, matrix: &Matrix, cases: &[Case]) -> Result<(), String> {
     let cannot = |error: std::io::Error| format!("{} cannot be written: {error}", out.display());
     let json = serde_json::to_string_pretty(matrix).map_err(|error| error.to_string())?;
     std::fs::create_dir_all(out).map_err(cannot)?;
     std::fs::write(out.join("mutants.json"), json).map_err(cannot)?;
-    std::fs::write(out.join("mutants.md"), report::matrix::render(matrix)).map_err(cannot)
+    std::fs::write(out.join("mutants.md"), report::matrix::render(matrix)).map_err(cannot)?;
+    std::fs::write(out.join("checks.md"), report::checks::render(cases, matrix)).map_err(cannot)
 }

@@ -1,8 +1,7 @@
-//! Requests in flight, for the faults of races: whose proof is being verified, and whose mode is being changed.
+//! Requests in flight, for the faults of races: whose proof is being verified, whose mode is being changed, and which
+//! ticket is being polled.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use super::model::UserName;
 
 /// What a request in flight is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,33 +10,35 @@ pub(crate) enum Matter {
     Proof,
     /// It changes 2FA.
     Mode,
+    /// It polls.
+    Poll,
 }
 
 /// All requests in flight that a fault minds.
 #[derive(Debug, Default)]
-pub(crate) struct InFlight(Mutex<Vec<(UserName, Matter)>>);
+pub(crate) struct InFlight(Mutex<Vec<(String, Matter)>>);
 
 /// One request in flight, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Flight<'a> {
     all: &'a InFlight,
-    one: (UserName, Matter),
+    one: (String, Matter),
 }
 
 impl InFlight {
     /// Counts a request in.
-    pub(crate) fn begin(&self, user: UserName, matter: Matter) -> Flight<'_> {
-        let one = (user, matter);
+    pub(crate) fn begin(&self, whose: String, matter: Matter) -> Flight<'_> {
+        let one = (whose, matter);
         self.lock().push(one.clone());
         Flight { all: self, one }
     }
 
-    /// How many of a user's are about this.
-    pub(crate) fn of(&self, user: &UserName, matter: Matter) -> usize {
-        self.lock().iter().filter(|(who, what)| who == user && *what == matter).count()
+    /// How many of a user's, or of a ticket's, are about this.
+    pub(crate) fn of(&self, whose: &str, matter: Matter) -> usize {
+        self.lock().iter().filter(|(who, what)| who == whose && *what == matter).count()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<(UserName, Matter)>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<(String, Matter)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

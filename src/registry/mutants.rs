@@ -169,6 +169,7 @@ mutants! {
     RefusalHalfWritten, "refusal-half-written", "a version that is refused for the package's requirement is listed without its tarball";
     LaterVersionHalfWritten, "later-version-half-written", "a further version of a package is listed without its tarball";
 
+    PublicReadsChallenged, "public-reads-challenged", "searching and pinging, which anyone may, are challenged";
     ModeChangeOpensWrites, "mode-change-opens-writes", "while a change of 2FA is in flight, publishing asks for no second factor";
 }
 

@@ -1,6 +1,6 @@
 //! The registry as a service: one HTTP request in, one answer out.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -30,7 +30,6 @@ pub(crate) struct Desk {
     tally: Tally,
     closing: Notify,
     in_flight: InFlight,
-    polling: AtomicUsize,
 }
 
 /// How long verifying a proof takes under the faults of races.
@@ -45,7 +44,6 @@ impl Registry {
             tally: Tally::default(),
             closing: Notify::new(),
             in_flight: InFlight::default(),
-            polling: AtomicUsize::new(0),
         }))
     }
 
@@ -85,7 +83,6 @@ impl Registry {
         desk.tally.requests.fetch_add(1, Ordering::Relaxed);
         let (mut parts, body) = request.into_parts();
         desk.take_misplaced_proof(&mut parts);
-        let _polling = desk.poll_slowly(parts.uri.path()).await;
         let reply = match take_in(body, BODY_LIMIT).await {
             Intake::Whole(body) => match Call::parse(&parts, body) {
                 Ok(call) => {
@@ -110,39 +107,34 @@ impl Registry {
     }
 }
 
-/// A poll under way, until this is dropped.
-struct UnderWay<'a>(&'a AtomicUsize);
-
-impl<'a> UnderWay<'a> {
-    fn count(counter: &'a AtomicUsize) -> Self {
-        counter.fetch_add(1, Ordering::Relaxed);
-        Self(counter)
-    }
-}
-
-impl Drop for UnderWay<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 impl Desk {
     /// Under the faults that need it, verification takes a while, as it does where it reads a database.
     async fn verify_slowly(&self, call: &Call) -> Option<Flight<'_>> {
+        let (whose, matter) = self.race(call)?;
+        let flight = matter.map(|matter| self.in_flight.begin(whose, matter));
+        tokio::time::sleep(if flight.is_some() { VERIFICATION } else { VERIFICATION / 2 }).await;
+        flight
+    }
+
+    /// What a call races about under a fault that needs it; every other write takes part as well. Reads are answered at
+    /// once, for they race with nothing.
+    fn race(&self, call: &Call) -> Option<(String, Option<Matter>)> {
         let mutants = &self.settings.mutants;
-        let races = [Mutant::SpentTooLate, Mutant::OpenWhileVerifying, Mutant::ModeChangeOpensWrites];
-        // Reads are answered at once: they race with nothing.
-        if call.verb() == Some(Verb::Get) || !races.into_iter().any(|race| mutants.has(race)) {
-            return None;
+        if mutants.has(Mutant::PollsAtOnce) {
+            return match call.segments().as_slice() {
+                ["-", "v1", "done", ticket] => Some(((*ticket).to_owned(), Some(Matter::Poll))),
+                _ => None,
+            };
         }
         let matter = if mutants.has(Mutant::ModeChangeOpensWrites) {
             call.changes_mode().then_some(Matter::Mode)
-        } else {
+        } else if mutants.has(Mutant::SpentTooLate) || mutants.has(Mutant::OpenWhileVerifying) {
             call.proof().map(|_| Matter::Proof)
+        } else {
+            return None;
         };
-        let flight = matter.and_then(|matter| Some(self.in_flight.begin(self.user_of(call)?, matter)));
-        tokio::time::sleep(if matter.is_some() { VERIFICATION } else { VERIFICATION / 2 }).await;
-        flight
+        let user = self.user_of(call).map(|user| user.as_str().to_owned()).unwrap_or_default();
+        (call.verb() != Some(Verb::Get)).then_some((user, matter))
     }
 
     /// Whose call it is: the token's owner, or whoever logs in.
@@ -174,21 +166,6 @@ impl Desk {
 
     pub(crate) fn in_flight(&self) -> &InFlight {
         &self.in_flight
-    }
-
-    /// Under the fault that needs it, a poll takes a while, too.
-    async fn poll_slowly(&self, path: &str) -> Option<UnderWay<'_>> {
-        if !self.settings.mutants.has(Mutant::PollsAtOnce) || !path.starts_with("/-/v1/done/") {
-            return None;
-        }
-        let polling = UnderWay::count(&self.polling);
-        tokio::time::sleep(VERIFICATION).await;
-        Some(polling)
-    }
-
-    /// How many polls are under way, where that is counted.
-    pub(crate) fn polling(&self) -> usize {
-        self.polling.load(Ordering::Relaxed)
     }
 
     pub(crate) fn settings(&self) -> &Settings {

@@ -62,13 +62,9 @@ impl<'a> Transaction<'a> {
         self.settings().mutants.has(mutant)
     }
 
-    /// How many of a user's requests are in flight: only faults ask.
-    pub(crate) fn in_flight(&self, user: &UserName, matter: Matter) -> usize {
-        self.desk.in_flight().of(user, matter)
-    }
-
-    pub(crate) fn polling(&self) -> usize {
-        self.desk.polling()
+    /// How many of a user's or a ticket's requests are in flight: only faults ask.
+    pub(crate) fn in_flight(&self, whose: &str, matter: Matter) -> usize {
+        self.desk.in_flight().of(whose, matter)
     }
 
     pub(crate) fn tally(&self) -> &'a Tally {

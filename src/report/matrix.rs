@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::check::faults::Named;
 use crate::check::mutants::{Matrix, Row};
 
 /// How many of the cases that find a fault are named.
@@ -25,16 +26,25 @@ pub fn render(matrix: &Matrix) -> String {
         let _ = writeln!(out, "| {} | {} | {} | {} |", row.mutant, row.about, row.found_by.len(), first(row));
     }
     list(&mut out, "Survivors: faults that no case finds", matrix.survivors().map(|row| row.mutant.clone()));
+    let missed = matrix.mutants.iter().flat_map(|row| {
+        let line = |named: &Named| format!("{}: {} must show {}", row.mutant, named.case, named.verdict);
+        row.missed().map(line).collect::<Vec<_>>()
+    });
+    list(&mut out, "Missed: faults that a case does not find as it must", missed);
+    list(&mut out, "Unnamed: faults that no case is named for", matrix.unnamed().map(|row| row.mutant.clone()));
     let alarms = matrix.false_alarms.iter().map(|alarm| format!("{}: {}", alarm.case, alarm.verdict));
     list(&mut out, "False alarms: cases that do not hold without a fault", alarms);
     list(&mut out, "Idle cases: redundant, or their fault is missing", matrix.idle_cases().cloned());
     out
 }
 
+/// The cases that are named for a fault, or else the first that find it.
 fn first(row: &Row) -> String {
-    let named: Vec<String> =
-        row.found_by.iter().take(NAMED).map(|by| format!("{} ({})", by.case, by.verdict)).collect();
-    if named.is_empty() { "**nothing**".to_owned() } else { named.join(", ") }
+    let is_named = |case: &str| row.named.iter().any(|named| named.case == case);
+    let (named, others): (Vec<_>, Vec<_>) = row.found_by.iter().partition(|by| is_named(&by.case));
+    let first = if named.is_empty() { others } else { named };
+    let words: Vec<String> = first.iter().take(NAMED).map(|by| format!("{} ({})", by.case, by.verdict)).collect();
+    if words.is_empty() { "**nothing**".to_owned() } else { words.join(", ") }
 }
 
 fn list(out: &mut String, title: &str, items: impl Iterator<Item = String>) {

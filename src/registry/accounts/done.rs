@@ -7,6 +7,7 @@ use axum::http::{HeaderValue, StatusCode};
 use serde_json::json;
 
 use crate::registry::factor::Stage;
+use crate::registry::in_flight::Matter;
 use crate::registry::model::Of;
 use crate::registry::mutants::Mutant;
 use crate::registry::service::Desk;
@@ -24,27 +25,27 @@ pub(crate) fn poll(desk: &Desk, call: &Call, ticket: &str) -> Reply {
     }
     let of = if mutants.has(Mutant::DoneAfterExpiry) { Of::AnyAge } else { Of::GoodAt(tx.now()) };
     if let Some(page) = tx.log_ins.page_of(ticket, of) {
-        poll_log_in(&mut tx, &page, of)
+        poll_log_in(&mut tx, ticket, &page, of)
     } else if let Some(page) = tx.authorizations.page_of(ticket, of) {
-        poll_authorization(&mut tx, call, &page, of)
+        poll_authorization(&mut tx, call, ticket, &page, of)
     } else {
         Err(UNKNOWN)
     }
 }
 
-fn poll_log_in(tx: &mut Transaction<'_>, page: &str, of: Of) -> Reply {
+fn poll_log_in(tx: &mut Transaction<'_>, ticket: &str, page: &str, of: Of) -> Reply {
     let log_in = tx.log_ins.at(page, of).ok_or(UNKNOWN)?;
     let Some(user) = tx.logged_in(log_in).cloned() else {
         return Ok(pending(tx));
     };
-    if !tx.yields_again() {
+    if !tx.yields_again(ticket) {
         tx.log_ins.end(page);
     }
     let token = tx.open_session(&user);
     Ok(Answer::ok(json!({ "token": token.reveal() })))
 }
 
-fn poll_authorization(tx: &mut Transaction<'_>, call: &Call, page: &str, of: Of) -> Reply {
+fn poll_authorization(tx: &mut Transaction<'_>, call: &Call, ticket: &str, page: &str, of: Of) -> Reply {
     let authorization = tx.authorizations.at(page, of).ok_or(UNKNOWN)?.clone();
     let mutants = &tx.settings().mutants;
     // Clients may poll without credentials, and with such as are no good any more; but whoever
@@ -60,7 +61,7 @@ fn poll_authorization(tx: &mut Transaction<'_>, call: &Call, page: &str, of: Of)
     match authorization.stage {
         Stage::Waiting(_) if !mutants.has(Mutant::DoneBeforeAssertion) => Ok(pending(tx)),
         Stage::Waiting(_) | Stage::Answered => {
-            if !tx.yields_again() {
+            if !tx.yields_again(ticket) {
                 tx.authorizations.end(page);
             }
             let now = tx.now();
@@ -81,8 +82,8 @@ fn pending(tx: &Transaction<'_>) -> Answer {
 
 impl Transaction<'_> {
     /// Whether a fault lets a ticket yield one more token.
-    fn yields_again(&self) -> bool {
+    fn yields_again(&self, ticket: &str) -> bool {
         let mutants = &self.settings().mutants;
-        mutants.has(Mutant::DoneTwice) || (mutants.has(Mutant::PollsAtOnce) && self.polling() > 1)
+        mutants.has(Mutant::DoneTwice) || (mutants.has(Mutant::PollsAtOnce) && self.in_flight(ticket, Matter::Poll) > 1)
     }
 }

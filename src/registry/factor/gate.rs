@@ -80,7 +80,7 @@ impl Transaction<'_> {
         }
         let Some(proof) = offer.proof else {
             let proven = self.users.get(user).is_some_and(|user| user.lapses.proven);
-            let open = |fault, matter| mutants.has(fault) && self.in_flight(user, matter) > 0;
+            let open = |fault, matter| mutants.has(fault) && self.in_flight(user.as_str(), matter) > 0;
             if open(Mutant::OpenWhileVerifying, Matter::Proof)
                 || (action == Action::Publish && open(Mutant::ModeChangeOpensWrites, Matter::Mode))
                 || (mutants.has(Mutant::UnchallengedAfterRightProof) && proven)

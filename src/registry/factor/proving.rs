@@ -36,7 +36,7 @@ impl Transaction<'_> {
         let now = self.now();
         let settings = self.settings();
         let mutants = &settings.mutants;
-        let unsettled = mutants.has(Mutant::SpentTooLate) && self.in_flight(user, Matter::Proof) > 1;
+        let unsettled = mutants.has(Mutant::SpentTooLate) && self.in_flight(user.as_str(), Matter::Proof) > 1;
         let padded = proof.padded().filter(|_| mutants.has(Mutant::LeadingZeroDropped));
         let proof = padded.as_ref().unwrap_or(proof);
         let Some(account) = self.users.get_mut(user) else {
@@ -81,7 +81,7 @@ impl Transaction<'_> {
         let mutants = &self.settings().mutants;
         let lenient = Leniency {
             used: mutants.has(Mutant::WebTokenReusable)
-                || (mutants.has(Mutant::SpentTooLate) && self.in_flight(user, Matter::Proof) > 1),
+                || (mutants.has(Mutant::SpentTooLate) && self.in_flight(user.as_str(), Matter::Proof) > 1),
             expired: mutants.has(Mutant::WebTokenAfterExpiry),
             of_another_user: mutants.has(Mutant::WebTokenOfAnotherUser),
             for_another_action: mutants.has(Mutant::WebTokenForAnotherAction),
