@@ -65,7 +65,9 @@ impl Play<'_> {
         };
         let seconds = if let Came::Told { seconds } = came { seconds } else { None };
         let skew = self.scene.user.ledger.as_ref().map_or(Skew { behind: 0, ahead: 0 }, |ledger| ledger.skew());
-        let statement = state(&guess.routine.value, sent, guessed, seconds, skew);
+        // The one that told it was not listened to.
+        let heard_out = if guessed == Guessed::Told { sent - 1 } else { sent };
+        let statement = state(&guess.routine.value, heard_out, guessed, seconds, skew);
         let then = if heard { "accepted" } else { "refused" };
         self.statements.push(format!("{statement}; a right code of the user's own session was {then} then"));
         Ok(match guess.must {
