@@ -13,7 +13,7 @@ use crate::result::{CaseResult, RunResult, Status};
 pub const FORMAT: &str = "stepup/mutants/1";
 
 /// How many faulty registries are measured at once: some spend most of their time in not answering.
-const AT_ONCE: usize = 6;
+const AT_ONCE: usize = 3;
 
 /// Which cases find which faults.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]

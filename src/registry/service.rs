@@ -112,7 +112,13 @@ impl Desk {
     async fn verify_slowly(&self, call: &Call) -> Option<Flight<'_>> {
         let (whose, matter) = self.race(call)?;
         let flight = matter.map(|matter| self.in_flight.begin(whose, matter));
-        tokio::time::sleep(if flight.is_some() { VERIFICATION } else { VERIFICATION / 2 }).await;
+        let long = match matter {
+            Some(Matter::Proof | Matter::Mode) => VERIFICATION,
+            // Polls are few, and may be slow to meet.
+            Some(Matter::Poll) => VERIFICATION * 4,
+            None => VERIFICATION / 2,
+        };
+        tokio::time::sleep(long).await;
         flight
     }
 
