@@ -3,6 +3,7 @@
 mod npm;
 
 use npm::{Npm, Served};
+use stepup::browser::{Browser, Task};
 
 const PASSWORD: &str = "a long enough password";
 
@@ -66,4 +67,33 @@ async fn unpublishing_takes_a_code() {
     let code = authenticator.code();
     joan.script(&folder, &[&unpublish[..], &["--otp", &code]].concat()).await.succeeded();
     assert!(registry.versions("gone").await.is_empty());
+}
+
+#[tokio::test]
+async fn publishing_sends_who_has_a_security_key_to_a_page_and_goes_on_by_itself() {
+    let registry = Served::start().await;
+    let mary = Npm::new(&registry).await;
+    mary.sign_up("mary", PASSWORD).await;
+    let browser = Browser::start().await.expect("a browser");
+    let tab = browser.tab().await.expect("a tab");
+    let does = async |open: Option<String>, fill: &[(&str, &str)], press: &str, until: &str| {
+        let fill = fill.iter().map(|(field, value)| ((*field).to_owned(), (*value).to_owned())).collect();
+        let (press, until) = (Some(press.to_owned()), until.to_owned());
+        let shown = tab.perform(&Task { open, fill, press, until, ..Task::default() }).await;
+        assert!(shown.expect("the page comes").worked);
+    };
+    let account = format!("{}/-/account", registry.base);
+    does(Some(account), &[("#username", "mary"), ("#password", PASSWORD)], "Log in", "You are logged in as mary.")
+        .await;
+    does(None, &[("#key-name", "key")], "Register security key", "The key key is registered.").await;
+
+    let folder = mary.package("loom", "1.0.0");
+    mary.script(&folder, &["publish"]).await.wanted_a_code();
+    let mut terminal = mary.terminal_in(&folder, &["publish"]);
+    let shown = terminal.until("Press ENTER").await;
+    let page = shown.split_whitespace().find(|word| word.contains("/-/auth/")).expect("the page's address");
+    assert!(registry.versions("loom").await.is_empty(), "nothing is there before the page has been answered");
+    does(Some(page.to_owned()), &[], "Use security key", "That is confirmed.").await;
+    terminal.ended().await.succeeded();
+    assert_eq!(registry.versions("loom").await, ["1.0.0"]);
 }

@@ -118,7 +118,12 @@ impl Npm {
 
     /// Runs npm in a terminal, where somebody answers.
     pub fn terminal(&self, arguments: &[&str]) -> Terminal {
-        Terminal::open(self.command(self.home.path(), arguments))
+        self.terminal_in(self.home.path(), arguments)
+    }
+
+    /// Runs npm in a terminal that stands in a folder.
+    pub fn terminal_in(&self, folder: &Path, arguments: &[&str]) -> Terminal {
+        Terminal::open(self.command(folder, arguments))
     }
 
     /// Who npm says the user is.
