@@ -35,12 +35,7 @@ pub struct Account {
 
 impl Account {
     fn factor(&self) -> Factor {
-        match (&self.secret, &self.key) {
-            (None, None) => Factor::None,
-            (Some(_), None) => Factor::Totp,
-            (None, Some(_)) => Factor::SecurityKey,
-            (Some(_), Some(_)) => Factor::Both,
-        }
+        Factor::made_of(self.secret.as_ref(), self.key.as_ref())
     }
 }
 

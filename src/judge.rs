@@ -208,7 +208,10 @@ pub enum Must {
     /// Of all that must, exactly one succeeds, and the others have no effect.
     SucceedOnce,
     /// It is challenged, and nothing happens.
-    BeChallenged,
+    BeChallenged {
+        /// What whoever makes it can answer with.
+        factor: Factor,
+    },
     /// It is refused without effect, for no second factor gives the right to it.
     BeDenied {
         /// Whether whoever makes it has a second factor, and may be asked for it all the same.
@@ -264,9 +267,9 @@ pub fn judge_attempts(attempts: &[(Must, Seen)]) -> Vec<Verdict> {
             }
             // They are judged together.
             Must::SucceedOnce => {}
-            Must::BeChallenged => {
+            Must::BeChallenged { factor } => {
                 let bare = Observation { bare: seen.clone(), wrong: None, right: None, replay: None, other: None };
-                verdicts.extend(challenged(Factor::Totp, &bare));
+                verdicts.extend(challenged(*factor, &bare));
             }
             Must::BeRefused { .. } | Must::BeDenied { .. }
                 if seen.outcome == Outcome::NotImplemented && !seen.effect.leaked() =>
@@ -390,9 +393,6 @@ fn right(seen: &Seen, bare: &Seen, verdicts: &mut Vec<Verdict>) {
         (Outcome::Accepted, Effect::Applied | Effect::None) => {}
         // The bare probe has found the route missing already.
         (Outcome::NotImplemented, _) if bare.outcome == Outcome::NotImplemented => {}
-        (Outcome::Challenged { flaw: Some(_), .. }, _) if bare.outcome == Outcome::Refused => {
-            verdicts.push(Verdict::WrongShape);
-        }
         (Outcome::Refused | Outcome::Challenged { .. } | Outcome::NotImplemented, _) => {
             verdicts.push(Verdict::RightProofRefused);
         }

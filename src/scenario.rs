@@ -212,6 +212,8 @@ pub enum Proof {
     Early(u32),
     /// The proof of an earlier attempt, by its name; `enrolment` is the code that confirmed the enrolment.
     Again(String),
+    /// A proof that was had and not sent, by its name.
+    Kept(String),
     /// The code of the present step, computed from the secret before the last enrolment.
     FormerSecret,
     /// The code of the present step, computed from a secret that was handed out and never confirmed. Where none was

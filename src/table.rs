@@ -39,6 +39,16 @@ impl Factor {
         }
     }
 
+    /// The factor of who has this secret and this key, or has none.
+    pub fn made_of<S, K>(secret: Option<S>, key: Option<K>) -> Self {
+        match (secret, key) {
+            (None, None) => Factor::None,
+            (Some(_), None) => Factor::Totp,
+            (None, Some(_)) => Factor::SecurityKey,
+            (Some(_), Some(_)) => Factor::Both,
+        }
+    }
+
     /// The factor's name in case ids.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,6 +1,7 @@
 //! Registries of another make that do what the tables ask, each in a way of its own: none of them is at fault.
 
 mod in_process;
+mod program;
 
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -8,6 +9,7 @@ use in_process::relay::{Alteration, Relayed, relay};
 use in_process::{Target, wrong};
 use serde_json::{Value, json};
 use stepup::check::Provisioner;
+use stepup::result::Status;
 
 fn same(path: &str) -> String {
     path.to_owned()
@@ -82,6 +84,33 @@ async fn a_package_that_is_gone_may_be_remembered() {
         _ => (status, json),
     };
     assert_eq!(faults(same, alteration, &["*/unpublish:all/*/*"]).await, Vec::<String>::new());
+}
+
+/// One whose pages do not work says nothing of what they would do with a forged assertion.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_takes_no_assertion_at_all_has_turned_none_down() {
+    let alteration: Alteration = |status, json| match json.pointer("/publicKey/rpId") {
+        Some(_) => (StatusCode::FORBIDDEN, json!({})),
+        None => (status, json),
+    };
+    let mut target = Target::start(&[]).await;
+    target.base = relay(&target, "/", move |_: &Parts| Relayed::Altered(same, alteration)).await;
+    let cases = ["security-key/{wrong-origin,for-another-page,of-another-user,assertion-again,proof-twice}/*/*/*"];
+    let results = target.run(Provisioner::SelfService, &cases).await;
+    assert_eq!(results.len(), 10);
+    for case in results {
+        assert!(!matches!(case.status, Status::Pass | Status::Unsupported), "{}: {}", case.id, case.observed);
+    }
+}
+
+/// One that asks only the first time, and lets who has proven something once go on without.
+#[test]
+fn an_action_that_is_not_asked_for_its_page_any_more_is_one_without_a_challenge() {
+    let run =
+        program::check(&["--mutant", "unchallenged-after-right-proof", "--case", "*/mode-change/security-key/wire"]);
+    for case in &run.result.expect("a result").cases {
+        assert_eq!(case.verdicts[0], stepup::judge::Verdict::MissingChallenge, "{}: {}", case.id, case.observed);
+    }
 }
 
 /// One that says success, with a flag in the body, where it should have asked.

@@ -36,6 +36,11 @@ fn a_broken_target_file_is_pointed_at_with_what_is_allowed() {
             "both `request` and `do`",
         ),
         (format!("{running}routines:\n  enrol:\n    - {{ auth: none }}\n"), "6:7", "none of `request`, `do`"),
+        (
+            format!("{running}routines:\n  one: [{{ do: two }}]\n  two: [{{ do: one }}]\n"),
+            "5:15",
+            "the routine `one` would run itself",
+        ),
         (format!("{running}routines:\n  enrol: [{{ request: FETCH /a }}]\n"), "5:", "`FETCH` is not a method"),
         (format!("{running}routines:\n  enrol: [{{ request: 'GET /{{{{ user.name' }}]\n"), "5:", "without `}}`"),
         (

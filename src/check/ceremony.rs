@@ -4,8 +4,7 @@ use super::keys::Given;
 use super::play::{self, Play, Played};
 use super::scene::{Conduct, Mistake};
 use super::script::Left;
-use crate::judge::{Asks, Outcome};
-use crate::persona::key::Manner;
+use crate::judge::{Asks, Must, Outcome, Verdict};
 use crate::result::Probe;
 use crate::scenario::key::{Assertion, Fetch};
 use crate::scenario::{Attempt, Client, Proof};
@@ -21,23 +20,20 @@ impl Play<'_> {
     ) -> Result<Option<Played>, Mistake> {
         let (assertion, fetch) = match &attempt.proof {
             Proof::Key(assertion) => (*assertion, Fetch::Once),
-            Proof::Fetched(fetch) => (Assertion::Right, fetch.clone()),
+            Proof::Fetched(fetch) => (Assertion::RIGHT, fetch.clone()),
             _ => return Err("an attempt without a security key".to_owned()),
         };
-        if self.run.stage.dialect.in_browser && assertion != Assertion::Right {
+        if self.run.stage.dialect.in_browser && assertion != Assertion::RIGHT {
             let reason = "a browser gives a page what it asks for; `--pages http` plays this".to_owned();
             return Ok(Some(Played::Inconclusive(reason)));
         }
         self.take_part(&attempt.part);
         let web = std::mem::replace(&mut self.scene.web, attempt.client != Some(Client::Legacy));
-        self.scene.given = match (assertion, assertion.manner()) {
-            (_, Some(manner)) => Given::Made(manner),
-            (Assertion::OfAnother, _) => Given::ByAnother,
-            (Assertion::OfFormerKey, _) => Given::ByFormer,
-            (Assertion::ForEarlierChallenge, _) => Given::ForEarlier,
-            (Assertion::ForAnotherPage, _) => self.look_at_another_page().await?,
-            (_, _) => Given::Again,
+        self.scene.given = match assertion {
+            Assertion::ForAnotherPage => self.look_at_another_page().await?,
+            assertion => Given::Assertion(assertion),
         };
+        (self.scene.presented, self.scene.user.spared) = (false, false);
         self.scene.fetch = fetch.clone();
         let surface = self.next_surface().ok_or("more probes than objects")?;
         let on_page = self.run.stage.dialect.asks_on_page(&surface.perform);
@@ -48,16 +44,22 @@ impl Play<'_> {
         (self.scene.web, self.scene.given, self.scene.fetch) = (web, Given::default(), Fetch::Once);
         self.withholds = false;
         let ended = ended?;
-        if assertion.manner() == Some(Manner::UserNotVerified) && self.scene.user.spared {
+        if self.scene.user.spared {
             return Ok(Some(Played::Inconclusive("the page does not demand user verification".to_owned())));
         }
         if let (Some(name), Some(token)) = (&attempt.name, &self.token) {
             left.proofs.insert(name.clone(), (token.clone(), None));
         }
-        // Where no page is named, nothing that a page would be given says anything.
-        let aimless =
-            !on_page && self.scene.offered.is_none() && (assertion, &fetch) != (Assertion::Right, &Fetch::Once);
-        if aimless || (attempt.withheld && *ended.outcome() != Outcome::Accepted) {
+        // Where no page is named, or it takes no assertion at all, nothing that it would be given says anything.
+        let ordinary = (assertion, &fetch) == (Assertion::RIGHT, &Fetch::Once);
+        let aimless = !ordinary && !on_page && self.scene.offered.is_none();
+        let ungiven = assertion != Assertion::RIGHT && !self.scene.presented;
+        if self.unproven {
+            let seen = self.read_back(ended).await?;
+            self.shown.push((number, Must::BeRefused { otherwise: Verdict::MissingChallenge }, seen));
+            return Ok(None);
+        }
+        if aimless || ungiven || (attempt.withheld && *ended.outcome() != Outcome::Accepted) {
             let (ended, exchanges) = ended.into_parts();
             self.scene.exchanges = exchanges;
             return Ok(Some(Played::SetUpFailed(ended)));
@@ -68,7 +70,11 @@ impl Play<'_> {
             return Ok(None);
         }
         let seen = self.read_back(ended).await?;
-        self.shown.push((number, self.must(attempt), seen));
+        // What a page says while it waits belongs to the challenge.
+        let of_challenge = matches!((&fetch, &seen.outcome), (Fetch::Seeing(_), Outcome::Challenged { .. }));
+        let must =
+            if of_challenge { Must::BeChallenged { factor: self.scene.user.factor() } } else { self.must(attempt) };
+        self.shown.push((number, must, seen));
         Ok(None)
     }
 

@@ -8,32 +8,24 @@ use crate::dialect::predicate::Answer;
 use crate::dialect::step::{Ceremony, CeremonyKind, Step};
 use crate::judge::{Asks, Outcome};
 use crate::persona::key::{Manner, SecurityKey};
-use crate::scenario::key::Fetch;
+use crate::scenario::key::{Assertion, Fetch};
 use crate::secret::{Secret, SecretKind};
 use crate::wire::is_loopback;
 
 /// What a page is given for an assertion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Given {
-    /// One that the persona's key makes for it.
-    Made(Manner),
-    /// The last one that a page was given.
-    Again,
-    /// One that the key makes for the options of another page.
+    /// What a scenario says.
+    Assertion(Assertion),
+    /// One that the key makes for these options, which the page has not given out.
     For(Json),
-    /// One that the key makes for the options that the page gave out before its last.
-    ForEarlier,
-    /// One that the key makes that was registered before the last.
-    ByFormer,
-    /// One that the companion's key makes.
-    ByAnother,
     /// None: the page's options are all that is wanted.
     Nothing,
 }
 
 impl Default for Given {
     fn default() -> Self {
-        Given::Made(Manner::Right)
+        Given::Assertion(Assertion::RIGHT)
     }
 }
 
@@ -62,20 +54,24 @@ impl Scene {
             CeremonyKind::Register => {
                 // Each is a device of its own, as an authenticator holds one credential an account.
                 let mut key = SecurityKey::new(self.stage.maker);
-                let made = key.register(&origin, &options).await;
+                let made = key.register(&origin, &options).await.map_err(unusable);
                 if made.is_ok() {
                     self.user.former_key = self.user.key.replace(key);
                 }
                 made
             }
-            CeremonyKind::Assert => self.assertion(&origin, &options).await,
+            CeremonyKind::Assert => {
+                let made = self.assertion(&origin, &options).await?;
+                self.presented |= made.is_ok();
+                made
+            }
         };
         Ok(match made {
             Ok(made) => {
                 self.kept.insert(ceremony.to.clone(), made);
                 Ended { outcome: Outcome::Accepted, saw: "the security key answered".to_owned() }
             }
-            Err(saw) => Ended { outcome: Outcome::Refused, saw },
+            Err(ended) => ended,
         })
     }
 
@@ -84,32 +80,38 @@ impl Scene {
         named(self.stage.wire.base().clone())
     }
 
-    async fn assertion(&mut self, origin: &Url, options: &Json) -> Result<Json, String> {
-        if self.given == Given::ByAnother {
-            let key = self.other.as_mut().and_then(|other| other.key.as_mut());
-            return key.ok_or("the companion has no security key")?.assert(origin, options, Manner::Right).await;
-        }
-        if self.given == Given::ByFormer {
-            let key = self.user.former_key.as_mut().ok_or("the persona has registered one security key only")?;
-            return key.assert(origin, options, Manner::Right).await;
-        }
+    /// Makes what the page is given. The inner error is how it ended when the page is given nothing.
+    async fn assertion(&mut self, origin: &Url, options: &Json) -> Result<Result<Json, Ended>, Mistake> {
         let user = &mut self.user;
-        let key = user.key.as_mut().ok_or("a security key was needed from a persona without one")?;
-        let made = match &self.given {
-            Given::Made(Manner::UserNotVerified) if options.pointer(DEMANDED).is_none_or(|said| said != "required") => {
-                user.spared = true;
-                return Err("the page does not demand user verification".to_owned());
-            }
-            Given::Made(manner) => key.assert(origin, options, *manner).await?,
-            Given::For(other) => key.assert(origin, other, Manner::Right).await?,
-            Given::Again => return user.assertion.clone().ok_or_else(|| "no assertion has been given yet".to_owned()),
-            Given::Nothing | Given::ForEarlier | Given::ByFormer | Given::ByAnother => {
+        let (key, options, manner) = match &self.given {
+            Given::Nothing | Given::Assertion(Assertion::ForEarlierChallenge | Assertion::ForAnotherPage) => {
                 user.looked = Some(options.clone());
-                return Err("no assertion was given".to_owned());
+                return Ok(Err(withheld("no assertion was given")));
             }
+            Given::Assertion(Assertion::Made(Manner::UserNotVerified))
+                if options.pointer(DEMANDED).is_none_or(|said| said != "required") =>
+            {
+                user.spared = true;
+                return Ok(Err(withheld("the page does not demand user verification")));
+            }
+            Given::Assertion(Assertion::Again) => {
+                return user.assertion.clone().map(Ok).ok_or_else(|| "no assertion has been given yet".to_owned());
+            }
+            Given::Assertion(Assertion::Made(manner)) => (user.key.as_mut(), options, *manner),
+            Given::Assertion(Assertion::OfFormerKey) => (user.former_key.as_mut(), options, Manner::Right),
+            Given::Assertion(Assertion::OfAnother) => {
+                (self.other.as_mut().and_then(|other| other.key.as_mut()), options, Manner::Right)
+            }
+            Given::For(other) => (user.key.as_mut(), other, Manner::Right),
         };
-        user.assertion = Some(made.clone());
-        Ok(made)
+        let key = key.ok_or("a security key was needed that nobody has")?;
+        match key.assert(origin, options, manner).await {
+            Ok(made) => {
+                user.assertion = Some(made.clone());
+                Ok(Ok(made))
+            }
+            Err(saw) => Ok(Err(unusable(saw))),
+        }
     }
 
     /// Answers the last challenge on the page that it names. The error is how that ended when there is no proof.
@@ -122,12 +124,12 @@ impl Scene {
         if let Fetch::Seeing(routine) = &fetch {
             let mut seen = self.on_page(routine, &offer).await?;
             if seen.outcome != Outcome::Accepted {
+                // The page was offered in a way that clients cannot wait for.
                 seen.outcome = Outcome::Challenged { flaw: Some(seen.saw.clone()), asks: Asks::OnPage };
                 return Ok(Err(seen));
             }
         }
-        if self.given == Given::ForEarlier {
-            self.given = Given::Nothing;
+        if self.given == Given::Assertion(Assertion::ForEarlierChallenge) {
             self.user.looked = None;
             let _ = self.on_page("authorise-by-key", &offer).await?;
             self.given = Given::For(self.user.looked.take().ok_or("the page gave out no options")?);
@@ -139,7 +141,8 @@ impl Scene {
                 ended.outcome = Outcome::Refused;
             }
             if ended.outcome != Outcome::Accepted {
-                return Ok(Err(ended));
+                // A page that refuses a right assertion says nothing of how its proof is handed out.
+                return Ok(Err(if fetch == Fetch::Once { ended } else { unfetched(&ended.saw) }));
             }
         }
         match fetch {
@@ -219,6 +222,16 @@ pub(super) fn named(mut address: Url) -> Result<Url, Mistake> {
         address.set_host(Some("localhost")).map_err(|error| error.to_string())?;
     }
     Ok(address)
+}
+
+/// The page is given nothing on purpose.
+fn withheld(why: &str) -> Ended {
+    Ended { outcome: Outcome::Refused, saw: why.to_owned() }
+}
+
+/// The page's options are such that no key can do its part.
+fn unusable(saw: String) -> Ended {
+    Ended { outcome: Outcome::Failed, saw }
 }
 
 /// What says nothing of a second proof, as there was no first one.

@@ -10,6 +10,7 @@ use crate::browser::{Browser, Tab, Task};
 use crate::dialect::step::{Auth, Page};
 use crate::judge::Outcome;
 use crate::persona::key::{Manner, SecurityKey};
+use crate::scenario::key::Assertion;
 use crate::wire::Exchange;
 
 impl Scene {
@@ -57,8 +58,8 @@ impl Scene {
         }
         let tab: &Tab = self.tabs.get(&name).ok_or("the tab is gone")?;
         let manner = match &self.given {
-            Given::Made(manner) => *manner,
-            Given::Again | Given::For(_) | Given::ForEarlier | Given::ByFormer | Given::ByAnother | Given::Nothing => {
+            Given::Assertion(Assertion::Made(manner)) => *manner,
+            Given::Assertion(_) | Given::For(_) | Given::Nothing => {
                 return Err("a browser cannot be made to give another assertion than the page asks for".to_owned());
             }
         };

@@ -66,6 +66,8 @@ pub(super) struct Play<'a> {
     made: usize,
     /// The last proof that a page has made.
     pub(super) token: Option<Secret>,
+    /// Whether an action that had to be challenged for its page went through without a proof.
+    pub(super) unproven: bool,
     /// Whether a proof that a page makes is kept back.
     pub(super) withholds: bool,
     /// How the next attempt is made.
@@ -137,6 +139,7 @@ impl<'a> Play<'a> {
             next: 0,
             made: 0,
             token: None,
+            unproven: false,
             withholds: false,
             manner: Manner::default(),
             statements: vec![],

@@ -8,6 +8,7 @@ use crate::dialect::step::Step;
 use crate::judge::{Expectation, Observation, Outcome, Verdict, judge};
 use crate::persona::key::Manner;
 use crate::result::Probe;
+use crate::scenario::key::Assertion;
 use crate::table::Factor;
 
 impl Play<'_> {
@@ -70,7 +71,7 @@ impl Play<'_> {
         let on_page = self.run.stage.dialect.asks_on_page(&surface.perform);
         let wrong = match (self.case.factor, on_page) {
             (_, true) => {
-                self.scene.given = Given::Made(Manner::BrokenSignature);
+                self.scene.given = Given::Assertion(Assertion::Made(Manner::BrokenSignature));
                 self.send("wrong", Manner::BrokenSignature.words(), Conduct::ByKey, None).await
             }
             (Factor::Both, false) => {
@@ -102,6 +103,10 @@ impl Play<'_> {
         }
         let right = self.send("right", Manner::Right.words(), Conduct::ByKey, None).await?;
         let accepted = *right.outcome() == Outcome::Accepted;
+        if self.unproven {
+            observation.bare = self.read_back(right).await?;
+            return Ok(());
+        }
         self.scene.user.confirmed |= accepted;
         observation.right = Some(self.read_back(right).await?);
         // A browser answers what the page asks for, so it cannot be made to repeat itself there.
@@ -110,7 +115,7 @@ impl Play<'_> {
             let replay = match self.token.clone() {
                 Some(token) if !on_page => self.send("replay", "spent proof", Conduct::Proof(token), None).await,
                 _ => {
-                    self.scene.given = Given::Again;
+                    self.scene.given = Given::Assertion(Assertion::Again);
                     self.send("replay", "assertion that was given before", Conduct::ByKey, None).await
                 }
             };
@@ -126,11 +131,11 @@ impl Play<'_> {
             return self.scene.perform(steps, &Conduct::ByKey).await;
         }
         match self.scene.proof_by_key(steps).await? {
-            Err(ended) if ended.outcome == Outcome::Accepted => Err(format!(
-                "the action was challenged at first, and went through without a proof later: {}",
-                ended.saw
-            )),
-            Err(ended) => Ok(ended),
+            Err(ended) => {
+                // It was challenged before, and now went through without a proof.
+                self.unproven = ended.outcome == Outcome::Accepted;
+                Ok(ended)
+            }
             Ok(token) => {
                 self.token = Some(token.clone());
                 if self.withholds {

@@ -123,6 +123,8 @@ pub struct Scene {
     pub web: bool,
     /// What a page is given for an assertion.
     pub given: Given,
+    /// Whether a page was given one since this was last unset.
+    pub(super) presented: bool,
     /// How the proof of a page is fetched.
     pub fetch: Fetch,
     /// The browser's tabs, by the name of the persona who sits there.
@@ -163,6 +165,7 @@ impl Scene {
             fetch: Fetch::Once,
             tabs: BTreeMap::new(),
             given: Given::default(),
+            presented: false,
             offered: None,
             carried: Vec::new(),
             confirmation: None,

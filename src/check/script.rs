@@ -10,6 +10,7 @@ use crate::persona::totp::OtpStep;
 use crate::scenario::key::{Assertion, Fetch};
 use crate::scenario::{self, Act, Attempt, COMPANION, Carrier, Client, Errand, ErrandEnd, Proof, Race, Scenario};
 use crate::secret::{Secret, SecretKind};
+use crate::table::Factor;
 
 /// How far ahead a code that begins with a zero is looked for, in steps: on a simulated clock, and on a real one.
 const ZERO_WITHIN: (i64, i64) = (300, 3);
@@ -335,7 +336,7 @@ impl<'a> Play<'a> {
             }
             Proof::Expired(steps) => self.distant(-i64::from(*steps), attempt).await?,
             Proof::Early(steps) => self.distant(i64::from(*steps), attempt).await?,
-            Proof::Again(name) => match left.proofs.get(name) {
+            Proof::Again(name) | Proof::Kept(name) => match left.proofs.get(name) {
                 Some((_, Some(step))) if !self.scene.is_live(*step) => {
                     Found::Nothing("by then the target refuses the code for its age".to_owned())
                 }
@@ -402,11 +403,11 @@ impl<'a> Play<'a> {
         match attempt.must {
             scenario::Must::SucceedOnce => Must::SucceedOnce,
             scenario::Must::Succeed => Must::Succeed { proven: attempt.proof != Proof::None },
-            scenario::Must::BeChallenged => Must::BeChallenged,
+            scenario::Must::BeChallenged => Must::BeChallenged { factor: self.scene.user.factor() },
             scenario::Must::BeWhole => Must::BeWhole,
             scenario::Must::BeDenied => {
                 let own = attempt.with.as_ref().is_none_or(|with| with.value != COMPANION);
-                Must::BeDenied { has_factor: own && self.scene.user.has_factor() }
+                Must::BeDenied { has_factor: own && self.scene.user.factor() != Factor::None }
             }
             scenario::Must::AgreeWithFile => match attempt.proof {
                 Proof::Expired(steps) if self.accepts(-i64::from(steps)) => Must::Succeed { proven: true },
@@ -426,6 +427,7 @@ fn wrongly(proof: &Proof) -> Verdict {
             Verdict::ReplayAccepted
         }
         Proof::Right
+        | Proof::Kept(_)
         | Proof::Wrong
         | Proof::Empty
         | Proof::Text(_)

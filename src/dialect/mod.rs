@@ -95,6 +95,11 @@ impl Dialect {
         for (source, _, steps) in &routines {
             know(source, steps, &names)?;
         }
+        for (source, name, steps) in &routines {
+            if let Some(step) = leads_back(name, steps, &routines, &mut Vec::new()) {
+                return Err(source.wrong(step, format!("the routine `{name}` would run itself without end"), None));
+            }
+        }
         let mut surfaces: Vec<(Source, Surface)> = Vec::new();
         for path in &file.surfaces {
             let source = source.beside(path);
@@ -199,24 +204,42 @@ pub struct Change {
     pub not_implemented: Vec<Predicate>,
 }
 
+/// The routines that steps run: by their name, or to answer a page with a security key.
+fn run_by(steps: &[Step]) -> impl Iterator<Item = &Spanned<String>> {
+    steps.iter().filter_map(|step| match &step.deed {
+        Deed::Routine { name, .. } => Some(name),
+        Deed::Request(request) => request.by_key.as_ref(),
+        Deed::Key(_) | Deed::Browse(_) => None,
+    })
+}
+
+/// Where steps lead back to a routine, if they do.
+fn leads_back<'a>(
+    name: &str,
+    steps: &'a [Step],
+    routines: &'a [(Source, String, Vec<Step>)],
+    seen: &mut Vec<&'a str>,
+) -> Option<&'a Spanned<String>> {
+    run_by(steps).find(|next| {
+        if next.value == name {
+            return true;
+        }
+        if seen.contains(&next.value.as_str()) {
+            return false;
+        }
+        seen.push(&next.value);
+        let next = routines.iter().find(|(_, known, _)| *known == next.value);
+        next.is_some_and(|(_, _, steps)| leads_back(name, steps, routines, seen).is_some())
+    })
+}
+
 /// Every routine that the steps run is one of the known.
 fn know(source: &Source, steps: &[Step], known: &[String]) -> Result<(), FileError> {
-    for step in steps {
-        if let Deed::Routine { name, .. } = &step.deed
-            && !known.contains(&name.value)
-        {
-            let message = format!("no routine `{}`", name.value);
-            return Err(source.wrong(name, message, Some(yaml::allowed(&name.value, known))));
-        }
-        if let Deed::Request(request) = &step.deed
-            && let Some(name) = request.by_key.as_ref().filter(|name| !known.contains(&name.value))
-        {
-            let message = format!("no routine `{}`", name.value);
-            return Err(source.wrong(name, message, Some(yaml::allowed(&name.value, known))));
-        }
-        know(source, &step.undo, known)?;
+    if let Some(name) = run_by(steps).find(|name| !known.contains(&name.value)) {
+        let message = format!("no routine `{}`", name.value);
+        return Err(source.wrong(name, message, Some(yaml::allowed(&name.value, known))));
     }
-    Ok(())
+    steps.iter().try_for_each(|step| know(source, &step.undo, known))
 }
 
 /// One rule of the challenge recogniser.

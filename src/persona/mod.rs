@@ -5,6 +5,7 @@ pub mod ledger;
 pub mod totp;
 
 use crate::secret::Secret;
+use crate::table::Factor;
 use key::SecurityKey;
 use ledger::Ledger;
 
@@ -52,9 +53,9 @@ pub struct Persona {
 }
 
 impl Persona {
-    /// Whether it has a second factor of any kind.
-    pub fn has_factor(&self) -> bool {
-        self.ledger.is_some() || self.key.is_some()
+    /// Its second factor.
+    pub fn factor(&self) -> Factor {
+        Factor::made_of(self.ledger.as_ref(), self.key.as_ref())
     }
 
     /// A user that does not exist on the target yet.

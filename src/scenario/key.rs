@@ -1,81 +1,66 @@
 //! What scenarios do with a security key: what a page is given for an assertion, and how its proof is fetched.
 
 use serde::Deserialize;
+use serde::de::{self, Deserializer, Error as _, IntoDeserializer as _};
 
 use super::{Proof, Scenario};
 use crate::persona::key::Manner;
 
 /// What a page is given for an assertion.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Assertion {
-    /// What a browser and a key make.
-    Right,
-    /// See [`Manner::BrokenSignature`].
-    BrokenSignature,
-    /// See [`Manner::OtherChallenge`].
-    OtherChallenge,
-    /// See [`Manner::WrongOrigin`].
-    WrongOrigin,
-    /// See [`Manner::CrossOrigin`].
-    CrossOrigin,
-    /// See [`Manner::WrongType`].
-    WrongType,
-    /// See [`Manner::WrongRpId`].
-    WrongRpId,
-    /// See [`Manner::UserNotPresent`].
-    UserNotPresent,
-    /// See [`Manner::UserNotVerified`].
-    UserNotVerified,
-    /// See [`Manner::CounterBack`].
-    CounterBack,
-    /// See [`Manner::OtherUserHandle`].
-    OtherUserHandle,
+    /// One that the user's key makes for the page's challenge.
+    Made(Manner),
     /// The one that a page was given before.
     Again,
     /// A right one, for the challenge that the page gave out before its last.
     ForEarlierChallenge,
-    /// A right one by the key that was registered before the last.
-    OfFormerKey,
     /// A right one, for the challenge of another page of the same user.
     ForAnotherPage,
+    /// A right one by the key that was registered before the last.
+    OfFormerKey,
     /// A right one by the key of another user.
     OfAnother,
 }
 
 impl Assertion {
-    /// How the persona's own key makes it for the page's own challenge, if that is what is wanted.
-    pub fn manner(self) -> Option<Manner> {
-        match self {
-            Assertion::Right => Some(Manner::Right),
-            Assertion::BrokenSignature => Some(Manner::BrokenSignature),
-            Assertion::OtherChallenge => Some(Manner::OtherChallenge),
-            Assertion::WrongOrigin => Some(Manner::WrongOrigin),
-            Assertion::CrossOrigin => Some(Manner::CrossOrigin),
-            Assertion::WrongType => Some(Manner::WrongType),
-            Assertion::WrongRpId => Some(Manner::WrongRpId),
-            Assertion::UserNotPresent => Some(Manner::UserNotPresent),
-            Assertion::UserNotVerified => Some(Manner::UserNotVerified),
-            Assertion::CounterBack => Some(Manner::CounterBack),
-            Assertion::OtherUserHandle => Some(Manner::OtherUserHandle),
-            Assertion::Again
-            | Assertion::ForEarlierChallenge
-            | Assertion::OfFormerKey
-            | Assertion::ForAnotherPage
-            | Assertion::OfAnother => None,
-        }
-    }
+    /// What a browser and a key make.
+    pub const RIGHT: Assertion = Assertion::Made(Manner::Right);
+
+    /// Those that no key makes for the page's own challenge, by name.
+    const OTHERS: [(&str, Assertion); 5] = [
+        ("again", Assertion::Again),
+        ("for-earlier-challenge", Assertion::ForEarlierChallenge),
+        ("for-another-page", Assertion::ForAnotherPage),
+        ("of-former-key", Assertion::OfFormerKey),
+        ("of-another", Assertion::OfAnother),
+    ];
 
     /// The assertion in words.
     pub fn words(self) -> &'static str {
-        match (self, self.manner()) {
-            (_, Some(manner)) => manner.words(),
-            (Assertion::Again, None) => "assertion that was given before",
-            (Assertion::ForEarlierChallenge, None) => "assertion for the page's challenge before its last",
-            (Assertion::OfFormerKey, None) => "assertion of the key before",
-            (Assertion::OfAnother, None) => "assertion of another user's key",
-            (_, None) => "assertion for another page's challenge",
+        match self {
+            Assertion::Made(manner) => manner.words(),
+            Assertion::Again => "assertion that was given before",
+            Assertion::ForEarlierChallenge => "assertion for the page's challenge before its last",
+            Assertion::ForAnotherPage => "assertion for another page's challenge",
+            Assertion::OfFormerKey => "assertion of the key before",
+            Assertion::OfAnother => "assertion of another user's key",
         }
+    }
+}
+
+/// A manner's name, or one of the others.
+impl<'de> Deserialize<'de> for Assertion {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        if let Some((_, other)) = Assertion::OTHERS.iter().find(|(known, _)| *known == name) {
+            return Ok(*other);
+        }
+        let manner: Result<Manner, de::value::Error> = Manner::deserialize(name.as_str().into_deserializer());
+        manner.map(Assertion::Made).map_err(|error| {
+            let others = Assertion::OTHERS.map(|(known, _)| format!("`{known}`"));
+            D::Error::custom(format!("{error}, {}", others.join(", ")))
+        })
     }
 }
 
@@ -122,7 +107,7 @@ impl Scenario {
     /// Whether it needs a key that also does wrong, and pages that are answered by their requests.
     pub fn abuses_keys(&self) -> bool {
         self.attempts().any(|attempt| match &attempt.proof {
-            Proof::Key(assertion) => *assertion != Assertion::Right,
+            Proof::Key(assertion) => *assertion != Assertion::RIGHT,
             Proof::Fetched(_) => true,
             _ => false,
         })

@@ -43,7 +43,7 @@ pub(super) fn check(scenario: &Scenario, source: &Source, dialect: &Dialect) -> 
 
 impl Known<'_> {
     fn attempt(&mut self, attempt: &Attempt) -> Result<(), FileError> {
-        if let Proof::Again(name) = &attempt.proof
+        if let Proof::Again(name) | Proof::Kept(name) = &attempt.proof
             && !self.proofs.contains(name)
         {
             let hint = Some(yaml::allowed(name, &self.proofs));

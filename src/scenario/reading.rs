@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde::de::{self, Deserializer};
 
-use super::key::Assertion;
+use super::key::{Assertion, Fetch};
 use super::{Act, Attempt, Carrier, Client, Errand, ErrandEnd, Guess, Listening, Must, Part, Proof, Race};
 use crate::table::Mode;
 use crate::yaml::Spanned;
@@ -126,7 +126,7 @@ impl Raw {
                 given: vec![],
                 with: None,
                 part: Part { by: self.by, mode: self.mode },
-                proof: Proof::Key(Assertion::Right),
+                proof: Proof::Key(Assertion::RIGHT),
                 carried: Carrier::AsDocumented,
                 name: self.r#as,
                 must: Must::Succeed,
@@ -155,6 +155,13 @@ impl Raw {
         )?;
         if must == Must::AgreeWithFile && !matches!(proof, Proof::Expired(_) | Proof::Early(_)) {
             return Err("`agree-with-file` is for codes that are `expired` or `early`".to_owned());
+        }
+        let unbounded = match &proof {
+            Proof::Fetched(Fetch::AtOnce(many) | Fetch::After(many)) => !(1..=MOST).contains(many),
+            _ => false,
+        };
+        if unbounded {
+            return Err(format!("`at-once` and `after` are numbers from 1 to {MOST}"));
         }
         let Raw { through, given, with, by, mode, carried, r#as, times, client, .. } = self;
         let part = Part { by, mode };

@@ -20,6 +20,7 @@ impl Proof {
             Proof::Expired(steps) => format!("code of {steps} steps ago"),
             Proof::Early(steps) => format!("code of {steps} steps ahead"),
             Proof::Again(name) => format!("spent proof `{name}`"),
+            Proof::Kept(name) => format!("unused proof `{name}`"),
             Proof::FormerSecret => "code of the secret before".to_owned(),
             Proof::Recovery(number) => format!("recovery code {number}"),
             Proof::FormerRecovery(number) => format!("recovery code {number} of the enrolment before"),

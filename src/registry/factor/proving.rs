@@ -90,6 +90,9 @@ impl Transaction<'_> {
         let verdict = self.web_tokens.judge(&token, user, action, now, lenient);
         if verdict == TokenVerdict::Good {
             self.web_tokens.use_up(&token);
+            if let Some(account) = self.users.get_mut(user) {
+                account.lapses.proven = true;
+            }
         }
         verdict
     }
