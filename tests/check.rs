@@ -99,6 +99,11 @@ fn no_secret_reaches_a_report() {
 
 #[test]
 fn what_is_stated_of_guesses_and_races_is_in_the_result() {
+    let (_, result) = check(&["--case", "otp/lock-out-by-a-stranger/*/*/*"]);
+    let own = |after: &str, then: &str| format!("{after} a right code of the user's own session was {then}");
+    let without = own("after 30 wrong codes in a row (`log-in-with-wrong-password`)", "accepted");
+    let with = own("after 11 wrong codes in a row (`log-in`)", "refused");
+    assert!(result.cases[0].observed.starts_with(&format!("{without}; {with}")), "{}", result.cases[0].observed);
     let (_, result) = check(&["--case", "otp/guesses-are-throttled/*/*/*", "--case", "otp/replay-at-once/*/*/*"]);
     let observed: Vec<&str> = result.cases.iter().map(|case| case.observed.as_str()).collect();
     assert!(

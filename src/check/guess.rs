@@ -67,9 +67,15 @@ impl Play<'_> {
         let skew = self.scene.user.ledger.as_ref().map_or(Skew { behind: 0, ahead: 0 }, |ledger| ledger.skew());
         // The one that told it was not listened to.
         let heard_out = if guessed == Guessed::Told { sent - 1 } else { sent };
-        let statement = state(&guess.routine.value, heard_out, guessed, seconds, skew);
+        let statement = match guess.must {
+            // What a stranger's codes are worth depends on what else he knows; what is told is what they do to the user.
+            Listening::BeStated => format!("after {sent} wrong codes in a row (`{}`)", guess.routine.value),
+            Listening::Stop | Listening::BeTold => {
+                state(&guess.routine.value, heard_out, guessed, seconds, skew) + "; after them"
+            }
+        };
         let then = if heard { "accepted" } else { "refused" };
-        self.statements.push(format!("{statement}; a right code of the user's own session was {then} then"));
+        self.statements.push(format!("{statement} a right code of the user's own session was {then}"));
         Ok(match guess.must {
             Listening::BeStated => Ok(vec![]),
             Listening::Stop => Ok(judge_guesses(true, guessed).into_iter().collect()),

@@ -399,18 +399,7 @@ impl Scene {
         }
         let challenged = matches!(ended.outcome, Outcome::Challenged { .. });
         if matches!(conduct, Conduct::Assisted) && challenged && step.auth != Auth::Other {
-            let proof = if self.user.key.is_some() && self.offered.is_some() {
-                Box::pin(self.answer_by_key()).await?.ok()
-            } else if self.user.ledger.is_some() {
-                Some(self.code().await?)
-            } else {
-                None
-            };
-            if let Some(proof) = proof {
-                let carried = (proof, Carrier::AsDocumented);
-                (ended, answer) = self.ask(step, undo, Some(&carried), entered.as_ref()).await?;
-                self.user.confirmed |= ended.outcome == Outcome::Accepted;
-            }
+            (ended, answer) = self.assist(step, undo, (ended, answer), entered.as_ref()).await?;
         }
         if matches!(conduct, Conduct::ByKey)
             && challenged
@@ -426,6 +415,34 @@ impl Scene {
         }
         let ended = self.digest(step, undo, answer.as_ref())?;
         Ok((ended, answer))
+    }
+
+    /// Answers a challenge with what the user has, and once more where the target asks to be left alone for a while first.
+    async fn assist(
+        &mut self,
+        step: &Request,
+        undo: &Arc<Vec<Step>>,
+        mut came: (Ended, Option<Answer>),
+        entered: Option<&Secret>,
+    ) -> Result<(Ended, Option<Answer>), Mistake> {
+        for _ in 0..2 {
+            let proof = if self.user.key.is_some() && self.offered.is_some() {
+                Box::pin(self.answer_by_key()).await?.ok()
+            } else if self.user.ledger.is_some() {
+                Some(self.code().await?)
+            } else {
+                None
+            };
+            let Some(proof) = proof else { break };
+            came = self.ask(step, undo, Some(&(proof, Carrier::AsDocumented)), entered).await?;
+            self.user.confirmed |= came.0.outcome == Outcome::Accepted;
+            let wait = came.1.as_ref().and_then(retry_after).filter(|wait| *wait <= PATIENCE);
+            match wait {
+                Some(wait) if came.0.outcome == Outcome::Throttled => self.rest(wait).await,
+                _ => break,
+            }
+        }
+        Ok(came)
     }
 
     /// Sends one request and says what the answer means.
