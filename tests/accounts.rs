@@ -2,6 +2,8 @@
 
 mod in_process;
 
+use std::collections::BTreeSet;
+
 use in_process::{Target, wrong};
 use serde_json::Value;
 use stepup::check::Provisioner;
@@ -73,6 +75,41 @@ async fn a_handful_of_accounts_gives_right_verdicts_for_every_case_and_is_left_a
             assert_eq!(profile["tfa"]["mode"], mode, "{profile}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_with_security_keys_are_lent_and_their_keys_go_on_counting() {
+    let target = Target::start(&[]).await;
+    let mut entries = target.account("companion", "disabled", "companion").await;
+    for mode in ["auth-only", "auth-and-writes"] {
+        entries += &target.account_with_key(mode, mode, "lasting").await;
+        for spare in 0..6 {
+            entries += &target.account_with_key(&format!("{mode}-spare-{spare}"), mode, "expendable").await;
+        }
+    }
+    let counter = |name: &str| {
+        let text = std::fs::read_to_string(target.key_file(name)).expect("the key's file");
+        serde_json::from_str::<Value>(&text).expect("JSON")["signCount"].as_u64().expect("a counter")
+    };
+    let before = counter("auth-only");
+    let results = target.run(target.pool(&entries), &["*/*/security-key/*", "*/*/*/security-key/*"]).await;
+    let (skipped, results): (Vec<_>, Vec<_>) = results.into_iter().partition(|case| case.status == Status::Skipped);
+    let reasons: BTreeSet<_> = skipped.iter().map(|case| case.observed.as_str()).collect();
+    let allowed = [
+        "a second user's one-time passwords are needed, and accounts are lent one at a time",
+        "recovery code 0 of the account is not known",
+    ];
+    assert!(skipped.len() == 8 && reasons == BTreeSet::from(allowed), "{} {reasons:#?}", skipped.len());
+    assert!(results.len() > 130, "{}", results.len());
+    // What the cases that wear accounts out leave is said.
+    let (worn, results): (Vec<_>, Vec<_>) = results.into_iter().partition(|case| !case.left.is_empty());
+    assert!(worn.iter().all(|case| case.status == Status::Pass && case.left[0].contains("-spare")), "{worn:#?}");
+    let wrong = wrong(&results);
+    assert!(wrong.is_empty(), "{} of {}: {wrong:#?}", wrong.len(), results.len());
+    assert!(counter("auth-only") > before);
+    // The next run goes on with the same files.
+    let again = target.run(target.pool(&entries), &["auth-and-writes/publish/security-key/wire"]).await;
+    assert!(again.len() == 1 && again[0].status == Status::Pass, "{again:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

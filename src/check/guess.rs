@@ -99,15 +99,20 @@ fn compare(ended: &Ended, first: Option<&Exchange>, last: Option<&Exchange>) -> 
         Outcome::Failed => Came::Ended(Verdict::TargetFailed),
         Outcome::Throttled => Came::Told { seconds: retry_after(last) },
         Outcome::Challenged { .. } | Outcome::Refused => match (first, last) {
-            (Some(first), Some(last)) if (first.status, &first.answer_body) != (last.status, &last.answer_body) => {
-                Came::Told { seconds: retry_after(Some(last)) }
-            }
+            (Some(first), Some(last)) if said(first) != said(last) => Came::Told { seconds: retry_after(Some(last)) },
             _ => Came::All,
         },
     }
 }
 
-fn retry_after(exchange: Option<&Exchange>) -> Option<u64> {
+/// What an answer says: its status, and its words. Those with digits number or date the answer, so they always differ.
+fn said(exchange: &Exchange) -> (Option<u16>, Vec<&str>) {
+    let words = exchange.answer_body.as_deref().unwrap_or_default().split(|c: char| !c.is_alphanumeric() && c != '-');
+    (exchange.status, words.filter(|word| !word.contains(|c: char| c.is_ascii_digit())).collect())
+}
+
+/// The whole seconds of an answer's `retry-after` header.
+pub(super) fn retry_after(exchange: Option<&Exchange>) -> Option<u64> {
     let (_, value) = exchange?.answer_headers.iter().find(|(name, _)| name == "retry-after")?;
     value.trim().parse().ok()
 }
@@ -153,6 +158,28 @@ fn percent(chance: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_numbered_answer_says_the_same_as_the_one_before() {
+        let answer = |status, body: &str| Exchange {
+            request: "GET /".to_owned(),
+            headers: vec![],
+            body: None,
+            status: Some(status),
+            answer_headers: vec![],
+            answer_body: Some(body.to_owned()),
+            fault: None,
+            elapsed_us: 1,
+        };
+        let first = answer(401, r#"{"error":"wrong code","request":"7f3a-01"}"#);
+        for (status, body, same) in [
+            (401, r#"{"error":"wrong code","request":"9c00-02"}"#, true),
+            (401, r#"{"error":"too many codes","request":"9c00-02"}"#, false),
+            (403, r#"{"error":"wrong code","request":"7f3a-01"}"#, false),
+        ] {
+            assert_eq!(said(&first) == said(&answer(status, body)), same, "{body}");
+        }
+    }
 
     #[test]
     fn the_statement_says_what_a_guesser_gets() {

@@ -53,9 +53,13 @@ impl Scene {
         let made = match ceremony.kind {
             CeremonyKind::Register => {
                 // Each is a device of its own, as an authenticator holds one credential an account.
-                let mut key = SecurityKey::new(self.stage.maker);
+                let maker = self.user.key.as_ref().map_or(self.stage.maker, |key| key.heir(self.stage.maker));
+                let mut key = SecurityKey::new(maker);
                 let made = key.register(&origin, &options).await.map_err(unusable);
                 if made.is_ok() {
+                    if let Some(former) = &mut self.user.key {
+                        key.succeed(former)?;
+                    }
                     self.user.former_key = self.user.key.replace(key);
                 }
                 made

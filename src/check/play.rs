@@ -108,6 +108,11 @@ impl Sent {
         &self.ended.outcome
     }
 
+    /// The last exchange.
+    pub(super) fn last(&self) -> Option<&Exchange> {
+        self.exchanges.last()
+    }
+
     /// Adds to the evidence.
     pub(super) fn add(&mut self, exchanges: Vec<Exchange>) {
         self.exchanges.extend(exchanges);

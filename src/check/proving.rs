@@ -1,11 +1,14 @@
 //! The probes of a challenged action after the bare one: a wrong proof, a right one, a spent one.
 
+use std::time::Duration;
+
+use super::guess::retry_after;
 use super::keys::Given;
 use super::play::Play;
-use super::scene::{Conduct, Ended, Mistake};
+use super::scene::{Conduct, Ended, Mistake, PATIENCE};
 use crate::dialect::Surface;
 use crate::dialect::step::Step;
-use crate::judge::{Expectation, Observation, Outcome, Verdict, judge};
+use crate::judge::{Effect, Expectation, Observation, Outcome, Seen, Verdict, judge};
 use crate::persona::key::Manner;
 use crate::result::Probe;
 use crate::scenario::key::Assertion;
@@ -38,8 +41,7 @@ impl Play<'_> {
 
     async fn prove_by_code(&mut self, surface: &Surface, observation: &mut Observation) -> Result<(), Mistake> {
         let wrong = Conduct::Proof(self.scene.wrong_code());
-        let wrong = self.send("wrong", "wrong code", wrong, None).await?;
-        observation.wrong = Some(self.read_back(wrong).await?);
+        observation.wrong = Some(self.send_wrong("wrong code", wrong).await?);
         let proof = self.scene.code().await?;
         let step = self.scene.step();
         if let Some(action) = &surface.spend_on {
@@ -69,22 +71,12 @@ impl Play<'_> {
 
     async fn prove_by_key(&mut self, surface: &Surface, observation: &mut Observation) -> Result<(), Mistake> {
         let on_page = self.run.stage.dialect.asks_on_page(&surface.perform);
-        let wrong = match (self.case.factor, on_page) {
-            (_, true) => {
-                self.scene.given = Given::Assertion(Assertion::Made(Manner::BrokenSignature));
-                self.send("wrong", Manner::BrokenSignature.words(), Conduct::ByKey, None).await
-            }
-            (Factor::Both, false) => {
-                let wrong = Conduct::Proof(self.scene.wrong_code());
-                self.send("wrong", "wrong code", wrong, None).await
-            }
-            (_, false) => {
-                let wrong = Conduct::Proof(self.scene.wrong_token());
-                self.send("wrong", "proof that no page has made", wrong, None).await
-            }
+        let (words, wrong) = match (self.case.factor, on_page) {
+            (_, true) => (Manner::BrokenSignature.words(), Conduct::ByKey),
+            (Factor::Both, false) => ("wrong code", Conduct::Proof(self.scene.wrong_code())),
+            (_, false) => ("proof that no page has made", Conduct::Proof(self.scene.wrong_token())),
         };
-        self.scene.given = Given::default();
-        observation.wrong = Some(self.read_back(wrong?).await?);
+        observation.wrong = Some(self.send_wrong(words, wrong).await?);
         if let Some(action) = &surface.spend_on {
             let steps = self.run.stage.dialect.routines.get(&action.value).ok_or("no routine to spend a proof on")?;
             let spent = match self.scene.proof_by_key(steps).await? {
@@ -123,6 +115,33 @@ impl Play<'_> {
             observation.replay = Some(self.read_back(replay?).await?);
         }
         Ok(())
+    }
+
+    /// Sends a wrong proof. A lent account may have been sent others before, in other cases, so where the target asks to
+    /// be left alone for a while it is, once.
+    async fn send_wrong(&mut self, proof: &str, wrong: Conduct) -> Result<Seen, Mistake> {
+        let (mut seen, wait) = self.send_wrong_once(proof, wrong.clone()).await?;
+        let harmless = seen.outcome == Outcome::Throttled && matches!(seen.effect, Effect::NotApplied | Effect::None);
+        if let Some(wait) = wait.filter(|_| harmless && self.scene.user.lent) {
+            self.scene.rest(wait).await;
+            if let Some(ended) = self.again(1).await? {
+                return Err(format!("nothing could be made for another wrong proof: {}", ended.saw));
+            }
+            (seen, _) = self.send_wrong_once(proof, wrong).await?;
+        }
+        Ok(seen)
+    }
+
+    /// Sends a wrong proof. The second part is how long the target then asks to be left alone, where that is not too long.
+    async fn send_wrong_once(&mut self, proof: &str, wrong: Conduct) -> Result<(Seen, Option<Duration>), Mistake> {
+        if matches!(wrong, Conduct::ByKey) {
+            self.scene.given = Given::Assertion(Assertion::Made(Manner::BrokenSignature));
+        }
+        let sent = self.send("wrong", proof, wrong, None).await;
+        self.scene.given = Given::default();
+        let sent = sent?;
+        let wait = retry_after(sent.last()).map(Duration::from_secs).filter(|wait| *wait <= PATIENCE);
+        Ok((self.read_back(sent).await?, wait))
     }
 
     /// Performs a command as a client does whose user has a security key.

@@ -85,7 +85,7 @@ pub struct Ended {
 }
 
 /// The longest `retry-after` (RFC 9110 §10.2.3) that is waited for, once a request.
-const PATIENCE: Duration = Duration::from_secs(90);
+pub(super) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// How often a request that polls is sent again, and what lies between: what the answer asks for, within bounds.
 const POLLS: u32 = 3;
@@ -152,6 +152,8 @@ impl Scene {
         let permit = Arc::clone(&stage.jobs).acquire_owned().await.ok();
         Scene {
             stage: stage.clone(),
+            // Who comes with a key comes with a client that can open its page.
+            web: user.key.is_some(),
             user,
             other: None,
             company: Vec::new(),
@@ -161,7 +163,6 @@ impl Scene {
             args: Value::from(()),
             kept: BTreeMap::new(),
             tick: 0,
-            web: false,
             fetch: Fetch::Once,
             tabs: BTreeMap::new(),
             given: Given::default(),
@@ -223,7 +224,7 @@ impl Scene {
     }
 
     /// Waits. Another scene may work meanwhile.
-    async fn rest(&mut self, long: Duration) {
+    pub(super) async fn rest(&mut self, long: Duration) {
         self.permit = None;
         self.stage.waiting.fetch_add(1, Ordering::Relaxed);
         self.stage.clock.wait_until(self.stage.clock.now().after(long)).await;

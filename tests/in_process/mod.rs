@@ -15,6 +15,7 @@ use stepup::check::plan::{self, Case};
 use stepup::check::scene::Stage;
 use stepup::check::{self, Journal, Preflight, Provisioner, Run};
 use stepup::clock::{Clock, UnixMillis};
+use stepup::persona::key::{Maker, SecurityKey};
 use stepup::persona::ledger::Skew;
 use stepup::registry::{Mutant, Mutants, Registry, Settings};
 use stepup::result::{CaseResult, Status};
@@ -92,6 +93,32 @@ impl Target {
         format!("{entry}, totp: \"{otpauth}\" }}\n")
     }
 
+    /// Makes an account with a security key alone, whose file lies beside the accounts file.
+    pub async fn account_with_key(&self, name: &str, mode: &str, role: &str) -> String {
+        let plain = self.account(name, "disabled", role).await;
+        let password = format!("long-ago-{name}");
+        let body = json!({ "name": name, "password": password, "type": "user", "roles": [] });
+        let token = self.ask("PUT", &format!("/-/user/org.couchdb.user:{name}"), "", body).await["token"].clone();
+        let token = token.as_str().expect("a token");
+        let asked = json!({ "password": password, "mode": mode });
+        let begun = self.ask("POST", "/-/account/keys/options", token, asked).await;
+        let mut key = SecurityKey::new(Maker::Own);
+        let mut origin = self.base.clone();
+        origin.set_host(Some("localhost")).expect("the relying party's host");
+        let credential = key.register(&origin, &begun["publicKey"]).await.expect("a credential");
+        let body = json!({ "ceremony": begun["ceremony"], "name": "key", "credential": credential });
+        let made = self.ask("POST", "/-/account/keys", token, body).await;
+        assert!(made["id"].is_string(), "{made}");
+        let stored = serde_json::to_vec(&key.stored().expect("a key that can be kept")).expect("JSON");
+        std::fs::write(self.key_file(name), stored).expect("written");
+        plain.replace("mode: disabled", &format!("mode: {mode}, security-key: {name}.json"))
+    }
+
+    /// The file of an account's key.
+    pub fn key_file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(format!("{name}.json"))
+    }
+
     /// Where the run's journal is.
     pub fn journal(&self) -> PathBuf {
         self.folder.path().join("journal.jsonl")
@@ -111,7 +138,7 @@ impl Target {
             dialect,
             clock: self.clock.clone(),
             skew: SKEW,
-            maker: stepup::persona::key::Maker::default(),
+            maker: Maker::default(),
             browser: Arc::default(),
             guard_ms: 0,
             offset_ms: 0,

@@ -158,6 +158,17 @@ impl SecurityKey {
         Ok(())
     }
 
+    /// Who has to make the key that may take this one's place: one that can be kept, where this one is kept.
+    pub fn heir(&self, maker: Maker) -> Maker {
+        if self.kept.is_some() { Maker::Own } else { maker }
+    }
+
+    /// Takes the place of another key: from now on this one is kept where that one was.
+    pub fn succeed(&mut self, former: &mut SecurityKey) -> Result<(), String> {
+        self.kept = former.kept.take();
+        self.keep()
+    }
+
     /// What has to be kept so that the key works again later; nothing for keys of makers that cannot be kept.
     pub fn stored(&self) -> Option<Stored> {
         match &self.made {
