@@ -2,6 +2,7 @@
 
 pub mod alone;
 mod answers;
+mod asking;
 mod cast;
 mod ceremony;
 mod company;

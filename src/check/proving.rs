@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use super::asking::PATIENCE;
 use super::guess::retry_after;
 use super::keys::Given;
 use super::play::Play;
-use super::scene::{Conduct, Ended, Mistake, PATIENCE};
+use super::scene::{Conduct, Ended, Mistake};
 use crate::dialect::Surface;
 use crate::dialect::step::Step;
 use crate::judge::{Effect, Expectation, Observation, Outcome, Seen, Verdict, judge};
