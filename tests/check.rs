@@ -89,8 +89,10 @@ fn no_secret_reaches_a_report() {
     );
     assert!(exchanges().any(|exchange| exchange.headers.iter().any(|(_, value)| value == "Bearer ‹token›")));
     for text in texts {
-        // Every password that a run makes up starts like this, and every enrolment answer carries such an address.
-        assert!(!text.contains("Pw-"), "a password");
+        // Every password that a run makes up starts like this, and every enrolment answer carries such an address. Three
+        // letters alone are found in keys' identifiers as well.
+        let digits = |rest: &str| rest.chars().take_while(char::is_ascii_hexdigit).count();
+        assert!(text.split("Pw-").skip(1).all(|rest| digits(rest) < 16), "a password");
         assert!(!text.contains("otpauth://totp/"), "a TOTP secret");
         let bearers = text.matches("Bearer ").count();
         assert_eq!(bearers, text.matches("Bearer ‹token›").count(), "a token");
