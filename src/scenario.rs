@@ -131,6 +131,8 @@ pub enum Listening {
     BeTold,
     /// It is stated what becomes of them.
     BeStated,
+    /// A right code of the user's own session is accepted after them.
+    BeHarmless,
 }
 
 /// Who acts, where there is a cast.

@@ -326,6 +326,18 @@ async fn shows(mutant: Mutant, world: &World) -> bool {
             let user = world.enrolled("alice", AUTH_ONLY).await;
             after_many_wrong_codes(world, &user).await.is_success()
         }
+        M::LockOutOnlySaid => {
+            let user = world.enrolled("alice", AUTH_ONLY).await;
+            let through = after_many_wrong_codes(world, &user).await.is_success();
+            through && answer_to(world, &user, Some(&world.wrong_code(&user))).await.status == 429
+        }
+        M::StrangerLocksOut => {
+            let user = world.enrolled("alice", AUTH_ONLY).await;
+            for _ in 0..20 {
+                world.log_in("alice", "not it", Some(&world.wrong_code(&user))).await;
+            }
+            answer_to(world, &user, Some(&world.code(&user))).await.status == 429
+        }
         M::LockOutLooksLikeWrongCode => {
             let user = world.enrolled("alice", AUTH_ONLY).await;
             after_many_wrong_codes(world, &user).await.is_challenge()
@@ -340,6 +352,12 @@ async fn shows(mutant: Mutant, world: &World) -> bool {
             let request = world.request("POST", "/-/npm/v1/user").bearer_auth(&user.token);
             let request = request.header("x-otp", world.code(&user)).json(&json!({ "fullname": "A" }));
             registry_support::send(request).await.is_success()
+        }
+        M::AutomationTokenGoverns => {
+            let robot = with_token(world, json!({ "automation": true }), AUTH_ONLY).await;
+            world.publish(&robot, "p", "1.0.0", None).await;
+            let body = json!({ "publish_requires_tfa": true });
+            world.call(&robot, "POST", "/-/package/p/access", Some(body), None).await.is_success()
         }
         M::AutomationTokenChallenged => {
             let robot = with_token(world, json!({ "automation": true }), WRITES).await;

@@ -67,7 +67,10 @@ fn an_unknown_name_is_pointed_at_with_those_that_are_known() {
 fn an_act_that_makes_no_sense_says_what_would() {
     for (acts, message) in [
         ("  - { guess: spend, must: be-told }\n", "guesses say `at-most` how many, from 1 to 1000"),
-        ("  - { guess: spend, at-most: 9, must: succeed }\n", "guesses must `be-throttled`, `be-told` or `be-stated`"),
+        (
+            "  - { guess: spend, at-most: 9, must: succeed }\n",
+            "guesses must `be-throttled`, `be-told`, `be-harmless` or `be-stated`",
+        ),
         (
             "  - { perform: publish, proof: none, must: be-told }\n",
             "an attempt must `succeed`, `be-refused`, `be-denied`",

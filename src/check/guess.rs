@@ -2,6 +2,7 @@
 
 use super::play::Play;
 use super::scene::{Conduct, Ended, Mistake};
+use crate::clock::UnixMillis;
 use crate::judge::{Guessed, Outcome, Verdict, judge_guesses};
 use crate::persona::ledger::Skew;
 use crate::result::Probe;
@@ -48,10 +49,15 @@ impl Play<'_> {
             }
             first = first.or(last);
         }
+        let told = self.scene.stage.target_time();
         if let Came::Ended(verdict) = came {
             return Ok(Ok(vec![verdict]));
         }
-        let ended = self.scene.routine("spend", &Conduct::Proof(right)).await?;
+        // A lock-out may be of one door alone, so the right code goes where the wrong ones went, unless it is asked what
+        // they do to somebody else.
+        let strangers = matches!(guess.must, Listening::BeStated | Listening::BeHarmless);
+        let routine = if strangers { "spend" } else { &guess.routine.value };
+        let ended = self.scene.routine(routine, &Conduct::Proof(right)).await?;
         let exchanges = std::mem::take(&mut self.scene.exchanges);
         self.note_guess("right", "valid code", &ended, exchanges);
         let heard = ended.outcome == Outcome::Accepted;
@@ -59,6 +65,8 @@ impl Play<'_> {
             return Ok(Err("the code aged out before the target answered".to_owned()));
         }
         let guessed = match (&came, heard) {
+            // It says that it does not listen, and listens: whoever guesses goes on.
+            (Came::Told { seconds }, true) if self.is_within(told, *seconds) => Guessed::HeardOut,
             (Came::Told { .. }, _) => Guessed::Told,
             (_, true) => Guessed::HeardOut,
             (_, false) => Guessed::Untold,
@@ -66,24 +74,31 @@ impl Play<'_> {
         let seconds = if let Came::Told { seconds } = came { seconds } else { None };
         let skew = self.scene.user.ledger.as_ref().map_or(Skew { behind: 0, ahead: 0 }, |ledger| ledger.skew());
         // The one that told it was not listened to.
-        let heard_out = if guessed == Guessed::Told { sent - 1 } else { sent };
-        let statement = match guess.must {
-            // What a stranger's codes are worth depends on what else he knows; what is told is what they do to the user.
-            Listening::BeStated => format!("after {sent} wrong codes in a row (`{}`)", guess.routine.value),
-            Listening::Stop | Listening::BeTold => {
-                state(&guess.routine.value, heard_out, guessed, seconds, skew) + "; after them"
-            }
-        };
+        let heard_out = if matches!(came, Came::Told { .. }) { sent - 1 } else { sent };
         let then = if heard { "accepted" } else { "refused" };
-        self.statements.push(format!("{statement} a right code of the user's own session was {then}"));
+        self.statements.push(if strangers {
+            // What a stranger's codes are worth depends on what else he knows; what is told is what they do to the user.
+            let routine = &guess.routine.value;
+            format!("after {sent} wrong codes in a row (`{routine}`) a right code of the user's own session was {then}")
+        } else {
+            state(&guess.routine.value, heard_out, guessed, seconds, skew) + "; after them a right code was " + then
+        });
         Ok(match guess.must {
             Listening::BeStated => Ok(vec![]),
+            Listening::BeHarmless if heard => Ok(vec![]),
+            Listening::BeHarmless => Ok(vec![Verdict::RightProofRefused]),
             Listening::Stop => Ok(judge_guesses(true, guessed).into_iter().collect()),
             Listening::BeTold => match judge_guesses(false, guessed) {
                 Some(verdict) => Ok(vec![verdict]),
-                None => Err(format!("all {sent} wrong codes were listened to")),
+                None => Err(format!("after {sent} wrong codes a right one was accepted")),
             },
         })
+    }
+
+    /// Whether the time for which it said that it does not listen is not over yet.
+    fn is_within(&self, told: UnixMillis, seconds: Option<u64>) -> bool {
+        let passed = self.scene.stage.target_time().0.saturating_sub(told.0);
+        seconds.is_none_or(|seconds| passed < i64::try_from(seconds.saturating_mul(1_000)).unwrap_or(i64::MAX))
     }
 
     fn note_guess(&mut self, name: &str, proof: &str, ended: &Ended, exchanges: Vec<Exchange>) {

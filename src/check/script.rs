@@ -403,6 +403,10 @@ impl<'a> Play<'a> {
         match attempt.must {
             scenario::Must::SucceedOnce => Must::SucceedOnce,
             scenario::Must::Succeed => Must::Succeed { proven: attempt.proof != Proof::None },
+            // At a prompt a recovery code stands in for whatever the user has.
+            scenario::Must::BeChallenged if attempt.client == Some(Client::Legacy) => {
+                Must::BeChallenged { factor: Factor::Both }
+            }
             scenario::Must::BeChallenged => Must::BeChallenged { factor: self.scene.user.factor() },
             scenario::Must::BeWhole => Must::BeWhole,
             scenario::Must::BeDenied => {

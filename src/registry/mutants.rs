@@ -148,12 +148,15 @@ mutants! {
     SecretShownAgain, "secret-shown-again", "the profile shows the one-time-password secret";
     RecoveryCodesShownAgain, "recovery-codes-shown-again", "the profile shows the recovery codes";
     WrongCodesNeverThrottled, "wrong-codes-never-throttled", "wrong codes are listened to without end";
+    LockOutOnlySaid, "lock-out-only-said", "during a lock-out wrong codes are answered 429, and right ones are accepted";
+    StrangerLocksOut, "stranger-locks-out", "wrong codes sent with a wrong password count as the user's own";
     LockOutLooksLikeWrongCode, "lock-out-looks-like-wrong-code", "during a lock-out every code is answered as a wrong one is";
     QueryStringCodeAccepted, "query-string-code-accepted", "a code in the query string is accepted";
     OtherHeaderCodeAccepted, "other-header-code-accepted", "a code in another header is accepted";
 
     AutomationTokenChallenged, "automation-token-challenged", "an automation token is asked for a second factor";
     AutomationTokenChangesAccount, "automation-token-changes-account", "an automation token changes the account without a second factor";
+    AutomationTokenGoverns, "automation-token-governs", "an automation token says who governs a package";
     ReadOnlyTokenWrites, "read-only-token-writes", "a read-only token writes";
     RevokedTokenWorks, "revoked-token-works", "a revoked token is gone from the list and works on";
     TokenCreateWithoutPassword, "token-create-without-password", "a token is made without the password";

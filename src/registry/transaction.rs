@@ -17,7 +17,8 @@ use super::settings::Settings;
 use super::wire::{Authorization, Call, Refusal};
 
 /// The text for a bypass token on an action that it may not perform (wire notes §2.4).
-const BYPASS: &str = "Granular access tokens that bypass two-factor authentication may not perform this action.";
+pub(crate) const BYPASS: &str =
+    "Granular access tokens that bypass two-factor authentication may not perform this action.";
 
 /// The memory, held.
 pub(crate) struct Transaction<'a> {

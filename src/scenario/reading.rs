@@ -23,6 +23,7 @@ enum Word {
     BeThrottled,
     BeTold,
     BeStated,
+    BeHarmless,
 }
 
 impl Word {
@@ -35,7 +36,7 @@ impl Word {
             Word::SucceedOnce => Some(Must::SucceedOnce),
             Word::BeWhole => Some(Must::BeWhole),
             Word::AgreeWithFile => Some(Must::AgreeWithFile),
-            Word::ShowNoSecret | Word::BeThrottled | Word::BeTold | Word::BeStated => None,
+            Word::ShowNoSecret | Word::BeThrottled | Word::BeTold | Word::BeStated | Word::BeHarmless => None,
         }
     }
 
@@ -44,6 +45,7 @@ impl Word {
             Word::BeThrottled => Some(Listening::Stop),
             Word::BeTold => Some(Listening::BeTold),
             Word::BeStated => Some(Listening::BeStated),
+            Word::BeHarmless => Some(Listening::BeHarmless),
             Word::Succeed
             | Word::BeRefused
             | Word::BeDenied
@@ -196,7 +198,10 @@ impl Raw {
     }
 
     fn guess(self) -> Result<Guess, String> {
-        let must = self.must.and_then(Word::of_guess).ok_or("guesses must `be-throttled`, `be-told` or `be-stated`")?;
+        let must = self
+            .must
+            .and_then(Word::of_guess)
+            .ok_or("guesses must `be-throttled`, `be-told`, `be-harmless` or `be-stated`")?;
         let at_most = self.at_most.filter(|most| (1..=MOST_GUESSES).contains(most));
         let at_most = at_most.ok_or_else(|| format!("guesses say `at-most` how many, from 1 to {MOST_GUESSES}"))?;
         Ok(Guess { routine: self.guess.ok_or("guesses name a routine")?, at_most, must })

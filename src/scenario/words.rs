@@ -117,6 +117,7 @@ impl Guess {
         let must = match self.must {
             Listening::Stop => "the target must stop listening",
             Listening::BeTold => "where the target stops listening, it must say so",
+            Listening::BeHarmless => "a right code of the user's own session must be accepted after them",
             Listening::BeStated => "what becomes of it is stated",
         };
         format!("`{}` with up to {} wrong codes in a row: {must}", self.routine.value, self.at_most)

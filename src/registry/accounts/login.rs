@@ -84,6 +84,12 @@ fn password(fields: &mut Fields, call: &Call) -> Result<Password, Refusal> {
 
 fn enter(tx: &mut Transaction<'_>, call: &Call, name: &UserName, password: &Password) -> Reply {
     if !tx.is_password(name, password) {
+        if call.proof().is_some() && tx.settings().mutants.has(Mutant::StrangerLocksOut) {
+            let (now, throttle) = (tx.now(), tx.settings().throttle);
+            if let Some(user) = tx.users.get_mut(name) {
+                user.wrong_codes.count(now, &throttle);
+            }
+        }
         return Err(Refusal::wrong_password());
     }
     let due = tx.is_due(name, Action::LogIn);

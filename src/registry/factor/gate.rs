@@ -9,7 +9,7 @@ use crate::registry::in_flight::Matter;
 use crate::registry::model::{Addresses, TokenKind, UserName};
 use crate::registry::mutants::Mutant;
 use crate::registry::secrets::{Proof, ProofDigest};
-use crate::registry::transaction::{Caller, Credential, Transaction};
+use crate::registry::transaction::{BYPASS, Caller, Credential, Transaction};
 use crate::registry::wire::{Call, Refusal};
 
 /// What let a request through the gate.
@@ -53,12 +53,15 @@ impl<'a> Offer<'a> {
 impl Transaction<'_> {
     /// Lets a caller's action through, or asks for a second factor.
     pub(crate) fn demand(&mut self, caller: &Caller, action: Action, call: &Call) -> Result<Cleared, Refusal> {
+        let mutants = &self.settings().mutants;
+        if matches!(caller.credential, Credential::Token(TokenKind::Automation))
+            && action.governs()
+            && !mutants.has(Mutant::AutomationTokenGoverns)
+        {
+            return Err(Refusal::forbidden(BYPASS));
+        }
         let due = match &caller.credential {
-            Credential::Token(TokenKind::Automation)
-                if !self.settings().mutants.has(Mutant::AutomationTokenChallenged) =>
-            {
-                false
-            }
+            Credential::Token(TokenKind::Automation) if !mutants.has(Mutant::AutomationTokenChallenged) => false,
             Credential::Token(_) => self.is_due(&caller.user, action),
             // A name and a password with each request are a log-in with each request.
             Credential::Basic => self.is_due(&caller.user, action) || self.is_due(&caller.user, Action::LogIn),

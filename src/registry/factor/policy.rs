@@ -46,6 +46,23 @@ pub(crate) enum Action {
     Read,
 }
 
+impl Action {
+    /// Whether it says who governs packages, which no bypass token may.
+    pub(crate) fn governs(self) -> bool {
+        matches!(
+            self,
+            Action::Unpublish
+                | Action::SetVisibility
+                | Action::GrantAccess
+                | Action::RevokeAccess
+                | Action::SetPackageTwoFactor
+                | Action::ChangeOwners
+                | Action::ManageTeam
+                | Action::ManageOrg
+        )
+    }
+}
+
 /// In which modes an action is challenged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Challenged {

@@ -45,7 +45,9 @@ impl Transaction<'_> {
         if account.two_factor.factor().is_none() {
             return Err(None);
         }
-        if let Some(left) = account.wrong_codes.locked_for(now) {
+        let only_said = mutants.has(Mutant::LockOutOnlySaid)
+            && matches!(account.judge(proof, action, now, unsettled, mutants), CodeVerdict::Fresh(_));
+        if let Some(left) = account.wrong_codes.locked_for(now).filter(|_| !only_said) {
             self.tally().throttled();
             return Err((!mutants.has(Mutant::LockOutLooksLikeWrongCode)).then_some(left));
         }
