@@ -167,6 +167,24 @@ async fn shows(mutant: Mutant, world: &World) -> bool {
             let code = code_at(&former, world.now() / 30 + 1);
             answer_to(world, &user, Some(&code)).await.is_success()
         }
+        M::WideWindowOnWrites => {
+            let user = world.enrolled("alice", WRITES).await;
+            let early = code_at(&user.seed, world.now() / 30 + 10);
+            let elsewhere = answer_to(world, &user, Some(&early)).await.is_success();
+            !elsewhere && world.publish(&user, "p", "1.0.0", Some(&early)).await.is_success()
+        }
+        M::WideWindowAtLogIn => {
+            let user = world.enrolled("alice", AUTH_ONLY).await;
+            let early = code_at(&user.seed, world.now() / 30 + 10);
+            let elsewhere = answer_to(world, &user, Some(&early)).await.is_success();
+            !elsewhere && world.log_in("alice", &user.password, Some(&early)).await.is_success()
+        }
+        M::LogInRecoveryCodeReusable => {
+            let user = world.enrolled("alice", AUTH_ONLY).await;
+            let code = Some(user.recovery[0].as_str());
+            world.log_in("alice", &user.password, code).await.is_success()
+                && world.log_in("alice", &user.password, code).await.is_success()
+        }
         M::WideWindow => {
             let early = async |world: &World, user: &User| vec![code_at(&user.seed, world.now() / 30 - 10)];
             accepts(world, early).await
@@ -328,8 +346,11 @@ async fn shows(mutant: Mutant, world: &World) -> bool {
         }
         M::LockOutOnlySaid => {
             let user = world.enrolled("alice", AUTH_ONLY).await;
-            let through = after_many_wrong_codes(world, &user).await.is_success();
-            through && answer_to(world, &user, Some(&world.wrong_code(&user))).await.status == 429
+            for _ in 0..20 {
+                answer_to(world, &user, Some(&world.wrong_code(&user))).await;
+            }
+            let said = answer_to(world, &user, Some(&world.wrong_code(&user))).await.status == 429;
+            said && answer_to(world, &user, Some(&world.code(&user))).await.is_success()
         }
         M::StrangerLocksOut => {
             let user = world.enrolled("alice", AUTH_ONLY).await;

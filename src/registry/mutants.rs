@@ -72,6 +72,9 @@ mutants! {
     SpentTooLate, "spent-too-late", "a proof is spent only once its verification ends, so copies sent at once all pass";
     OpenWhileVerifying, "open-while-verifying", "while a proof is being verified, requests without one pass";
     FormerSecretAccepted, "former-secret-accepted", "codes of the secret before the last enrolment are still accepted";
+    WideWindowOnWrites, "wide-window-on-writes", "codes from ten steps behind and ahead let writes through";
+    WideWindowAtLogIn, "wide-window-at-log-in", "codes from ten steps behind and ahead log in";
+    LogInRecoveryCodeReusable, "log-in-recovery-code-reusable", "a recovery code logs in more than once";
     WideWindow, "wide-window", "codes from ten steps behind and ahead are accepted";
     RightProofRefused, "right-proof-refused", "a right code is refused";
 

@@ -47,6 +47,11 @@ pub(crate) enum Action {
 }
 
 impl Action {
+    /// Whether it is a door to a session.
+    pub(crate) fn logs_in(self) -> bool {
+        matches!(self, Action::LogIn | Action::WebLogIn)
+    }
+
     /// Whether it says who governs packages, which no bypass token may.
     pub(crate) fn governs(self) -> bool {
         matches!(

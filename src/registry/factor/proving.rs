@@ -58,7 +58,9 @@ impl Transaction<'_> {
         }
         match (verdict, &mut account.two_factor) {
             (CodeVerdict::Fresh(step), TwoFactor::On(factor)) => {
-                let reusable = unsettled || mutants.has(Mutant::RecoveryCodeReusable);
+                let reusable = unsettled
+                    || mutants.has(Mutant::RecoveryCodeReusable)
+                    || (action.logs_in() && mutants.has(Mutant::LogInRecoveryCodeReusable));
                 factor.use_up(proof, Spent { step, on: action }, reusable);
                 account.wrong_codes.forget();
                 account.lapses.proven = true;
@@ -112,7 +114,7 @@ impl User {
         let Some(factor) = self.two_factor.factor() else {
             return CodeVerdict::Wrong;
         };
-        let window = if mutants.has(Mutant::WideWindow) { TOO_WIDE } else { ACCEPTED };
+        let window = if is_wide(action, mutants) { TOO_WIDE } else { ACCEPTED };
         match (proof, factor.codes()) {
             (Proof::Code(code), Some(codes)) => {
                 let last = codes.last.filter(|last| !unsettled && !is_forgotten(last, action, mutants));
@@ -146,6 +148,14 @@ impl Factor {
             Proof::Other(_) => {}
         }
     }
+}
+
+/// Whether a fault makes the registry accept codes of distant steps.
+fn is_wide(action: Action, mutants: &Mutants) -> bool {
+    let writes = action.governs() || matches!(action, Action::Publish | Action::Deprecate);
+    mutants.has(Mutant::WideWindow)
+        || (writes && mutants.has(Mutant::WideWindowOnWrites))
+        || (action.logs_in() && mutants.has(Mutant::WideWindowAtLogIn))
 }
 
 /// Whether a fault makes the registry forget that a code was spent.
