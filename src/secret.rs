@@ -3,8 +3,12 @@
 //! A secret hides in `Debug`, `Display` and `Serialize` alike; its value leaves only through
 //! [`Secret::reveal`], so a search for that name lists every place that handles one in the clear.
 
-use std::fmt;
+mod guises;
 
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+pub use guises::{Guises, Searched};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// What kind of secret a value is; printed in place of the value.
@@ -42,21 +46,36 @@ impl SecretKind {
 }
 
 /// A value of a given kind that does not print.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Secret {
     kind: SecretKind,
     value: String,
+    /// Made when it is first looked for, for each exchange is searched for each secret.
+    guises: Arc<OnceLock<Guises>>,
 }
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.kind == other.kind && self.value == other.value
+    }
+}
+
+impl Eq for Secret {}
 
 impl Secret {
     /// Hides `value`.
     pub fn new(kind: SecretKind, value: impl Into<String>) -> Self {
-        Secret { kind, value: value.into() }
+        Secret { kind, value: value.into(), guises: Arc::default() }
     }
 
     /// The value in the clear, for the wire alone.
     pub fn reveal(&self) -> &str {
         &self.value
+    }
+
+    /// The forms in which it may turn up.
+    pub fn guises(&self) -> &Guises {
+        self.guises.get_or_init(|| Guises::of_text(self.kind, &self.value))
     }
 
     /// What kind of secret this is.

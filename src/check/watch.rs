@@ -2,10 +2,7 @@
 
 use super::scene::Scene;
 use crate::dialect::predicate::Answer;
-use crate::secret::SecretKind;
-
-/// Texts as short as this turn up by chance.
-const TOO_SHORT: usize = 6;
+use crate::secret::{Searched, SecretKind};
 
 impl Scene {
     /// Notes which of the user's secrets an answer shows, while that is looked for.
@@ -13,11 +10,11 @@ impl Scene {
         let (Some(shown), Some(answer)) = (&mut self.shown, answer) else { return };
         let headers = answer.headers.iter().map(|(_, value)| value.as_str());
         let text: String = std::iter::once(String::from_utf8_lossy(&answer.body).as_ref()).chain(headers).collect();
-        if self.user.ledger.as_ref().is_some_and(|ledger| ledger.is_shown_in(&text)) {
+        let searched = Searched::new(&text);
+        if self.user.ledger.as_ref().is_some_and(|ledger| searched.shows(ledger.guises())) {
             shown.push(SecretKind::TotpSecret);
         }
-        let codes = self.user.recovery_codes.iter().filter(|code| code.reveal().len() > TOO_SHORT);
-        if codes.into_iter().any(|code| text.contains(code.reveal())) {
+        if self.user.recovery_codes.iter().any(|code| searched.shows(code.guises())) {
             shown.push(SecretKind::RecoveryCode);
         }
     }

@@ -9,8 +9,9 @@ use super::scene::{Mistake, Scene};
 use crate::dialect::step::{Auth, Request};
 use crate::dialect::template::{Document, Unfilled};
 use crate::persona::Persona;
+use crate::persona::ledger::Ledger;
 use crate::scenario::Carrier;
-use crate::secret::{Secret, SecretKind};
+use crate::secret::{Guises, Searched, Secret, SecretKind};
 use crate::wire::Outgoing;
 
 impl Scene {
@@ -118,38 +119,27 @@ impl Scene {
     /// A text from the wire without the secrets that it may hold: those of this scene by value, others by the
     /// names of the JSON members that the dialect says are secret.
     pub(super) fn hide(&self, text: &str) -> String {
-        let mut text = match serde_json::from_str::<serde_json::Value>(text) {
+        let text = match serde_json::from_str::<serde_json::Value>(text) {
             Ok(mut json) if json.is_object() || json.is_array() => {
                 hide_members(&mut json, &self.stage.dialect.secret_members);
                 json.to_string()
             }
             _ => text.to_owned(),
         };
-        let own = [Some(&self.user), self.other.as_ref()];
-        for persona in own.into_iter().flatten() {
-            for secret in
-                [Some(&persona.password), Some(&persona.first), persona.former.as_ref(), persona.token.as_ref()]
-                    .into_iter()
-                    .flatten()
-            {
-                text = text.replace(secret.reveal(), secret.kind().placeholder());
-            }
-        }
-        for ledger in self.user.ledger.iter().chain(&self.user.former_ledger).chain(&self.user.pending_ledger) {
-            text = ledger.hide_in(&text);
-        }
-        for proof in &self.carried {
-            text = text.replace(proof.reveal(), proof.kind().placeholder());
-        }
+        let personas = [Some(&self.user), self.other.as_ref()].into_iter().flatten().flat_map(|persona| {
+            let own = [Some(&persona.password), Some(&persona.first), persona.former.as_ref(), persona.token.as_ref()];
+            own.into_iter().flatten()
+        });
+        let codes = self.user.recovery_codes.iter().chain(&self.user.former_recovery_codes);
+        let secrets = personas.chain(&self.carried).chain(codes).map(Secret::guises);
+        let ledgers = self.user.ledger.iter().chain(&self.user.former_ledger).chain(&self.user.pending_ledger);
         let object = self.object.get_attr("password").ok();
-        if let Some(password) = object.as_ref().and_then(|password| password.as_str()) {
-            text = text.replace(password, SecretKind::Password.placeholder());
-        }
-        for code in self.user.recovery_codes.iter().chain(&self.user.former_recovery_codes) {
-            text = text.replace(code.reveal(), code.kind().placeholder());
-        }
+        let password = object.as_ref().and_then(|password| password.as_str());
+        let password = password.map(|password| Guises::of_text(SecretKind::Password, password));
         let kept = ["token", "secret"].into_iter().filter_map(|name| self.kept.get(name)?.as_str());
-        kept.fold(text, |text, token| text.replace(token, SecretKind::Token.placeholder()))
+        let kept = kept.map(|token| Guises::of_text(SecretKind::Token, token));
+        let others: Vec<Guises> = password.into_iter().chain(kept).collect();
+        Searched::new(&text).without(secrets.chain(ledgers.map(Ledger::guises)).chain(&others))
     }
 }
 

@@ -5,7 +5,7 @@
 //! when none is left does the caller have to wait.
 
 use crate::clock::UnixMillis;
-use crate::secret::{Secret, SecretKind};
+use crate::secret::{Guises, Secret, SecretKind};
 
 use super::totp::{OtpStep, TotpSecret};
 
@@ -34,6 +34,7 @@ pub enum Issue {
 #[derive(Debug)]
 pub struct Ledger {
     secret: TotpSecret,
+    guises: Guises,
     skew: Skew,
     guard_ms: i64,
     last: Option<OtpStep>,
@@ -42,7 +43,7 @@ pub struct Ledger {
 impl Ledger {
     /// A ledger for a fresh secret.
     pub fn new(secret: TotpSecret, skew: Skew, guard_ms: i64) -> Self {
-        Ledger { secret, skew, guard_ms, last: None }
+        Ledger { guises: secret.guises(), secret, skew, guard_ms, last: None }
     }
 
     /// A ledger for a new secret of a user who has spent codes of another: a strict registry may remember their steps.
@@ -52,7 +53,7 @@ impl Ledger {
 
     /// A ledger for a secret that others have used until now: no step up to the present is handed out.
     pub fn resumed(secret: TotpSecret, skew: Skew, guard_ms: i64, now: UnixMillis) -> Self {
-        Ledger { secret, skew, guard_ms, last: Some(step_at(now.0)) }
+        Ledger { last: Some(step_at(now.0)), ..Ledger::new(secret, skew, guard_ms) }
     }
 
     /// The next code, spent from now on whatever becomes of it.
@@ -126,14 +127,9 @@ impl Ledger {
         self.skew
     }
 
-    /// Whether a text gives the secret away.
-    pub fn is_shown_in(&self, text: &str) -> bool {
-        self.secret.is_shown_in(text)
-    }
-
-    /// A text without the secret.
-    pub fn hide_in(&self, text: &str) -> String {
-        self.secret.hide_in(text)
+    /// The forms in which the secret may turn up.
+    pub fn guises(&self) -> &Guises {
+        &self.guises
     }
 
     /// When the next step begins for sure, if the present one may end before a request arrives.

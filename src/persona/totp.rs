@@ -6,7 +6,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::de::{self, Deserialize, Deserializer};
 use sha1::Sha1;
 
-use crate::secret::{Secret, SecretKind};
+use crate::secret::{Guises, Secret, SecretKind};
 
 /// The length of a time step in seconds: RFC 6238 §4.1's default, and npm's.
 pub const PERIOD: i64 = 30;
@@ -73,17 +73,9 @@ impl TotpSecret {
         }
     }
 
-    /// Whether a text gives it away: in base32 as authenticators show it, in hexadecimal, or as base64.
-    pub fn is_shown_in(&self, text: &str) -> bool {
-        let upper = text.to_ascii_uppercase();
-        upper.contains(&data_encoding::BASE32_NOPAD.encode(&self.0))
-            || upper.contains(&data_encoding::HEXUPPER.encode(&self.0))
-            || text.contains(&data_encoding::BASE64_NOPAD.encode(&self.0))
-    }
-
-    /// A text without it, in the form that authenticators show.
-    pub fn hide_in(&self, text: &str) -> String {
-        text.replace(&data_encoding::BASE32_NOPAD.encode(&self.0), SecretKind::TotpSecret.placeholder())
+    /// The forms in which it may turn up.
+    pub fn guises(&self) -> Guises {
+        Guises::of_bytes(SecretKind::TotpSecret, &self.0)
     }
 
     /// The six-digit code of a step (RFC 4226 §5.3).
