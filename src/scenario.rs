@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use crate::built_in;
 use crate::dialect::{Dialect, LeavesAccount};
+use crate::persona::key::Manner;
 use crate::source::Source;
 use crate::table::{Factor, Level, Mode};
 use crate::yaml::{FileError, Spanned};
@@ -172,6 +173,10 @@ pub struct Attempt {
     pub client: Option<Client>,
     /// Whether only the proof for it is had, and kept back.
     pub withheld: bool,
+    /// How a security key that it registers does so.
+    pub registration: Manner,
+    /// The confidence that is sought by making it again, in percent; once is enough without.
+    pub confidence: Option<u8>,
 }
 
 /// Clients, by what they do with a challenge.

@@ -2,7 +2,7 @@
 
 mod registry_support;
 
-use registry_support::keys::{Authenticator, Forger, soft_key};
+use registry_support::keys::{Authenticator, Forger, Lie, soft_key};
 use registry_support::{AUTH_ONLY, BOTH, User, WRITES, World, seed_in};
 use serde_json::{Value, json};
 
@@ -107,7 +107,8 @@ async fn a_registration_that_is_not_right_registers_nothing() {
     let user = world.sign_up("alice").await;
     let origin = world.origin();
     let mut answers = Vec::new();
-    for lie in registry_support::keys::lies(&origin) {
+    let of_assertion = Lie::Type("webauthn.get");
+    for lie in registry_support::keys::lies(&origin).into_iter().chain([of_assertion]) {
         answers.push(Forger::new(1).lying(lie));
     }
     for mut key in answers {

@@ -292,6 +292,14 @@ async fn shows(mutant: Mutant, world: &World) -> bool {
         | M::RemovedKeyAccepted
         | M::CeremonyTypeIgnored
         | M::RightAssertionRefused
+        | M::RegistrationTypeIgnored
+        | M::RegistrationChallengeIgnored
+        | M::RegistrationOriginIgnored
+        | M::RegistrationCrossOriginIgnored
+        | M::RegistrationRpIdIgnored
+        | M::RegistrationPresenceIgnored
+        | M::RegistrationVerificationIgnored
+        | M::RefusedRegistrationKept
         | M::DoneBeforeAssertion
         | M::DoneForAnotherUser
         | M::DoneNotAnonymous

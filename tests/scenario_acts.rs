@@ -88,6 +88,22 @@ fn an_act_that_makes_no_sense_says_what_would() {
             "  - at-once: [{ perform: publish, given: [share], proof: none, must: be-refused }]\n",
             "attempts at once have neither `with`, `through` nor `given`",
         ),
+        (
+            "  - { perform: key-add, proof: { key: right }, registration: counter-back, must: be-refused }\n",
+            "it cannot be what an assertion with a lower signature counter is",
+        ),
+        (
+            "  - { perform: key-add, proof: right, registration: wrong-origin, must: be-refused }\n",
+            "a wrong `registration` is of an attempt with `proof: { key: right }`",
+        ),
+        (
+            "  - { perform: publish, proof: right, confidence: 99, must: be-refused }\n",
+            "`confidence` is of attempts `at-once`, or of a proof that is `fetched: { at-once: … }`",
+        ),
+        (
+            "  - at-once: [{ perform: publish, proof: { key: wrong-origin }, must: be-refused }]\n",
+            "attempts at once have what a page makes of a right assertion",
+        ),
     ] {
         let said = said_of(acts);
         assert!(said.contains(&message.replace(' ', "")), "{acts}: {said}");

@@ -21,7 +21,7 @@ impl Party {
         let (options, state) =
             self.webauthn.start_passkey_registration(Uuid::new_v4(), "user", "User", None).expect("it starts");
         let options = serde_json::to_value(options).expect("options");
-        let made = key.register(&self.origin, &options["publicKey"]).await.expect("the key registers");
+        let made = key.register(&self.origin, &options["publicKey"], Manner::Right).await.expect("the key registers");
         let made = serde_json::from_value(made).expect("a credential");
         self.webauthn.finish_passkey_registration(&made, &state).expect("the registration is right")
     }
@@ -81,6 +81,36 @@ async fn what_a_relying_party_must_turn_down_is_turned_down_for_that_reason() {
     passkey.update_credential(&result);
     let (assertion, state) = party.assert(&mut key, &passkey, Manner::CounterBack).await;
     assert!(matches!(party.finish(assertion, &state), Err(WebauthnError::CredentialPossibleCompromise)));
+}
+
+#[tokio::test]
+async fn a_registration_that_must_be_turned_down_is_turned_down_for_that_reason() {
+    let party = Party::new();
+    for (manner, reason) in [
+        (Manner::OtherChallenge, "MismatchedChallenge"),
+        (Manner::WrongOrigin, "InvalidRPOrigin"),
+        (Manner::CrossOrigin, "CredentialCrossOrigin"),
+        (Manner::WrongType, "InvalidClientDataType"),
+        (Manner::WrongRpId, "InvalidRPIDHash"),
+        (Manner::UserNotPresent, "UserNotPresent"),
+        (Manner::UserNotVerified, "UserNotVerified"),
+    ] {
+        let (options, state) =
+            party.webauthn.start_passkey_registration(Uuid::new_v4(), "user", "User", None).expect("it starts");
+        let options = serde_json::to_value(options).expect("options");
+        let made = SecurityKey::new(Maker::Own).register(&party.origin, &options, manner).await.expect("it is made");
+        let made = serde_json::from_value(made).expect("a credential");
+        let error = party.webauthn.finish_passkey_registration(&made, &state).expect_err(manner.words());
+        assert_eq!(format!("{error:?}"), reason);
+        let error = SecurityKey::new(Maker::Passkey).register(&party.origin, &options, manner).await;
+        assert!(error.expect_err("it cannot").starts_with("this authenticator cannot make a registration "));
+    }
+    let options = serde_json::json!({ "challenge": "AAAA" });
+    let error = SecurityKey::new(Maker::Own).register(&party.origin, &options, Manner::CounterBack).await;
+    assert_eq!(
+        error.expect_err("nothing was counted"),
+        "a registration cannot be what an assertion with a lower signature counter is"
+    );
 }
 
 #[tokio::test]

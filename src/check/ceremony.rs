@@ -5,6 +5,7 @@ use super::play::{self, Play, Played};
 use super::scene::{Conduct, Mistake};
 use super::script::Left;
 use crate::judge::{Asks, Must, Outcome, Verdict};
+use crate::persona::key::Manner;
 use crate::result::Probe;
 use crate::scenario::key::{Assertion, Fetch};
 use crate::scenario::{Attempt, Client, Proof};
@@ -23,7 +24,8 @@ impl Play<'_> {
             Proof::Fetched(fetch) => (Assertion::RIGHT, fetch.clone()),
             _ => return Err("an attempt without a security key".to_owned()),
         };
-        if self.run.stage.dialect.in_browser && assertion != Assertion::RIGHT {
+        let abusive = assertion != Assertion::RIGHT || attempt.wrong_registration().is_some();
+        if self.run.stage.dialect.in_browser && abusive {
             let reason = "a browser gives a page what it asks for; `--pages http` plays this".to_owned();
             return Ok(Some(Played::Inconclusive(reason)));
         }
@@ -33,15 +35,18 @@ impl Play<'_> {
             Assertion::ForAnotherPage => self.look_at_another_page().await?,
             assertion => Given::Assertion(assertion),
         };
-        (self.scene.presented, self.scene.user.spared) = (false, false);
+        (self.scene.presented, self.scene.registered, self.scene.user.spared) = (false, false, false);
+        self.scene.registration = attempt.registration;
         self.scene.fetch = fetch.clone();
         let surface = self.next_surface().ok_or("more probes than objects")?;
         let on_page = self.run.stage.dialect.asks_on_page(&surface.perform);
         self.withholds = attempt.withheld;
-        let words = if fetch == Fetch::Once { assertion.words().to_owned() } else { fetch.words() };
+        let proof = if fetch == Fetch::Once { assertion.words().to_owned() } else { fetch.words() };
+        let words = attempt.wrong_registration().map_or(proof.clone(), |wrong| format!("{proof}, {wrong}"));
         let name = attempt.part.name_before(&format!("attempt {}", self.sent() + 1));
         let ended = self.send(name, words, Conduct::ByKey, None).await;
         (self.scene.web, self.scene.given, self.scene.fetch) = (web, Given::default(), Fetch::Once);
+        self.scene.registration = Manner::Right;
         self.withholds = false;
         let ended = ended?;
         if self.scene.user.spared {
@@ -59,7 +64,11 @@ impl Play<'_> {
             self.shown.push((number, Must::BeRefused { otherwise: Verdict::MissingChallenge }, seen));
             return Ok(None);
         }
-        if aimless || ungiven || (attempt.withheld && *ended.outcome() != Outcome::Accepted) {
+        let unregistered = attempt.wrong_registration().is_some() && !self.scene.registered;
+        if unregistered && *ended.outcome() == Outcome::Accepted {
+            return Err(format!("`{}` registers no security key", attempt.perform.value));
+        }
+        if aimless || ungiven || unregistered || (attempt.withheld && *ended.outcome() != Outcome::Accepted) {
             let (ended, exchanges) = ended.into_parts();
             self.scene.exchanges = exchanges;
             return Ok(Some(Played::SetUpFailed(ended)));

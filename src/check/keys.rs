@@ -7,7 +7,7 @@ use super::scene::{Conduct, Ended, Mistake, Scene};
 use crate::dialect::predicate::Answer;
 use crate::dialect::step::{Ceremony, CeremonyKind, Step};
 use crate::judge::{Asks, Outcome};
-use crate::persona::key::{Manner, SecurityKey};
+use crate::persona::key::{Maker, Manner, SecurityKey};
 use crate::scenario::key::{Assertion, Fetch};
 use crate::secret::{Secret, SecretKind};
 use crate::wire::is_loopback;
@@ -53,10 +53,21 @@ impl Scene {
         let made = match ceremony.kind {
             CeremonyKind::Register => {
                 // Each is a device of its own, as an authenticator holds one credential an account.
+                let manner = self.registration;
+                if manner == Manner::UserNotVerified
+                    && options.pointer(DEMANDED_AT_REGISTRATION).is_none_or(|said| said != "required")
+                {
+                    self.user.spared = true;
+                    return Ok(withheld("the page does not demand user verification"));
+                }
                 let maker = self.user.key.as_ref().map_or(self.stage.maker, |key| key.heir(self.stage.maker));
-                let mut key = SecurityKey::new(maker);
-                let made = key.register(&origin, &options).await.map_err(unusable);
-                if made.is_ok() {
+                let mut key = SecurityKey::new(if manner == Manner::Right { maker } else { Maker::Own });
+                let made = key.register(&origin, &options, manner).await.map_err(unusable);
+                self.registered |= made.is_ok();
+                if manner != Manner::Right {
+                    // The target must turn it down, so the user goes on with the key that stands.
+                    self.user.wrong_key = Some(key);
+                } else if made.is_ok() {
                     if let Some(former) = &mut self.user.key {
                         key.succeed(former)?;
                     }
@@ -102,6 +113,7 @@ impl Scene {
                 return user.assertion.clone().map(Ok).ok_or_else(|| "no assertion has been given yet".to_owned());
             }
             Given::Assertion(Assertion::Made(manner)) => (user.key.as_mut(), options, *manner),
+            Given::Assertion(Assertion::OfWrongKey) => (user.wrong_key.as_mut(), options, Manner::Right),
             Given::Assertion(Assertion::OfFormerKey) => (user.former_key.as_mut(), options, Manner::Right),
             Given::Assertion(Assertion::OfAnother) => {
                 (self.other.as_mut().and_then(|other| other.key.as_mut()), options, Manner::Right)
@@ -245,6 +257,8 @@ fn unfetched(saw: &str) -> Ended {
 
 /// Where request options say whether the user must be verified (WebAuthn §5.5).
 const DEMANDED: &str = "/userVerification";
+/// Where creation options do (§5.4.4).
+const DEMANDED_AT_REGISTRATION: &str = "/authenticatorSelection/userVerification";
 
 /// The name under which `collect-proof` keeps the proof.
 pub(super) const PROOF: &str = "proof";

@@ -17,7 +17,7 @@ use crate::dialect::predicate::Answer;
 use crate::dialect::step::{Deed, Request, Step};
 use crate::judge::Outcome;
 use crate::persona::Persona;
-use crate::persona::key::Maker;
+use crate::persona::key::{self, Maker};
 use crate::persona::ledger::{Issue, Skew};
 use crate::persona::totp::{OtpStep, PERIOD};
 use crate::scenario::Carrier;
@@ -116,6 +116,10 @@ pub struct Scene {
     pub given: Given,
     /// Whether a page was given one since this was last unset.
     pub(super) presented: bool,
+    /// How a security key that is registered does so.
+    pub registration: key::Manner,
+    /// Whether one was since this was last unset.
+    pub(super) registered: bool,
     /// How the proof of a page is fetched.
     pub fetch: Fetch,
     /// The browser's tabs, by the name of the persona who sits there.
@@ -158,6 +162,8 @@ impl Scene {
             tabs: BTreeMap::new(),
             given: Given::default(),
             presented: false,
+            registration: key::Manner::Right,
+            registered: false,
             offered: None,
             carried: Vec::new(),
             confirmation: None,

@@ -32,6 +32,8 @@ pub struct Persona {
     pub key: Option<SecurityKey>,
     /// The security key before the last one that it registered.
     pub former_key: Option<SecurityKey>,
+    /// The security key whose registration was wrong on purpose, so that the target must not know it.
+    pub wrong_key: Option<SecurityKey>,
     /// The last assertion that a page was given.
     pub assertion: Option<serde_json::Value>,
     /// Whether a page spared the key what it was to leave out.
@@ -70,6 +72,7 @@ impl Persona {
             former_ledger: None,
             key: None,
             former_key: None,
+            wrong_key: None,
             assertion: None,
             spared: false,
             looked: None,

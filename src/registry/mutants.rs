@@ -130,6 +130,15 @@ mutants! {
     CeremonyTypeIgnored, "ceremony-type-ignored", "what a key signed for a registration is accepted as an assertion";
     RightAssertionRefused, "right-assertion-refused", "a right assertion is refused";
 
+    RegistrationTypeIgnored, "registration-type-ignored", "client data of an assertion register a key";
+    RegistrationChallengeIgnored, "registration-challenge-ignored", "a registration of any challenge registers a key";
+    RegistrationOriginIgnored, "registration-origin-ignored", "a registration made on another origin registers a key";
+    RegistrationCrossOriginIgnored, "registration-cross-origin-ignored", "a registration made in a frame of another origin registers a key";
+    RegistrationRpIdIgnored, "registration-rp-id-ignored", "a registration for another relying party registers a key";
+    RegistrationPresenceIgnored, "registration-presence-ignored", "a registration without user presence registers a key";
+    RegistrationVerificationIgnored, "registration-verification-ignored", "a registration without user verification registers a key";
+    RefusedRegistrationKept, "refused-registration-kept", "a key whose registration is refused is kept all the same";
+
     DoneBeforeAssertion, "done-before-assertion", "doneUrl yields a token before the page is answered";
     DoneForAnotherUser, "done-for-another-user", "doneUrl yields its token to another user";
     DoneNotAnonymous, "done-not-anonymous", "doneUrl does not know clients that poll without credentials";

@@ -1,4 +1,5 @@
-//! What scenarios do with a security key: what a page is given for an assertion, and how its proof is fetched.
+//! What scenarios do with a security key: what a page is given for an assertion or a registration, and how its proof is
+//! fetched.
 
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Error as _, IntoDeserializer as _};
@@ -19,6 +20,8 @@ pub enum Assertion {
     ForAnotherPage,
     /// A right one by the key that was registered before the last.
     OfFormerKey,
+    /// A right one by the key whose registration was wrong on purpose.
+    OfWrongKey,
     /// A right one by the key of another user.
     OfAnother,
 }
@@ -28,11 +31,12 @@ impl Assertion {
     pub const RIGHT: Assertion = Assertion::Made(Manner::Right);
 
     /// Those that no key makes for the page's own challenge, by name.
-    const OTHERS: [(&str, Assertion); 5] = [
+    const OTHERS: [(&str, Assertion); 6] = [
         ("again", Assertion::Again),
         ("for-earlier-challenge", Assertion::ForEarlierChallenge),
         ("for-another-page", Assertion::ForAnotherPage),
         ("of-former-key", Assertion::OfFormerKey),
+        ("of-wrong-key", Assertion::OfWrongKey),
         ("of-another", Assertion::OfAnother),
     ];
 
@@ -44,6 +48,7 @@ impl Assertion {
             Assertion::ForEarlierChallenge => "assertion for the page's challenge before its last",
             Assertion::ForAnotherPage => "assertion for another page's challenge",
             Assertion::OfFormerKey => "assertion of the key before",
+            Assertion::OfWrongKey => "assertion of the key that was registered wrongly",
             Assertion::OfAnother => "assertion of another user's key",
         }
     }
@@ -107,7 +112,7 @@ impl Scenario {
     /// Whether it needs a key that also does wrong, and pages that are answered by their requests.
     pub fn abuses_keys(&self) -> bool {
         self.attempts().any(|attempt| match &attempt.proof {
-            Proof::Key(assertion) => *assertion != Assertion::RIGHT,
+            Proof::Key(assertion) => *assertion != Assertion::RIGHT || attempt.registration != Manner::Right,
             Proof::Fetched(_) => true,
             _ => false,
         })

@@ -5,6 +5,7 @@ use serde::de::{self, Deserializer};
 
 use super::key::{Assertion, Fetch};
 use super::{Act, Attempt, Carrier, Client, Errand, ErrandEnd, Guess, Listening, Must, Part, Proof, Race};
+use crate::persona::key::Manner;
 use crate::table::Mode;
 use crate::yaml::Spanned;
 
@@ -85,6 +86,7 @@ struct Raw {
     may: Option<May>,
     guess: Option<Spanned<String>>,
     at_most: Option<u32>,
+    registration: Option<Manner>,
 }
 
 #[derive(Deserialize)]
@@ -135,6 +137,8 @@ impl Raw {
                 times: 1,
                 client: self.client,
                 withheld: true,
+                registration: Manner::Right,
+                confidence: None,
             }));
         }
         match (self.perform.is_some(), self.wait, self.run.is_some(), self.guess.is_some()) {
@@ -165,6 +169,22 @@ impl Raw {
         if unbounded {
             return Err(format!("`at-once` and `after` are numbers from 1 to {MOST}"));
         }
+        let registration = self.registration.unwrap_or_default();
+        if registration.registration_words().is_none() {
+            let words = registration.words();
+            return Err(format!(
+                "a registration is not signed, counted or of a user, so it cannot be what an {words} is"
+            ));
+        }
+        if registration != Manner::Right && proof != Proof::Key(Assertion::RIGHT) {
+            return Err("a wrong `registration` is of an attempt with `proof: { key: right }`".to_owned());
+        }
+        if self.confidence.is_some() && !matches!(proof, Proof::Fetched(Fetch::AtOnce(_))) {
+            return Err(
+                "`confidence` is of attempts `at-once`, or of a proof that is `fetched: { at-once: … }`".to_owned()
+            );
+        }
+        let confidence = percentage(self.confidence)?;
         let Raw { through, given, with, by, mode, carried, r#as, times, client, .. } = self;
         let part = Part { by, mode };
         Ok(Attempt {
@@ -180,6 +200,8 @@ impl Raw {
             times,
             client,
             withheld: false,
+            registration,
+            confidence,
         })
     }
 
@@ -208,16 +230,27 @@ impl Raw {
     }
 }
 
-fn race(acts: Vec<Act>, confidence: Option<u8>) -> Result<Race, String> {
-    if confidence.is_some_and(|percent| !(1..=99).contains(&percent)) {
-        return Err("`confidence` is a percentage from 1 to 99".to_owned());
+fn percentage(confidence: Option<u8>) -> Result<Option<u8>, String> {
+    match confidence {
+        Some(percent) if !(1..=99).contains(&percent) => Err("`confidence` is a percentage from 1 to 99".to_owned()),
+        confidence => Ok(confidence),
     }
+}
+
+fn race(acts: Vec<Act>, confidence: Option<u8>) -> Result<Race, String> {
+    let confidence = percentage(confidence)?;
     let mut attempts = Vec::new();
     for act in acts {
         let Act::Attempt(attempt) = act else { return Err("only attempts are made at once".to_owned()) };
         let plain = attempt.with.is_none() && attempt.through.is_none() && attempt.given.is_empty();
         if !plain {
             return Err("attempts at once have neither `with`, `through` nor `given`".to_owned());
+        }
+        let by_key = matches!(attempt.proof, Proof::Key(_) | Proof::Fetched(_));
+        if by_key && (attempt.proof != Proof::Key(Assertion::RIGHT) || attempt.registration != Manner::Right) {
+            return Err(
+                "attempts at once have what a page makes of a right assertion: `proof: { key: right }`".to_owned()
+            );
         }
         attempts.push(attempt);
     }

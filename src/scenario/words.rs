@@ -1,6 +1,7 @@
 //! Scenarios in words, for reports and for the page that lists every check.
 
 use super::{Act, Attempt, Errand, ErrandEnd, Guess, Listening, Must, Proof, Race};
+use crate::persona::key::Manner;
 
 impl Proof {
     /// What is sent, in words.
@@ -60,6 +61,11 @@ impl Act {
 }
 
 impl Attempt {
+    /// What is wrong with the key that it registers.
+    pub fn wrong_registration(&self) -> Option<&'static str> {
+        self.registration.registration_words().filter(|_| self.registration != Manner::Right)
+    }
+
     fn words(&self) -> String {
         let mut words = self.part.name_before(&format!("`{}`", self.perform.value));
         if let Some(routine) = &self.through {
@@ -75,8 +81,14 @@ impl Attempt {
             Proof::None => ", no proof".to_owned(),
             proof => format!(", {}", proof.words()),
         };
+        if let Some(registration) = self.wrong_registration() {
+            words += &format!(", {registration}");
+        }
         if self.times > 1 {
             words += &format!(", {} times", self.times);
+        }
+        if let Some(percent) = self.confidence {
+            words += &format!(", until {percent} % sure");
         }
         format!("{words}: {}", self.must.words())
     }

@@ -15,7 +15,7 @@ use stepup::check::plan::{self, Case};
 use stepup::check::scene::Stage;
 use stepup::check::{self, Journal, Preflight, Provisioner, Run};
 use stepup::clock::{Clock, UnixMillis};
-use stepup::persona::key::{Maker, SecurityKey};
+use stepup::persona::key::{Maker, Manner, SecurityKey};
 use stepup::persona::ledger::Skew;
 use stepup::registry::{Mutant, Mutants, Registry, Settings};
 use stepup::result::{CaseResult, Status};
@@ -105,7 +105,7 @@ impl Target {
         let mut key = SecurityKey::new(Maker::Own);
         let mut origin = self.base.clone();
         origin.set_host(Some("localhost")).expect("the relying party's host");
-        let credential = key.register(&origin, &begun["publicKey"]).await.expect("a credential");
+        let credential = key.register(&origin, &begun["publicKey"], Manner::Right).await.expect("a credential");
         let body = json!({ "ceremony": begun["ceremony"], "name": "key", "credential": credential });
         let made = self.ask("POST", "/-/account/keys", token, body).await;
         assert!(made["id"].is_string(), "{made}");

@@ -55,6 +55,27 @@ async fn adds_key_to_codes(world: &World, proven: bool) -> (Reply, User) {
     (world.end_key(&user, &begun, &mut Forger::new(1)).await, user)
 }
 
+/// A key user who registers another key with a lie.
+async fn adds_lying_key(world: &World, lie: Lie) -> (Reply, User) {
+    let (user, mut key) = holder(world).await;
+    let door = world.door(&world.begin_key(&user, None, None).await);
+    let token = world.token_at(&door, &mut key).await;
+    let begun = world.begin_key(&user, None, Some(&token)).await;
+    (world.end_key(&user, &begun, &mut Forger::new(2).lying(lie)).await, user)
+}
+
+/// Whether a registration that lies registers a key that then proves.
+async fn registers(world: &World, lie: Lie) -> bool {
+    let (added, user) = adds_lying_key(world, lie).await;
+    let kept = keys_of(world, &user).await == 2;
+    assert_eq!(added.is_success(), kept, "{}", added.text);
+    kept && world.renames(&user, &world.token(&user, &mut Forger::new(2)).await).await
+}
+
+async fn keys_of(world: &World, user: &User) -> usize {
+    world.read(user, "/-/account/keys").await.json()["objects"].as_array().map_or(0, Vec::len)
+}
+
 /// The first page of a web login, after the right password.
 async fn half_logged_in(world: &World, user: &User) -> (String, String) {
     let start = send(world.request("POST", "/-/v1/login").json(&json!({}))).await.json();
@@ -185,6 +206,17 @@ pub async fn shows(mutant: Mutant, world: &World) -> bool {
             world.touch(&door.auth, &mut second).await.is_success()
         }
         M::RightAssertionRefused => !believes(world, Lie::None).await,
+        M::RegistrationTypeIgnored => registers(world, Lie::Type("webauthn.get")).await,
+        M::RegistrationChallengeIgnored => registers(world, Lie::Challenge("BwcHBwcHBwc".to_owned())).await,
+        M::RegistrationOriginIgnored => registers(world, Lie::Origin("http://elsewhere.test".to_owned())).await,
+        M::RegistrationCrossOriginIgnored => registers(world, Lie::CrossOrigin).await,
+        M::RegistrationRpIdIgnored => registers(world, Lie::RpId("elsewhere.test")).await,
+        M::RegistrationPresenceIgnored => registers(world, Lie::Flags(0b100)).await,
+        M::RegistrationVerificationIgnored => registers(world, Lie::Flags(0b001)).await,
+        M::RefusedRegistrationKept => {
+            let (added, user) = adds_lying_key(world, Lie::CrossOrigin).await;
+            added.is_plain(400) && keys_of(world, &user).await == 2
+        }
         M::DoneBeforeAssertion => {
             let (user, _) = holder(world).await;
             let door = world.open_door(&user).await;

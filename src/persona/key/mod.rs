@@ -43,7 +43,7 @@ impl Maker {
     }
 }
 
-/// How an assertion is made.
+/// How an assertion is made, or a registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Manner {
@@ -52,19 +52,19 @@ pub enum Manner {
     Right,
     /// The signature is of something else (§7.2 step 21).
     BrokenSignature,
-    /// The client data name another challenge than the one that was given out (§7.2 step 12).
+    /// The client data name another challenge than the one that was given out (§7.1 step 8, §7.2 step 12).
     OtherChallenge,
-    /// The client data name another origin (§7.2 step 13).
+    /// The client data name another origin (§7.1 step 9, §7.2 step 13).
     WrongOrigin,
-    /// The client data say that the page was embedded in another origin's (§7.2 step 14).
+    /// The client data say that the page was embedded in another origin's (§7.1 step 10, §7.2 step 14).
     CrossOrigin,
-    /// The client data are of a registration (§7.2 step 11).
+    /// The client data are of the other ceremony (§7.1 step 7, §7.2 step 11).
     WrongType,
-    /// The authenticator data are for another relying party (§7.2 step 15).
+    /// The authenticator data are for another relying party (§7.1 step 14, §7.2 step 15).
     WrongRpId,
-    /// Nobody touched the key (§7.2 step 16).
+    /// Nobody touched the key (§7.1 step 15, §7.2 step 16).
     UserNotPresent,
-    /// The key did not verify its user though it was asked to (§7.2 step 17).
+    /// The key did not verify its user though it was asked to (§7.1 step 16, §7.2 step 17).
     UserNotVerified,
     /// The signature counter is lower than before (§7.2 step 22).
     CounterBack,
@@ -87,6 +87,22 @@ impl Manner {
             Manner::UserNotVerified => "assertion without user verification",
             Manner::CounterBack => "assertion with a lower signature counter",
             Manner::OtherUserHandle => "assertion that names another user",
+        }
+    }
+
+    /// A registration of this manner in words; none where a registration has nothing that could be so.
+    pub fn registration_words(self) -> Option<&'static str> {
+        match self {
+            Manner::Right => Some("valid registration"),
+            Manner::OtherChallenge => Some("registration of another challenge"),
+            Manner::WrongOrigin => Some("registration made on another origin"),
+            Manner::CrossOrigin => Some("registration made inside another origin's page"),
+            Manner::WrongType => Some("registration whose client data are an assertion's"),
+            Manner::WrongRpId => Some("registration for another relying party"),
+            Manner::UserNotPresent => Some("registration without user presence"),
+            Manner::UserNotVerified => Some("registration without user verification"),
+            // Nothing is signed, no counter has been seen before, and no user is named.
+            Manner::BrokenSignature | Manner::CounterBack | Manner::OtherUserHandle => None,
         }
     }
 
@@ -178,12 +194,17 @@ impl SecurityKey {
     }
 
     /// Makes a credential for the creation options (the value of `publicKey`) that a page at `origin` was given.
-    pub async fn register(&mut self, origin: &Url, options: &Value) -> Result<Value, String> {
+    pub async fn register(&mut self, origin: &Url, options: &Value, manner: Manner) -> Result<Value, String> {
         let options = without_wrapper(options);
+        let words = manner.registration_words();
+        let words = words.ok_or_else(|| format!("a registration cannot be what an {} is", manner.words()))?;
+        if manner != Manner::Right && !matches!(self.made, Made::Own(_)) {
+            return Err(format!("this authenticator cannot make a {words}"));
+        }
         match &mut self.made {
             Made::Soft(key) => key.register(origin, options),
             Made::Passkey(key) => key.register(origin, options).await,
-            Made::Own(key) => key.register(origin, options),
+            Made::Own(key) => key.register(origin, options, manner),
         }
     }
 

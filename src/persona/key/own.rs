@@ -1,4 +1,4 @@
-//! Our own virtual key (WebAuthn §6): ES256 credentials, and assertions that others refuse to make.
+//! Our own virtual key (WebAuthn §6): ES256 credentials, and ceremonies that others refuse to go through with.
 
 use reqwest::Url;
 use ring::rand::SystemRandom;
@@ -16,6 +16,12 @@ const ATTESTED_CREDENTIAL: u8 = 0x40;
 
 /// Where a page on another site would be.
 const ELSEWHERE: &str = "http://elsewhere.localhost";
+/// The relying party there.
+const RP_ELSEWHERE: &str = "elsewhere.localhost";
+
+/// What a ceremony's client data call it (§5.8.1).
+const CREATE: &str = "webauthn.create";
+const GET: &str = "webauthn.get";
 
 /// One key with at most one credential.
 #[derive(Default)]
@@ -110,8 +116,7 @@ impl OwnKey {
         })
     }
 
-    pub(super) fn register(&mut self, origin: &Url, options: &Value) -> Result<Value, String> {
-        let challenge = text(options, "/challenge")?;
+    pub(super) fn register(&mut self, origin: &Url, options: &Value, manner: Manner) -> Result<Value, String> {
         let rp_id = rp_id(options.pointer("/rp/id"), origin)?;
         let user_handle = options.pointer("/user/id").and_then(Value::as_str).map(str::to_owned);
         let random = SystemRandom::new();
@@ -121,9 +126,9 @@ impl OwnKey {
             .to_vec();
         let pair = pair(&document)?;
         let id: [u8; 32] = rand::random();
-        let client_data = client_data("webauthn.create", challenge, &at(origin), false);
-        let flags = USER_PRESENT | USER_VERIFIED | ATTESTED_CREDENTIAL;
-        let mut authenticator_data = authenticator_data(&rp_id, flags, 0);
+        let kind = if manner == Manner::WrongType { GET } else { CREATE };
+        let client_data = client_data(kind, text(options, "/challenge")?, origin, manner);
+        let mut authenticator_data = authenticator_data(&rp_id, ATTESTED_CREDENTIAL, 0, manner);
         // §6.5.1: AAGUID, the length of the id, the id, the public key.
         authenticator_data.extend([0; 16]);
         authenticator_data.extend([0, 32]);
@@ -147,21 +152,11 @@ impl OwnKey {
 
     pub(super) fn assert(&mut self, origin: &Url, options: &Value, manner: Manner) -> Result<Value, String> {
         let credential = self.0.as_mut().ok_or("the key holds no credential")?;
-        let challenge = text(options, "/challenge")?;
-        let other_challenge = encode(&rand::random::<[u8; 32]>());
-        let challenge = if manner == Manner::OtherChallenge { &other_challenge } else { challenge };
-        let kind = if manner == Manner::WrongType { "webauthn.create" } else { "webauthn.get" };
-        let place = if manner == Manner::WrongOrigin { ELSEWHERE.to_owned() } else { at(origin) };
-        let client_data = client_data(kind, challenge, &place, manner == Manner::CrossOrigin);
-        let flags = match manner {
-            Manner::UserNotPresent => USER_VERIFIED,
-            Manner::UserNotVerified => USER_PRESENT,
-            _ => USER_PRESENT | USER_VERIFIED,
-        };
+        let kind = if manner == Manner::WrongType { CREATE } else { GET };
+        let client_data = client_data(kind, text(options, "/challenge")?, origin, manner);
         credential.counter += 1;
         let counter = if manner == Manner::CounterBack { 1 } else { credential.counter };
-        let rp_id = if manner == Manner::WrongRpId { "elsewhere.localhost" } else { &credential.rp_id };
-        let authenticator_data = authenticator_data(rp_id, flags, counter);
+        let authenticator_data = authenticator_data(&credential.rp_id, 0, counter, manner);
         let mut signed = authenticator_data.clone();
         signed.extend(Sha256::digest(client_data.as_bytes()));
         let signature = credential.pair.sign(&SystemRandom::new(), &signed).map_err(|_| "nothing could be signed")?;
@@ -204,19 +199,26 @@ fn rp_id(said: Option<&Value>, origin: &Url) -> Result<String, String> {
     }
 }
 
-fn at(origin: &Url) -> String {
-    origin.origin().ascii_serialization()
-}
-
 /// §5.8.1: the members in the order of the limited verification algorithm.
-fn client_data(kind: &str, challenge: &str, origin: &str, cross_origin: bool) -> String {
-    json!({ "type": kind, "challenge": challenge, "origin": origin, "crossOrigin": cross_origin }).to_string()
+fn client_data(kind: &str, challenge: &str, origin: &Url, manner: Manner) -> String {
+    let other = (manner == Manner::OtherChallenge).then(|| encode(&rand::random::<[u8; 32]>()));
+    let challenge = other.as_deref().unwrap_or(challenge);
+    let place =
+        if manner == Manner::WrongOrigin { ELSEWHERE.to_owned() } else { origin.origin().ascii_serialization() };
+    let cross_origin = manner == Manner::CrossOrigin;
+    json!({ "type": kind, "challenge": challenge, "origin": place, "crossOrigin": cross_origin }).to_string()
 }
 
 /// §6.1, without what a registration adds.
-fn authenticator_data(rp_id: &str, flags: u8, counter: u32) -> Vec<u8> {
+fn authenticator_data(rp_id: &str, more: u8, counter: u32, manner: Manner) -> Vec<u8> {
+    let rp_id = if manner == Manner::WrongRpId { RP_ELSEWHERE } else { rp_id };
+    let flags = match manner {
+        Manner::UserNotPresent => USER_VERIFIED,
+        Manner::UserNotVerified => USER_PRESENT,
+        _ => USER_PRESENT | USER_VERIFIED,
+    };
     let mut bytes = Sha256::digest(rp_id.as_bytes()).to_vec();
-    bytes.push(flags);
+    bytes.push(flags | more);
     bytes.extend(counter.to_be_bytes());
     bytes
 }

@@ -9,7 +9,7 @@ use webauthn_rs::prelude::Uuid;
 
 use super::pages;
 use crate::registry::factor::{Action, Mode};
-use crate::registry::keys::{Ceremony, Key, RelyingParty, Removal};
+use crate::registry::keys::{Ceremony, Key, RelyingParty, Removal, set_right};
 use crate::registry::model::{Of, User, UserName};
 use crate::registry::mutants::{Mutant, Mutants};
 use crate::registry::secrets::{Password, RecoveryCode, random_bytes};
@@ -56,8 +56,9 @@ pub(crate) fn begin_key(desk: &Desk, call: &Call) -> Reply {
     let known = keys.into_iter().flat_map(|keys| keys.iter()).map(|key| key.credential().clone()).collect();
     let revision = account.revision.clone();
     let (options, state) = RelyingParty::at(call.base())?.begin(handle, user.as_str(), known)?;
+    let challenge = options["challenge"].as_str().unwrap_or_default().to_owned();
     let now = tx.now();
-    let id = tx.ceremonies.start(Ceremony { user, revision, handle, mode, state }, now);
+    let id = tx.ceremonies.start(Ceremony { user, revision, handle, mode, challenge, state }, now);
     Ok(Answer::ok(json!({ "ceremony": id, "publicKey": options })))
 }
 
@@ -69,15 +70,25 @@ pub(crate) fn add_key(desk: &Desk, call: &Call) -> Reply {
     let mut fields = fields?;
     let id = fields.required("ceremony")?;
     let name = name(&mut fields)?;
-    let credential = serde_json::from_value(Value::Object(fields.object("credential")?))
+    let mut credential = serde_json::from_value(Value::Object(fields.object("credential")?))
         .map_err(|why| Refusal::malformed(format!("`credential` is no public-key credential: {why}")))?;
     let ceremony = tx.take_ceremony(&id, &caller.user)?;
-    let (passkey, counter) = RelyingParty::at(call.base())?.finish(&credential, &ceremony.state)?;
+    let party = RelyingParty::at(call.base())?;
+    let mutants = &tx.settings().mutants;
+    set_right(&mut credential, &ceremony, party.origin(), |fault| mutants.has(fault));
+    let mut judged = party.finish(&credential, &ceremony.state);
+    let mut refusal = None;
+    if mutants.has(Mutant::RefusedRegistrationKept)
+        && let Err(why) = judged
+    {
+        set_right(&mut credential, &ceremony, party.origin(), |_| true);
+        (judged, refusal) = (party.finish(&credential, &ceremony.state), Some(why));
+    }
+    let (passkey, counter) = judged?;
     if tx.credentials.contains_key(passkey.cred_id()) {
         return Err(Refusal::malformed("that security key is registered already"));
     }
     let now = tx.now();
-    let mutants = &tx.settings().mutants;
     tx.credentials.insert(passkey.cred_id().clone(), caller.user.clone());
     let key = Key::new(passkey, counter, name, now);
     let mut row = json!({ "id": key.id, "name": key.name });
@@ -87,7 +98,7 @@ pub(crate) fn add_key(desk: &Desk, call: &Call) -> Reply {
         row["recoveryCodes"] = codes.iter().map(RecoveryCode::reveal).collect();
         tx.mode_chosen_last = Some(ceremony.mode);
     }
-    Ok(Answer::created(row))
+    refusal.map_or_else(|| Ok(Answer::created(row)), Err)
 }
 
 impl User {

@@ -25,6 +25,8 @@ pub(crate) struct Ceremony {
     pub(crate) handle: UserHandle,
     /// The mode, should this key be the first factor.
     pub(crate) mode: Mode,
+    /// The challenge in base64url, as the client data repeats it.
+    pub(crate) challenge: String,
     pub(crate) state: PasskeyRegistration,
 }
 

@@ -87,9 +87,9 @@ struct ClientData {
 
 /// Authenticator data without extensions: a hash, a byte of flags, a counter.
 const SHORTEST: usize = 37;
-const FLAGS: usize = 32;
-const USER_PRESENT: u8 = 1;
-const USER_VERIFIED: u8 = 1 << 2;
+pub(super) const FLAGS: usize = 32;
+pub(super) const USER_PRESENT: u8 = 1;
+pub(super) const USER_VERIFIED: u8 = 1 << 2;
 const BACKUP_ELIGIBLE: u8 = 1 << 3;
 const BACKED_UP: u8 = 1 << 4;
 
