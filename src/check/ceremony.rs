@@ -3,8 +3,9 @@
 use super::keys::Given;
 use super::play::{self, Play, Played};
 use super::scene::{Conduct, Mistake};
-use super::script::Left;
-use crate::judge::{Asks, Must, Outcome, Verdict};
+use super::script::{Found, Left};
+use super::volley::most_volleys;
+use crate::judge::{self, Asks, Must, Outcome, Verdict};
 use crate::persona::key::Manner;
 use crate::result::Probe;
 use crate::scenario::key::{Assertion, Fetch};
@@ -85,6 +86,61 @@ impl Play<'_> {
             if of_challenge { Must::BeChallenged { factor: self.scene.user.factor() } } else { self.must(attempt) };
         self.shown.push((number, must, seen));
         Ok(None)
+    }
+
+    /// Makes an attempt whose proof is fetched many times at once, again and again until it is as sure as was sought that
+    /// a race would have shown. What ends the scenario is returned.
+    pub(super) async fn until_sure(
+        &mut self,
+        number: usize,
+        attempt: &Attempt,
+        percent: u8,
+        left: &mut Left,
+    ) -> Result<Option<Played>, Mistake> {
+        let Proof::Fetched(Fetch::AtOnce(copies)) = &attempt.proof else {
+            return Err("an attempt that is made once was to be made again".to_owned());
+        };
+        let wanted = judge::volleys_for(percent);
+        let most = wanted.min(most_volleys(self.scene.stage.clock.is_real()));
+        let first = self.shown.len();
+        let mut volleys = 0;
+        loop {
+            let end = self.attempt_by_key(number, attempt, left).await?;
+            if volleys == 0 && end.is_some() {
+                return Ok(end);
+            }
+            // What cannot be tried once more leaves standing what was clean so far.
+            volleys += u32::from(end.is_none());
+            if end.is_some() || volleys >= most || self.verdicts_from(first) != [Verdict::Exact] {
+                break;
+            }
+            if let Some(ended) = self.again(1).await? {
+                return Ok(Some(Played::SetUpFailed(ended)));
+            }
+            self.shown.truncate(first);
+        }
+        self.state_confidence(volleys, *copies as usize, wanted);
+        Ok(None)
+    }
+
+    /// A fresh proof that a page makes of a right assertion, for the next attempt. Where nothing is asked for there is
+    /// none, and what is sent without one shows that.
+    pub(super) async fn page_proof(&mut self) -> Result<Found, Mistake> {
+        let surface = self.next_surface().ok_or("more probes than objects")?;
+        if self.run.stage.dialect.asks_on_page(&surface.perform) {
+            return Ok(Found::Nothing(
+                "the command's own page asks, so it has no proof that could be sent twice".to_owned(),
+            ));
+        }
+        self.prepare_next().await?;
+        let web = std::mem::replace(&mut self.scene.web, true);
+        let proof = self.scene.proof_by_key(&surface.perform).await;
+        self.scene.web = web;
+        Ok(match proof? {
+            Ok(token) => Found::Proof(Some(token), None),
+            Err(ended) if ended.outcome == Outcome::Accepted => Found::Proof(None, None),
+            Err(ended) => Found::Nothing(format!("a page made no proof: {}", ended.saw)),
+        })
     }
 
     /// Looks at the page that a challenge names to an account with codes alone: it must ask for one.

@@ -7,7 +7,7 @@ use minijinja::Value;
 use super::cast::Provisioner;
 use super::plan::{Case, Script};
 use super::scene::{Conduct, Ended, Mistake, Scene};
-use super::volley::{Copy, Landed};
+use super::volley::{Copy, Landed, Load};
 use super::{Run, mix};
 use crate::dialect::step::Step;
 use crate::dialect::{Dialect, Surface};
@@ -15,7 +15,6 @@ use crate::judge::{Asks, Effect, Expectation, Must, Observation, Outcome, Seen, 
 use crate::persona::key::Maker;
 use crate::persona::totp::OtpStep;
 use crate::result::Probe;
-use crate::scenario::Carrier;
 use crate::secret::Secret;
 use crate::table::Factor;
 use crate::wire::Exchange;
@@ -349,25 +348,23 @@ impl<'a> Play<'a> {
     }
 
     /// Sends the next probes all at once.
-    pub(super) async fn volley(
-        &mut self,
-        probes: Vec<(String, Option<(Secret, Carrier)>)>,
-    ) -> Result<Vec<Sent>, Mistake> {
+    pub(super) async fn volley(&mut self, probes: Vec<Load>) -> Result<Vec<Sent>, Mistake> {
         let first = self.next;
         self.next += probes.len();
         let worked = self.worked.get(first..self.next).ok_or("more probes than objects")?;
-        let copies = worked.iter().zip(&probes).map(|(worked, (_, carried))| Copy {
+        let copies = worked.iter().zip(&probes).map(|(worked, load)| Copy {
             surface: worked.surface,
             object: worked.object.clone(),
             kept: worked.kept.clone(),
-            carried: carried.clone(),
+            carried: load.carried.clone(),
+            client: load.client,
         });
         let landed = self.scene.volley(copies.collect()).await?;
         let mut sent = Vec::new();
-        for (at, (Landed { ended, kept, exchanges }, (proof, _))) in (first..).zip(landed.into_iter().zip(probes)) {
+        for (at, (Landed { ended, kept, exchanges }, load)) in (first..).zip(landed.into_iter().zip(probes)) {
             self.worked[at].kept = kept;
             let name = format!("at once {}", at + 1);
-            sent.push(Sent { name, proof, ended, baseless: false, at, exchanges });
+            sent.push(Sent { name, proof: load.words, ended, baseless: false, at, exchanges });
         }
         Ok(sent)
     }

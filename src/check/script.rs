@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::play::{Manner, Play, Played};
 use super::scene::{Conduct, Mistake};
-use super::volley::most_volleys;
+use super::volley::{Load, most_volleys};
 use crate::judge::{self, Must, Outcome, Seen, Verdict, judge_attempts};
 use crate::persona::totp::OtpStep;
 use crate::scenario::key::{Assertion, Fetch};
@@ -25,7 +25,7 @@ pub(super) struct Left {
 }
 
 /// A proof, or why there is none.
-enum Found {
+pub(super) enum Found {
     Proof(Option<Secret>, Option<OtpStep>),
     /// The attempt cannot be made, and need not.
     PassedOver(&'static str),
@@ -64,7 +64,7 @@ impl<'a> Play<'a> {
     }
 
     /// What the attempts from this one on show, with what the acts between them have shown so far.
-    fn verdicts_from(&self, first: usize) -> Vec<Verdict> {
+    pub(super) fn verdicts_from(&self, first: usize) -> Vec<Verdict> {
         let attempts: Vec<(Must, Seen)> =
             self.shown[first..].iter().map(|(_, must, seen)| (*must, seen.clone())).collect();
         judge::worst_first([judge_attempts(&attempts), self.verdicts.clone()].concat())
@@ -84,7 +84,10 @@ impl<'a> Play<'a> {
                 Err(end) => return Ok(Some(end)),
             },
             Act::Attempt(attempt) if matches!(attempt.proof, Proof::Key(_) | Proof::Fetched(_)) => {
-                return Box::pin(self.attempt_by_key(number, attempt, left)).await;
+                return match attempt.confidence {
+                    Some(percent) => Box::pin(self.until_sure(number, attempt, percent, left)).await,
+                    None => Box::pin(self.attempt_by_key(number, attempt, left)).await,
+                };
             }
             Act::Attempt(attempt) => {
                 self.take_part(&attempt.part);
@@ -177,13 +180,19 @@ impl<'a> Play<'a> {
             }
         }
         if race.confidence.is_some() {
-            let percent = judge::confidence(volleys) * 100.0;
-            self.statements.push(format!(
-                "volley {volleys} of {copies} requests at once over warm connections, {wanted} sought, at most {bound}; \
-                 a race lost in one volley of four shows in so many with {percent:.0} %"
-            ));
+            self.state_confidence(volleys, copies, wanted);
         }
         Ok(Ok(clean))
+    }
+
+    /// States how sure it is that so many volleys, of those that were sought, would have shown a race.
+    pub(super) fn state_confidence(&mut self, volleys: u32, copies: usize, wanted: u32) {
+        let bound = most_volleys(self.scene.stage.clock.is_real());
+        let percent = judge::confidence(volleys) * 100.0;
+        self.statements.push(format!(
+            "volley {volleys} of {copies} requests at once over warm connections, {wanted} sought, at most {bound}; \
+             a race lost in one volley of four shows in so many with {percent:.0} %"
+        ));
     }
 
     /// One volley. The error is why it says nothing.
@@ -203,7 +212,7 @@ impl<'a> Play<'a> {
             live = live.or(step);
             for _ in 0..attempt.times {
                 let carried = proof.clone().map(|proof| (proof, attempt.carried.clone()));
-                conducts.push((attempt.proof.words(), carried));
+                conducts.push(Load { words: attempt.proof.words(), carried, client: attempt.client });
             }
         }
         let landed = self.volley(conducts).await?;
@@ -344,9 +353,7 @@ impl<'a> Play<'a> {
                 // Names are checked when the file is read, so only the enrolment can be missing.
                 None => Found::Nothing("the account was enrolled before the run began".to_owned()),
             },
-            Proof::Key(_) | Proof::Fetched(_) => {
-                Found::Nothing("a page is answered by one client at a time".to_owned())
-            }
+            Proof::Key(_) | Proof::Fetched(_) => Box::pin(self.page_proof()).await?,
             Proof::FormerSecret => Found::Proof(Some(self.scene.former_code().await?), None),
             Proof::Of(name) => Found::Proof(Some(self.code_of(name).await?), None),
             Proof::FormerRecovery(number) => match self.scene.user.former_recovery_codes.get(*number) {

@@ -11,7 +11,7 @@ use super::scene::{Conduct, Ended, Mistake, Scene};
 use crate::dialect::step::{Deed, Request, Step};
 use crate::dialect::template::Document;
 use crate::dialect::{Dialect, Surface};
-use crate::scenario::Carrier;
+use crate::scenario::{Carrier, Client};
 use crate::secret::{Secret, SecretKind};
 use crate::wire::{Exchange, Wire};
 
@@ -26,6 +26,16 @@ pub(super) fn most_volleys(clock_is_real: bool) -> u32 {
 /// The routine that opens a connection.
 const WARM_UP: &str = "warm-up";
 
+/// What a copy of an attempt carries, and who sends it.
+pub(super) struct Load {
+    /// What it carries, in words.
+    pub words: String,
+    /// The proof that it carries.
+    pub carried: Option<(Secret, Carrier)>,
+    /// What kind of client sends it, where that is said.
+    pub client: Option<Client>,
+}
+
 /// One copy of an attempt.
 pub(super) struct Copy<'a> {
     /// The surface that it is made on.
@@ -36,6 +46,8 @@ pub(super) struct Copy<'a> {
     pub kept: BTreeMap<String, serde_json::Value>,
     /// The proof that it carries.
     pub carried: Option<(Secret, Carrier)>,
+    /// What kind of client sends it, where that is said.
+    pub client: Option<Client>,
 }
 
 /// What became of a copy.
@@ -62,7 +74,9 @@ impl Scene {
         let before = std::mem::replace(&mut self.args, args);
         let written: Result<Vec<_>, _> = (0..times).map(|_| self.compose(request, undo, None, None)).collect();
         self.args = before;
-        let sending = written?.into_iter().map(|outgoing| self.stage.wire.send(outgoing, |text| self.hide(text)));
+        let written = written?;
+        let wire = self.warm(written.len()).await?;
+        let sending = written.into_iter().map(|outgoing| wire.send(outgoing, |text| self.hide(text)));
         let mut yielded = Vec::new();
         for (answer, exchange) in join_all(sending).await {
             self.exchanges.push(exchange);
@@ -77,14 +91,18 @@ impl Scene {
     pub(super) async fn volley(&mut self, copies: Vec<Copy<'_>>) -> Result<Vec<Landed>, Mistake> {
         let dialect = Arc::clone(&self.stage.dialect);
         let mut written = Vec::new();
-        for Copy { surface, object, kept, carried } in copies {
+        for Copy { surface, object, kept, carried, client } in copies {
             let (request, undo, with) = single(&dialect, &surface.perform)?;
             self.take_up(object.clone(), kept);
             self.perform(&surface.before, &Conduct::Assisted).await?;
             if let Some(with) = with {
                 self.args = self.fill_all(with)?;
             }
-            let outgoing = self.compose(request, undo, carried.as_ref(), None)?;
+            let web = self.web;
+            self.web = client.map_or(web, |client| client == Client::Web);
+            let outgoing = self.compose(request, undo, carried.as_ref(), None);
+            self.web = web;
+            let outgoing = outgoing?;
             written.push((request, undo, object, self.args.clone(), self.kept(), outgoing));
         }
         let wire = self.warm(written.len()).await?;
