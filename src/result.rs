@@ -218,9 +218,12 @@ impl CaseResult {
         if run.target != "embedded" {
             repeat.push(format!("--target {}", quoted(&run.target)));
         }
-        if run.stage.dialect.in_browser && case.factor.has_key() {
+        // The users of a cast begin without a factor, and register keys on the way.
+        let has_cast = matches!(&case.script, Script::Scenario(scenario) if !scenario.cast.is_empty());
+        let may_have_key = case.factor.has_key() || has_cast;
+        if run.stage.dialect.in_browser && may_have_key {
             repeat.push("--pages browser".to_owned());
-        } else if run.stage.maker != Maker::default() && case.factor.has_key() {
+        } else if run.stage.maker != Maker::default() && may_have_key {
             repeat.push(format!("--authenticator {}", run.stage.maker.name()));
         }
         repeat.extend(run.mutants.iter().map(|mutant| format!("--mutant {mutant}")));

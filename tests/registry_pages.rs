@@ -20,6 +20,7 @@ async fn does(tab: &Tab, open: Option<&str>, fill: BTreeMap<String, String>, pre
         press: Some(press.to_owned()),
         until: until.to_owned(),
         or_fails: None,
+        asks: None,
         read: texts([("codes", "#codes code")]),
     };
     let shown = tab.perform(&task).await.unwrap_or_else(|error| panic!("{press}: {error}"));

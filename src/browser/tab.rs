@@ -26,6 +26,8 @@ pub struct Task {
     pub until: String,
     /// The text that shows that it was turned down.
     pub or_fails: Option<String>,
+    /// The text that shows that the page asks for something more first.
+    pub asks: Option<String>,
     /// What is read from the page then: names, and CSS selectors of elements whose texts are wanted.
     pub read: BTreeMap<String, String>,
 }
@@ -35,6 +37,8 @@ pub struct Task {
 pub struct Shown {
     /// Whether it worked, by the page's own words.
     pub worked: bool,
+    /// Whether it did not come to that, as the page asks for something more first.
+    pub asks: bool,
     /// What was read, by name.
     pub read: BTreeMap<String, Vec<String>>,
 }
@@ -136,10 +140,11 @@ impl Tab {
             return Err(wrong);
         }
         let shows = |text: &str| format!("(document.body?.innerText ?? '').includes({})", json!(text));
-        let failed = task.or_fails.as_deref().map_or_else(|| "false".to_owned(), shows);
-        let ended = format!("{} || {failed}", shows(&task.until));
-        self.wait(&ended, deadline, "has shown neither of the texts that the target file names").await?;
+        let shows_any = |text: &Option<String>| text.as_deref().map_or_else(|| "false".to_owned(), shows);
+        let ended = format!("{} || {} || {}", shows(&task.until), shows_any(&task.or_fails), shows_any(&task.asks));
+        self.wait(&ended, deadline, "has shown none of the texts that the target file names").await?;
         let worked = self.evaluate(&shows(&task.until)).await? == Value::Bool(true);
+        let asks = !worked && self.evaluate(&shows_any(&task.asks)).await? == Value::Bool(true);
         let mut read = BTreeMap::new();
         for (name, selector) in &task.read {
             let texts = format!(
@@ -150,7 +155,7 @@ impl Tab {
             let texts = texts.as_array().into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned));
             read.insert(name.clone(), texts.collect());
         }
-        Ok(Shown { worked, read })
+        Ok(Shown { worked, asks, read })
     }
 
     async fn wait(&self, condition: &str, deadline: tokio::time::Instant, otherwise: &str) -> Result<(), String> {

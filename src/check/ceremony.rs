@@ -25,8 +25,8 @@ impl Play<'_> {
             Proof::Fetched(fetch) => (Assertion::RIGHT, fetch.clone()),
             _ => return Err("an attempt without a security key".to_owned()),
         };
-        let abusive = assertion != Assertion::RIGHT || attempt.wrong_registration().is_some();
-        if self.run.stage.dialect.in_browser && abusive {
+        let for_browsers = assertion.is_for_browsers() && attempt.wrong_registration().is_none();
+        if self.run.stage.dialect.in_browser && !for_browsers {
             let reason = "a browser gives a page what it asks for; `--pages http` plays this".to_owned();
             return Ok(Some(Played::Inconclusive(reason)));
         }

@@ -5,27 +5,41 @@ use std::time::Instant;
 use reqwest::Url;
 
 use super::keys::{Given, named};
-use super::scene::{Ended, Mistake, Scene};
-use crate::browser::{Browser, Tab, Task};
-use crate::dialect::step::{Auth, Page};
-use crate::judge::Outcome;
+use super::scene::{Conduct, Ended, Mistake, Scene};
+use crate::browser::{Browser, Shown, Tab, Task};
+use crate::dialect::step::{Auth, CodePrompt, Page};
+use crate::judge::{Asks, Outcome};
 use crate::persona::key::{Manner, SecurityKey};
 use crate::scenario::key::Assertion;
+use crate::secret::Secret;
 use crate::wire::Exchange;
 
 impl Scene {
-    /// Does what a person does on a page, with the persona's security key plugged in.
-    pub(super) async fn browse(&mut self, page: &Page) -> Result<Ended, Mistake> {
+    /// Does what a person does on a page, with the persona's security key plugged in. Where the page asks for a code in
+    /// between it is given one, as set-up does.
+    pub(super) async fn browse(&mut self, page: &Page, conduct: &Conduct) -> Result<Ended, Mistake> {
         let (real, shown) = (self.variables(None, false), self.variables(None, true));
         let (task, told) = (task(page, &real)?, task(page, &shown)?);
         let started = Instant::now();
-        let done = self.on_tab(&task).await;
+        let mut done = self.on_tab(&task).await;
+        let mut answered = "";
+        if let (Ok(Shown { asks: true, .. }), Some(prompt)) = (&done, &page.asks_for_code) {
+            if !matches!(conduct, Conduct::Assisted) || self.user.ledger.is_none() {
+                let saw = "the page asks for a one-time password".to_owned();
+                return Ok(Ended { outcome: Outcome::Challenged { flaw: None, asks: Asks::ForCode }, saw });
+            }
+            let code = self.code().await?;
+            done = self.on_tab(&answer(&task, prompt, &code, &real)?).await;
+            answered = ", and a fresh code where the page asks for one";
+            self.user.confirmed |= matches!(done, Ok(Shown { worked: true, .. }));
+            self.carried.push(code);
+        }
         let place = told.open.as_deref().map_or_else(|| "the page that is open".to_owned(), |place| self.hide(place));
         let pressed = told.press.as_deref().unwrap_or("the one obvious button");
         let mut exchange = Exchange {
             request: format!("BROWSER {place}"),
             headers: Vec::new(),
-            body: Some(format!("fills {:?}, presses {pressed}", told.fill)),
+            body: Some(format!("fills {:?}, presses {pressed}{answered}", told.fill)),
             status: None,
             answer_headers: Vec::new(),
             answer_body: None,
@@ -34,7 +48,7 @@ impl Scene {
         };
         let line = exchange.request.clone();
         let (outcome, what) = match &done {
-            Ok(read) if read.is_some() => (Outcome::Accepted, format!("the page shows \"{}\"", told.until)),
+            Ok(shown) if shown.worked => (Outcome::Accepted, format!("the page shows \"{}\"", told.until)),
             Ok(_) => (Outcome::Refused, format!("the page shows \"{}\"", told.or_fails.unwrap_or_default())),
             Err(fault) => (Outcome::Failed, fault.clone()),
         };
@@ -43,14 +57,14 @@ impl Scene {
             _ => exchange.answer_body = Some(what.clone()),
         }
         self.exchanges.push(exchange);
-        if let Ok(Some(read)) = done {
-            self.turn_into(&page.r#become, Auth::User, &read)?;
+        if let Ok(Shown { worked: true, read, .. }) = done {
+            self.turn_into(&page.r#become, Auth::User, &serde_json::json!(read))?;
         }
         Ok(Ended { outcome, saw: format!("{line} → {what}") })
     }
 
-    /// What was read from the page, when it worked.
-    async fn on_tab(&mut self, task: &Task) -> Result<Option<serde_json::Value>, String> {
+    /// What the page showed in the persona's tab.
+    async fn on_tab(&mut self, task: &Task) -> Result<Shown, String> {
         let name = self.user.name.clone();
         if !self.tabs.contains_key(&name) {
             let tab = self.stage.browser.get_or_try_init(Browser::start).await?.tab().await?;
@@ -71,13 +85,13 @@ impl Scene {
         let shown = tab.perform(task).await;
         tab.set_manner(Manner::Right).await?;
         if let Some(stored) = tab.unplug().await? {
+            self.presented |= kept.is_some_and(|kept| stored.has_signed_since(&kept));
             match &mut self.user.key {
                 Some(key) => key.resume(stored)?,
                 None => self.user.key = Some(SecurityKey::resumed(stored)?),
             }
         }
-        let shown = shown?;
-        Ok(shown.worked.then(|| serde_json::json!(shown.read)))
+        shown
     }
 }
 
@@ -92,6 +106,14 @@ fn task(page: &Page, variables: &minijinja::Value) -> Result<Task, Mistake> {
         press: page.press.as_ref().map(text).transpose()?,
         until: text(&page.until)?,
         or_fails: page.or_fails.as_ref().map(text).transpose()?,
+        asks: page.asks_for_code.as_ref().map(|prompt| text(&prompt.shows)).transpose()?,
         read: page.read.clone(),
     })
+}
+
+/// What a person does who is asked for a code.
+fn answer(asked: &Task, prompt: &CodePrompt, code: &Secret, variables: &minijinja::Value) -> Result<Task, Mistake> {
+    let press = prompt.press.as_ref().map(|button| button.text(variables).map_err(|error| error.to_string()));
+    let fill = [(prompt.fill.clone(), code.reveal().to_owned())].into();
+    Ok(Task { open: None, fill, press: press.transpose()?, asks: None, ..asked.clone() })
 }

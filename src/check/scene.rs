@@ -328,7 +328,7 @@ impl Scene {
                 }
                 Deed::Request(request) => self.request(request, &step.undo, conduct).await?.0,
                 Deed::Key(ceremony) => self.hold_key(ceremony).await?,
-                Deed::Browse(page) => self.browse(page).await?,
+                Deed::Browse(page) => self.browse(page, conduct).await?,
             };
             if ended.outcome != Outcome::Accepted {
                 break;

@@ -53,10 +53,24 @@ pub struct Page {
     pub until: Template,
     /// The text that shows that it was turned down.
     pub or_fails: Option<Template>,
+    /// What the page does where it asks for a code in between.
+    pub asks_for_code: Option<CodePrompt>,
     /// What is read then: names, and CSS selectors of the elements whose texts are wanted.
     pub read: BTreeMap<String, String>,
     /// What the persona becomes once it has worked: pointers into what was read.
     pub r#become: Become,
+}
+
+/// How a page asks for a one-time password, and is answered.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct CodePrompt {
+    /// The text that shows that it asks.
+    pub shows: Template,
+    /// The field that the code goes into, by CSS selector.
+    pub fill: String,
+    /// The button to press then, as `press` of the step.
+    pub press: Option<Template>,
 }
 
 /// What a security key does with the options that a page was given.
@@ -155,6 +169,7 @@ struct Raw {
     press: Option<Template>,
     until: Option<Template>,
     or_fails: Option<Template>,
+    asks_for_code: Option<CodePrompt>,
     #[serde(default)]
     read: BTreeMap<String, String>,
 }
@@ -186,6 +201,7 @@ impl<'de> Deserialize<'de> for Step {
                 press: raw.press,
                 until,
                 or_fails: raw.or_fails,
+                asks_for_code: raw.asks_for_code,
                 read: raw.read,
                 r#become: raw.r#become,
             }));

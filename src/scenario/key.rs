@@ -40,6 +40,13 @@ impl Assertion {
         ("of-another", Assertion::OfAnother),
     ];
 
+    /// Whether a browser with its virtual authenticator can be made to give it, and shows that it did. It signs with no
+    /// key that the page does not name, and what the page demands is not seen there, so the user's verification is not
+    /// left out.
+    pub fn is_for_browsers(self) -> bool {
+        matches!(self, Assertion::Made(Manner::Right | Manner::BrokenSignature | Manner::UserNotPresent))
+    }
+
     /// The assertion in words.
     pub fn words(self) -> &'static str {
         match self {

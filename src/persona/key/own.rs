@@ -74,6 +74,11 @@ impl Stored {
         Ok(credential)
     }
 
+    /// Whether the key has signed something since it was as this one.
+    pub fn has_signed_since(&self, before: &Stored) -> bool {
+        self.sign_count > before.sign_count
+    }
+
     /// As the DevTools protocol gives it, which has more members.
     pub fn from_browser(credential: &Value) -> Result<Self, String> {
         let text = |name: &str| credential[name].as_str().map(str::to_owned);
