@@ -2,11 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::check::Run;
-use crate::check::plan::{Case, Script};
-use crate::check::scene::Ended;
-use crate::judge::{Effect, Expectation, Outcome, Verdict};
-use crate::persona::key::Maker;
+use crate::judge::{Effect, Verdict};
 use crate::table::Level;
 use crate::wire::Exchange;
 
@@ -204,102 +200,10 @@ pub struct CaseResult {
     pub left: Vec<String>,
 }
 
-impl CaseResult {
-    /// A case that has not ended yet.
-    pub fn new(case: &Case, run: &Run) -> Self {
-        let (action, surface, expected) = match &case.script {
-            Script::Row { surface, expectation } => {
-                let surface = &run.stage.dialect.surfaces[*surface];
-                (surface.action.clone(), surface.surface.clone(), expected(*expectation).to_owned())
-            }
-            Script::Scenario(scenario) => (scenario.id.clone(), None, scenario.rule.clone()),
-        };
-        let mut repeat = vec!["stepup check".to_owned()];
-        if run.target != "embedded" {
-            repeat.push(format!("--target {}", quoted(&run.target)));
-        }
-        // The users of a cast begin without a factor, and register keys on the way.
-        let has_cast = matches!(&case.script, Script::Scenario(scenario) if !scenario.cast.is_empty());
-        let may_have_key = case.factor.has_key() || has_cast;
-        if run.stage.dialect.in_browser && may_have_key {
-            repeat.push("--pages browser".to_owned());
-        } else if run.stage.maker != Maker::default() && may_have_key {
-            repeat.push(format!("--authenticator {}", run.stage.maker.name()));
-        }
-        repeat.extend(run.mutants.iter().map(|mutant| format!("--mutant {mutant}")));
-        if let Script::Scenario(scenario) = &case.script
-            && let Some(file) = &scenario.file
-        {
-            repeat.push(format!("--scenario {}", quoted(&file.display().to_string())));
-        }
-        repeat.push(format!("--case '{}' --seed {}", case.id, run.seed));
-        CaseResult {
-            id: case.id.clone(),
-            action,
-            surface,
-            standing: case.standing,
-            label: case.label.clone(),
-            command: case.command.clone(),
-            mode: case.mode.name().to_owned(),
-            factor: case.factor.name().to_owned(),
-            client: "wire".to_owned(),
-            level: case.level,
-            status: Status::Error,
-            verdicts: Vec::new(),
-            expected,
-            observed: String::new(),
-            cites: case.cites.clone(),
-            known: None,
-            probes: Vec::new(),
-            repeat: repeat.join(" "),
-            left: Vec::new(),
-        }
-    }
-
-    /// Puts what the case states, beside its verdict, before what was seen.
-    pub fn state(&mut self, statements: &[String]) {
-        if !statements.is_empty() {
-            let seen = std::mem::take(&mut self.observed);
-            let all: Vec<&str> = statements
-                .iter()
-                .map(String::as_str)
-                .chain(Some(seen.as_str()).filter(|seen| !seen.is_empty()))
-                .collect();
-            self.observed = all.join("; ");
-        }
-    }
-
-    /// The case's end.
-    #[must_use]
-    pub fn ended(mut self, status: Status, verdicts: Vec<Verdict>, observed: String) -> Self {
-        self.status = status;
-        self.verdicts = verdicts;
-        let probes = self
-            .probes
-            .iter()
-            .map(|probe| format!("{}: {}, effect {}", probe.name, probe.outcome, probe.effect.words()));
-        self.observed = match (self.probes.len(), status) {
-            (0, _) | (_, Status::Skipped) => observed,
-            (_, _) => probes.collect::<Vec<_>>().join("; "),
-        };
-        self
-    }
-}
-
 /// A word as a shell takes it.
 pub(crate) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=".contains(c);
     if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
-}
-
-fn expected(expectation: Option<Expectation>) -> &'static str {
-    match expectation {
-        Some(Expectation::Challenged) => {
-            "challenged before any effect; a wrong and a spent proof refused; a valid proof accepted, once"
-        }
-        Some(Expectation::Unchallenged) => "succeeds without a second factor",
-        None => "observed only",
-    }
 }
 
 /// The kind of answer that a probe got.
@@ -334,19 +238,6 @@ impl Answered {
     }
 }
 
-impl From<&Outcome> for Answered {
-    fn from(outcome: &Outcome) -> Self {
-        match outcome {
-            Outcome::Accepted => Answered::Accepted,
-            Outcome::Challenged { .. } => Answered::Challenged,
-            Outcome::Refused => Answered::Refused,
-            Outcome::NotImplemented => Answered::NotImplemented,
-            Outcome::Throttled => Answered::Throttled,
-            Outcome::Failed => Answered::Failed,
-        }
-    }
-}
-
 /// One probe of a case.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
 pub struct Probe {
@@ -366,35 +257,4 @@ pub struct Probe {
     pub effect: Effect,
     /// Every request and answer.
     pub exchanges: Vec<Exchange>,
-}
-
-impl Probe {
-    /// A probe's record.
-    pub fn new(name: &str, proof: &str, ended: &Ended, effect: Effect, exchanges: Vec<Exchange>) -> Self {
-        let shape = match &ended.outcome {
-            Outcome::Challenged { flaw, .. } => flaw.clone(),
-            _ => None,
-        };
-        Probe {
-            name: name.to_owned(),
-            challenged: matches!(ended.outcome, Outcome::Challenged { .. }),
-            shape,
-            proof: proof.to_owned(),
-            answer: Answered::from(&ended.outcome),
-            outcome: ended.saw.clone(),
-            effect,
-            exchanges,
-        }
-    }
-
-    /// The record of a set-up.
-    pub fn set_up(ended: &Ended, exchanges: Vec<Exchange>) -> Self {
-        Probe::new("set-up", "none", ended, Effect::None, exchanges)
-    }
-
-    /// The record of a mistake on our side.
-    pub fn mistake(mistake: &str, exchanges: Vec<Exchange>) -> Self {
-        let ended = Ended { outcome: Outcome::Failed, saw: mistake.to_owned() };
-        Probe::set_up(&ended, exchanges)
-    }
 }

@@ -48,6 +48,11 @@ impl FileError {
         }
     }
 
+    /// An error at a one-based line and column of the file called `name`, whose content is `text`.
+    pub fn at_place(name: &str, text: &str, (line, column): (u64, u64), message: String, hint: Option<String>) -> Self {
+        FileError { name: name.to_owned(), place: Some(place(name, text, line, column)), message, hint }
+    }
+
     fn without_source(mut self) -> Self {
         if let Some(place) = &mut self.place {
             place.source = None;

@@ -17,6 +17,7 @@ pub mod plan;
 mod play;
 mod preflight;
 mod proving;
+mod record;
 pub mod scene;
 mod script;
 pub mod suite;

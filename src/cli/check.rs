@@ -9,14 +9,13 @@ use jiff::Timestamp;
 
 use super::interrupt::Interruptions;
 use super::progress::Progress;
-use super::{Failure, exit};
+use super::{Failure, exit, report};
 use crate::check::suite::{Options, Session, Suite};
 use crate::persona::key::Maker;
 use crate::registry::Mutant;
-use crate::report;
-use crate::report::terminal::{Paper, WIDTH};
+use crate::report::terminal::{self, Paper, WIDTH};
+use crate::report::{Document, Format};
 use crate::result::{RunResult, Status};
-
 use crate::table::Level;
 use crate::target::{self, Pages};
 
@@ -37,6 +36,9 @@ pub(super) struct Check {
     /// Where the reports go.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Which reports are written there, in place of all of them; may be given several times.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "FORMAT")]
+    format: Vec<Format>,
     /// Names, passwords and the simulated start depend on it alone.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -74,14 +76,14 @@ impl Check {
             () = interruptions.next() => return Err(Failure::new(exit::INCOMPLETE, "interrupted before the first case")),
         };
         let result = follow(&session, &out, interruptions).await?;
+        let code = code(&result);
         // Whoever stops reading early still gets the reports below.
         let mut stdout = std::io::stdout();
-        let _ = stdout.write_all(report::terminal::render(&result, paper()).as_bytes());
-        if let Err(message) = write(&out, &result) {
-            return Err(Failure::new(exit::INCOMPLETE, message));
-        }
+        let _ = stdout.write_all(terminal::render(&result, paper()).as_bytes());
+        let formats = if self.format.is_empty() { Format::WRITTEN.as_slice() } else { &self.format };
+        report::write(&out, &Document::Run(Box::new(result)), formats)?;
         let _ = writeln!(stdout, "reports: {}", out.display());
-        Ok(code(&result))
+        Ok(code)
     }
 
     /// Everything before the first case. The folder of the reports is made before anything is done to the target.
@@ -101,8 +103,7 @@ impl Check {
         if let Some(path) = &self.deviations {
             suite.with_deviations(target::deviations(path)?);
         }
-        std::fs::create_dir_all(out)
-            .map_err(|error| Failure::new(exit::INCOMPLETE, format!("{} cannot be written: {error}", out.display())))?;
+        std::fs::create_dir_all(out).map_err(|error| report::unwritable(out, &error))?;
         Ok(suite.begin(&out.join("journal.jsonl")).await?)
     }
 }
@@ -142,13 +143,6 @@ pub(super) fn paper() -> Paper {
     let colour = anstream::AutoStream::choice(&stdout) != anstream::ColorChoice::Never;
     let width = terminal_size::terminal_size_of(&stdout).map_or(WIDTH, |(width, _)| usize::from(width.0));
     Paper { width, colour }
-}
-
-fn write(out: &Path, result: &RunResult) -> Result<(), String> {
-    let cannot = |error: std::io::Error| format!("{} cannot be written: {error}", out.display());
-    let json = serde_json::to_string_pretty(result).map_err(|error| error.to_string())?;
-    std::fs::write(out.join("result.json"), json).map_err(cannot)?;
-    std::fs::write(out.join("junit.xml"), report::junit::render(result)?).map_err(cannot)
 }
 
 fn code(result: &RunResult) -> u8 {

@@ -16,6 +16,7 @@ mod interrupt;
 mod list;
 mod mutants;
 mod progress;
+mod report;
 mod serve;
 mod target;
 
@@ -41,6 +42,8 @@ enum Command {
     List(list::List),
     /// Measure the suite: every seeded fault of the reference registry must be found.
     Mutants(mutants::MutantsCommand),
+    /// Render the result of an earlier run again.
+    Report(report::ReportCommand),
     /// Run the reference registry on its own.
     Serve(serve::Serve),
     /// List, install or start the registries that target files describe.
@@ -97,6 +100,7 @@ pub fn main() -> u8 {
         Command::Explore(explore) => explore.run(),
         Command::List(list) => list.run(),
         Command::Mutants(mutants) => mutants.run(),
+        Command::Report(report) => report.run(),
         Command::Serve(serve) => serve.run(),
         Command::Target(target) => target.run(),
     };

@@ -1,6 +1,14 @@
-//! Reports: pure functions of a run's result.
+//! Reports: pure functions of the documents that runs write, one form each.
 
 pub mod checks;
+pub mod conclusion;
+mod document;
+mod format;
+pub mod json;
 pub mod junit;
 pub mod matrix;
 pub mod terminal;
+pub mod text;
+
+pub use document::Document;
+pub use format::Format;

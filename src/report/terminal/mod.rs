@@ -7,7 +7,8 @@ mod paper;
 
 pub use paper::{Paper, WIDTH};
 
-use crate::result::{RunResult, Status};
+use super::conclusion::Conclusion;
+use crate::result::RunResult;
 use paper::Tone;
 
 /// Renders the result.
@@ -45,8 +46,9 @@ pub fn render(result: &RunResult, paper: Paper) -> String {
             paper.text(&mut out, &format!("  {line}"));
         }
     }
-    let (tone, sentence) = conclusion(result);
-    for line in paper::wrap(&sentence, paper.width) {
+    let conclusion = Conclusion::of(result);
+    let tone = if conclusion.holds { Tone::Good } else { Tone::Bad };
+    for line in paper::wrap(&conclusion.sentence, paper.width) {
         out.push_str(&paper.paint(tone, &line));
         out.push('\n');
     }
@@ -66,43 +68,5 @@ fn totals(out: &mut String, result: &RunResult, paper: Paper) {
     }
     if s.observed > 0 {
         paper.text(out, &format!("{} writes outside the tables observed beside them", s.observed));
-    }
-}
-
-/// What the exit code says, in words.
-fn conclusion(result: &RunResult) -> (Tone, String) {
-    let s = &result.summary;
-    let mut wrong = Vec::new();
-    let new = result.cases.iter().filter(|case| case.status == Status::Fail && result.decides(case)).count();
-    for (count, one, many) in [
-        (new, "new deviation", "new deviations"),
-        (s.errored, "case not judged", "cases not judged"),
-        (result.stale_deviations.len(), "stale entry", "stale entries"),
-    ] {
-        if count > 0 {
-            wrong.push(format!("{count} {}", if count == 1 { one } else { many }));
-        }
-    }
-    let judged = s.exact + s.deviating;
-    let seen = result.observations.iter().any(|case| case.status == Status::Pass);
-    if !result.complete {
-        let so_far = if wrong.is_empty() { String::new() } else { format!("; so far {}", wrong.join(", ")) };
-        (Tone::Bad, format!("INCOMPLETE: the run was interrupted{so_far}"))
-    } else if !wrong.is_empty() {
-        let only_unjudged = wrong.len() == 1 && s.errored > 0;
-        let so = if only_unjudged { "Not judged in full" } else { "Did not hold" };
-        (Tone::Bad, format!("{so}: {}", wrong.join(", ")))
-    } else if judged == 0 && !seen {
-        (Tone::Bad, "Nothing was judged".to_owned())
-    } else if judged == 0 {
-        (Tone::Good, "Nothing to judge: the writes were observed".to_owned())
-    } else {
-        let but = if s.known > 0 { ", but for what the target's file lists" } else { "" };
-        let without = if result.target.no_second_factor.is_some() { "; none of them with a second factor" } else { "" };
-        let advisory = match s.deviating - s.known - new {
-            0 => "",
-            _ => ", but for recommended clauses, which decide with --level recommended",
-        };
-        (Tone::Good, format!("Held: {judged} judged, all as documented{but}{advisory}{without}"))
     }
 }

@@ -2,6 +2,8 @@
 
 use anstyle::{AnsiColor, Style};
 
+pub(super) use crate::report::text::clean;
+
 /// The width where nothing says how wide the terminal is.
 pub const WIDTH: usize = 100;
 /// Where the text of a field begins.
@@ -92,11 +94,6 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
         }
     }
     lines
-}
-
-/// The text without control characters: a target's words must not steer the terminal.
-pub(super) fn clean(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
 }
 
 #[cfg(test)]

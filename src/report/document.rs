@@ -1,0 +1,91 @@
+//! Documents that are rendered, each known by the `format` that it states. A kind more is a variant more.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::terminal::{self, Paper};
+use super::{Format, json, junit};
+use crate::result::{FORMAT, RunResult};
+use crate::yaml::{self, FileError};
+
+/// The longest line that is shown beside an error.
+const SHOWN: usize = 400;
+
+/// A document that reports are made of.
+#[derive(Debug)]
+pub enum Document {
+    /// What a check found.
+    Run(Box<RunResult>),
+}
+
+/// What every document has.
+#[derive(Deserialize)]
+struct Head {
+    format: Option<serde_json::Value>,
+}
+
+impl Document {
+    /// The formats that can be read.
+    pub const READ: [&str; 1] = [FORMAT];
+
+    /// Reads a document, or the `result.json` of a folder.
+    pub fn read(path: &Path) -> Result<Self, FileError> {
+        let path = if path.is_dir() { path.join(Format::Result.file()) } else { path.to_owned() };
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            let hint = format!("`stepup check --out DIR` writes DIR/{}", Format::Result.file());
+            FileError::whole(&name, format!("cannot be read: {error}"), Some(hint))
+        })?;
+        Document::parse(&name, &text)
+    }
+
+    /// Parses `text`, the content of the file called `name`.
+    pub fn parse(name: &str, text: &str) -> Result<Self, FileError> {
+        let head: Head = from_json(name, text)?;
+        let stated = match head.format {
+            Some(serde_json::Value::String(stated)) => stated,
+            Some(other) => {
+                let message = format!("`format` is {other}, which is not a text");
+                return Err(FileError::whole(name, message, Some(yaml::allowed("", &Document::READ))));
+            }
+            None => {
+                let message = "it states no `format`, so it is no result of stepup's";
+                return Err(FileError::whole(name, message, Some(yaml::allowed("", &Document::READ))));
+            }
+        };
+        match stated.as_str() {
+            FORMAT => Ok(Document::Run(Box::new(from_json(name, text)?))),
+            _ => {
+                let message = format!("unknown format `{stated}`");
+                Err(FileError::whole(name, message, Some(yaml::allowed(&stated, &Document::READ))))
+            }
+        }
+    }
+
+    /// Renders it; the error says what is wrong with it or with the form.
+    pub fn render(&self, format: Format, paper: Paper) -> Result<String, String> {
+        match self {
+            Document::Run(result) => match format {
+                Format::Terminal => Ok(terminal::render(result, paper)),
+                Format::Result => json::render(result),
+                Format::Junit => junit::render(result),
+            },
+        }
+    }
+}
+
+/// JSON into a type, or an error at the place.
+fn from_json<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, FileError> {
+    serde_json::from_str(text).map_err(|error| {
+        let told = error.to_string();
+        let message = told.split(" at line ").next().unwrap_or(&told);
+        let message = if error.is_data() { message.to_owned() } else { format!("not JSON: {message}") };
+        let (line, column) = (error.line().max(1), error.column().max(1));
+        let shown = text.lines().nth(line - 1).is_none_or(|line| line.len() <= SHOWN);
+        // A document on a single line is not worth showing for one place in it.
+        let source = if shown { text } else { "" };
+        FileError::at_place(name, source, (line as u64, column as u64), message, None)
+    })
+}

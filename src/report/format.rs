@@ -1,0 +1,37 @@
+//! The forms that a report can have.
+
+use clap::ValueEnum;
+
+/// A form of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum)]
+pub enum Format {
+    /// What a run shows on the terminal.
+    Terminal,
+    /// The document itself.
+    Result,
+    /// For CI servers.
+    Junit,
+}
+
+impl Format {
+    /// Those that a run writes unless told otherwise: each is a file that something reads.
+    pub const WRITTEN: [Format; 2] = [Format::Result, Format::Junit];
+
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Terminal => "terminal",
+            Format::Result => "result",
+            Format::Junit => "junit",
+        }
+    }
+
+    /// The name of its file.
+    pub fn file(self) -> &'static str {
+        match self {
+            Format::Terminal => "report.txt",
+            Format::Result => "result.json",
+            Format::Junit => "junit.xml",
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! `stepup report`: old results rendered again, and documents that are none.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A document of the first format.
+const SAMPLE: &str = "fixtures/samples/result-1.json";
+
+fn report(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_stepup")).arg("report").args(arguments).output().expect("stepup starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .expect("the folder")
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort_unstable();
+    names
+}
+
+#[test]
+fn an_old_result_is_rendered_to_standard_output_or_into_a_folder() {
+    let shown = report(&[SAMPLE]);
+    assert_eq!(shown.status.code(), Some(0));
+    assert!(text(&shown.stdout).ends_with("Did not hold: 1 stale entry\n"), "{}", text(&shown.stdout));
+
+    let json = report(&[SAMPLE, "--format", "result"]);
+    assert_eq!(text(&json.stdout) + "\n", std::fs::read_to_string(SAMPLE).expect("the sample"));
+
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let out = folder.path().join("made");
+    let out = out.to_str().expect("a path");
+    let written = report(&[SAMPLE, "--format", "junit,result,terminal", "--out", out]);
+    assert_eq!((written.status.code(), text(&written.stdout).as_str()), (Some(0), ""));
+    assert_eq!(files(Path::new(out)), ["junit.xml", "report.txt", "result.json"]);
+    let again = report(&[out, "--format", "terminal"]);
+    assert_eq!(text(&again.stdout), text(&shown.stdout), "a folder stands for its result");
+}
+
+#[test]
+fn several_reports_need_a_folder() {
+    let refused = report(&[SAMPLE, "--format", "junit", "--format", "result"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(text(&refused.stderr).contains("--out DIR"), "{}", text(&refused.stderr));
+}
+
+#[test]
+fn what_is_no_result_is_pointed_at() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let sample = std::fs::read_to_string(SAMPLE).expect("the sample");
+    let one_line = sample.replace(['\n'], "");
+    let cases: [(&str, String, &[&str]); 6] = [
+        ("cut.json", sample[..200].to_owned(), &["cut.json:11:8", "not JSON: EOF while parsing a string"]),
+        ("yaml.json", "format: stepup/result/1\n".to_owned(), &["yaml.json:1:2", "not JSON: expected ident"]),
+        ("other.json", "{}".to_owned(), &["it states no `format`", "allowed: `stepup/result/1`"]),
+        (
+            "later.json",
+            sample.replace("stepup/result/1", "stepup/result/2"),
+            &["unknown format `stepup/result/2`", "did you mean `stepup/result/1`?"],
+        ),
+        (
+            "edited.json",
+            sample.replace("\"wrong-shape\"", "\"wrong-shap\""),
+            &["edited.json:46:20", "unknown variant `wrong-shap`", "`exact`"],
+        ),
+        ("line.json", one_line.replace("\"fail\"", "\"failed\""), &["line.json:1:", "unknown variant `failed`"]),
+    ];
+    for (name, content, told) in cases {
+        let path: PathBuf = folder.path().join(name);
+        std::fs::write(&path, content).expect("a file");
+        let refused = report(&[path.to_str().expect("a path")]);
+        let said = text(&refused.stderr);
+        // The renderer of diagnostics breaks lines where they are full.
+        let flat = said.replace(['│', '\n'], " ").split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!((refused.status.code(), text(&refused.stdout).as_str()), (Some(2), ""), "{said}");
+        assert!(told.iter().all(|part| flat.contains(part)), "{told:?} in\n{said}");
+        assert!(said.len() < 3_000, "{name}: {} bytes", said.len());
+    }
+    let missing = report(&["nowhere/result.json"]);
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(text(&missing.stderr).contains("cannot be read"), "{}", text(&missing.stderr));
+}
+
+#[test]
+fn a_check_writes_the_reports_that_are_asked_for() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let check = Command::new(env!("CARGO_BIN_EXE_stepup"))
+        .args(["check", "--case", "*/ping/*", "--format", "junit", "--out"])
+        .arg(folder.path())
+        .output()
+        .expect("stepup starts");
+    assert_eq!(check.status.code(), Some(0));
+    assert_eq!(files(folder.path()), ["junit.xml"]);
+    let wrong = Command::new(env!("CARGO_BIN_EXE_stepup")).args(["check", "--format", "pdf"]).output().expect("starts");
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(text(&wrong.stderr).contains("[possible values: terminal,"), "{}", text(&wrong.stderr));
+}
