@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::terminal::{self, Paper};
-use super::{Format, json, junit};
+use super::{Format, html, json, junit};
 use crate::result::{FORMAT, RunResult};
 use crate::yaml::{self, FileError};
 
@@ -71,6 +71,7 @@ impl Document {
                 Format::Terminal => Ok(terminal::render(result, paper)),
                 Format::Result => json::render(result),
                 Format::Junit => junit::render(result),
+                Format::Html => html::render(result),
             },
         }
     }

@@ -11,11 +11,13 @@ pub enum Format {
     Result,
     /// For CI servers.
     Junit,
+    /// For people: one page that opens from a disk.
+    Html,
 }
 
 impl Format {
     /// Those that a run writes unless told otherwise: each is a file that something reads.
-    pub const WRITTEN: [Format; 2] = [Format::Result, Format::Junit];
+    pub const WRITTEN: [Format; 3] = [Format::Result, Format::Junit, Format::Html];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
@@ -23,6 +25,7 @@ impl Format {
             Format::Terminal => "terminal",
             Format::Result => "result",
             Format::Junit => "junit",
+            Format::Html => "html",
         }
     }
 
@@ -32,6 +35,7 @@ impl Format {
             Format::Terminal => "report.txt",
             Format::Result => "result.json",
             Format::Junit => "junit.xml",
+            Format::Html => "index.html",
         }
     }
 }

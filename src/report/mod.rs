@@ -4,9 +4,12 @@ pub mod checks;
 pub mod conclusion;
 mod document;
 mod format;
+pub mod html;
 pub mod json;
 pub mod junit;
 pub mod matrix;
+pub mod standing;
+pub mod tables;
 pub mod terminal;
 pub mod text;
 

@@ -1,9 +1,9 @@
 //! What the grid's cells cannot say: each deviation with its evidence, alike ones together.
 
-use super::grid::words;
 use super::paper::{Paper, Tone, clean, wrap};
-use crate::judge::Verdict;
-use crate::result::{CaseResult, Probe, RunResult, Status};
+use crate::report::standing::telling;
+use crate::report::tables::in_words;
+use crate::result::{CaseResult, RunResult, Status};
 use crate::table::Mode;
 
 /// How many of a group of alike cases are told in full; of a known group one, for its reason is told beside it.
@@ -165,7 +165,7 @@ fn write_group(out: &mut String, result: &RunResult, paper: Paper, tone: Tone, g
 
 fn in_full(out: &mut String, result: &RunResult, paper: Paper, case: &CaseResult) {
     let mode =
-        Mode::ALL.into_iter().find(|mode| mode.name() == case.mode).map_or(case.mode.as_str(), |mode| words(mode));
+        Mode::ALL.into_iter().find(|mode| mode.name() == case.mode).map_or(case.mode.as_str(), |mode| in_words(mode));
     let surface = case.surface.as_ref().map(|surface| format!(" [{surface}]")).unwrap_or_default();
     out.push('\n');
     let command = if case.command.is_empty() { String::new() } else { format!(" ({})", case.command) };
@@ -188,7 +188,7 @@ fn in_full(out: &mut String, result: &RunResult, paper: Paper, case: &CaseResult
 }
 
 fn in_short(out: &mut String, paper: Paper, case: &CaseResult, longest: usize) {
-    let saw = telling(case).map_or_else(
+    let saw = telling(case).and_then(|number| case.probes.get(number)).map_or_else(
         || case.observed.clone(),
         |probe| format!("{} {}, effect {}", probe.name, probe.answer.words(), probe.effect.words()),
     );
@@ -200,27 +200,4 @@ fn in_short(out: &mut String, paper: Paper, case: &CaseResult, longest: usize) {
         out.push_str(&format!("    {id}\n"));
         paper.field(out, 6, "saw", &saw);
     }
-}
-
-/// The probe that shows the worst verdict.
-fn telling(case: &CaseResult) -> Option<&Probe> {
-    let name = match case.verdicts.first()? {
-        Verdict::MissingChallenge
-        | Verdict::EffectBeforeFactor
-        | Verdict::UnexpectedChallenge
-        | Verdict::WrongShape
-        | Verdict::WrongFactorOffered => "bare",
-        Verdict::WrongProofAccepted => "wrong",
-        Verdict::ReplayAccepted => "replay",
-        Verdict::RightProofRefused | Verdict::NoEffect => "right",
-        Verdict::RightsExceeded
-        | Verdict::SecretShown
-        | Verdict::NeverThrottled
-        | Verdict::Throttled
-        | Verdict::TargetFailed
-        | Verdict::HarnessError
-        | Verdict::Unsupported
-        | Verdict::Exact => "",
-    };
-    case.probes.iter().find(|probe| probe.name == name).or(case.probes.last())
 }

@@ -1,8 +1,8 @@
 //! The tables as a grid: a line per row or surface, a column per mode.
 
 use super::paper::{Paper, Tone, clean, wrap};
-use crate::judge::Effect;
-use crate::result::{Answered, CaseResult, RunResult, Standing, Status};
+use crate::report::tables;
+use crate::result::{CaseResult, RunResult, Standing, Status};
 use crate::table::Mode;
 
 /// Between two columns.
@@ -129,7 +129,7 @@ impl Layout {
 
     fn headings(&self, out: &mut String, modes: &[Mode]) {
         let wrapped: Vec<Vec<String>> =
-            modes.iter().zip(&self.widths).map(|(mode, width)| wrap(words(*mode), *width)).collect();
+            modes.iter().zip(&self.widths).map(|(mode, width)| wrap(tables::in_words(*mode), *width)).collect();
         let height = wrapped.iter().map(Vec::len).max().unwrap_or(0);
         for row in 0..height {
             let parts = wrapped.iter().map(|lines| {
@@ -174,15 +174,6 @@ impl Layout {
     }
 }
 
-/// The mode in the document's words.
-pub(super) fn words(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Disabled => "2FA disabled",
-        Mode::AuthOnly => "authorization only",
-        Mode::AuthAndWrites => "authorization and writes",
-    }
-}
-
 fn cell(case: &CaseResult) -> Cell {
     if case.standing == Standing::Observed {
         return observed(case);
@@ -205,18 +196,7 @@ fn cell(case: &CaseResult) -> Cell {
 }
 
 fn observed(case: &CaseResult) -> Cell {
-    let seen = case.probes.last().filter(|_| case.status == Status::Pass);
-    let text = match seen.map(|probe| (probe.answer, probe.effect)) {
-        Some((Answered::Accepted, Effect::NotApplied)) => "not asked, no effect",
-        Some((Answered::Accepted, _)) => "not asked",
-        Some((Answered::Challenged, Effect::Applied | Effect::Partial)) => "asked, took effect",
-        Some((Answered::Challenged, _)) => "asked",
-        Some((Answered::Refused, _)) => "refused",
-        Some((Answered::NotImplemented, _)) => "no such route",
-        Some((Answered::Throttled, _)) => "throttled",
-        Some((Answered::Failed, _)) => "no usable answer",
-        None => case.verdicts.first().map_or("not run", |verdict| verdict.word()),
-    };
+    let text = tables::observed(case);
     Cell { tone: Tone::Plain, text: text.to_owned(), severity: u8::from(text != "asked") }
 }
 
