@@ -198,6 +198,18 @@ pub struct CaseResult {
     /// What it made or changed on the target and could not undo.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<String>,
+    /// The file that says what must hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Place>,
+}
+
+/// A line of a file.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Place {
+    /// The file: one that the program carries, by its path from the root of stepup's repository, or one of the user's.
+    pub file: String,
+    /// The line, the first being 1.
+    pub line: usize,
 }
 
 /// A word as a shell takes it.

@@ -1,12 +1,13 @@
 //! The result document: whatever it holds survives writing and reading, and what was written once is still read.
 
+use clap::ValueEnum as _;
 use proptest::prelude::*;
 use proptest::sample::select;
 use stepup::judge::{Effect, Verdict};
-use stepup::report::junit;
 use stepup::report::terminal::{self, Paper};
+use stepup::report::{Document, Format};
 use stepup::result::{
-    Answered, CaseResult, FORMAT, Probe, RunResult, Standing, Status, Summary, TableInfo, TargetInfo,
+    Answered, CaseResult, FORMAT, Place, Probe, RunResult, Standing, Status, Summary, TableInfo, TargetInfo,
 };
 use stepup::table::Level;
 use stepup::wire::Exchange;
@@ -137,6 +138,7 @@ fn case() -> impl Strategy<Value = CaseResult> {
             probes,
             repeat: word(8),
             left: words[5..6].to_vec(),
+            source: Some(Place { file: word(3), line: 1 }),
         }
     })
 }
@@ -182,7 +184,14 @@ proptest! {
     fn every_result_renders(result in result(), width in 0..300_usize, colour: bool) {
         let report = terminal::render(&result, Paper { width, colour });
         prop_assert!(colour || report.chars().all(|character| character == '\n' || !character.is_control()));
-        prop_assert!(junit::render(&result).is_ok());
+        let document = Document::Run(Box::new(result));
+        for format in Format::value_variants() {
+            let text = document.render(*format, Paper::default());
+            prop_assert!(text.is_ok(), "{format:?}: {text:?}");
+            let acts = |c: char| c != '\n' && (c.is_control() || matches!(c, '\u{202a}'..='\u{202e}'));
+            let own_words = matches!(format, Format::Result | Format::Junit);
+            prop_assert!(own_words || !text.unwrap_or_default().contains(acts), "{format:?}");
+        }
     }
 
     #[test]

@@ -265,9 +265,15 @@ async fn pictures() {
         [("wide", (1280, 900), "light"), ("narrow", (380, 800), "light"), ("dark", (1280, 900), "dark")]
     {
         let mut page = Page::open(&file, size, scheme).await;
-        for (part, script) in
-            [("top", "scrollTo(0, 0)".to_owned()), ("case", format!("location.hash = '#case-{hash}'"))]
-        {
+        let at = |id: &str| format!("document.getElementById('{id}').scrollIntoView()");
+        for (part, script) in [
+            ("top", "scrollTo(0, 0)".to_owned()),
+            ("untested", at("untested")),
+            ("table", at("table-auth-and-writes")),
+            ("others", at("table-not-asked")),
+            ("cases", at("cases")),
+            ("case", format!("location.hash = '#case-{hash}'")),
+        ] {
             page.value(&script).await;
             if part == "case" {
                 page.until(&format!("document.querySelector('#case-{hash} .body') !== null")).await;

@@ -4,8 +4,8 @@
 mod program;
 
 use stepup::judge::{Effect, Verdict};
-use stepup::report::junit;
 use stepup::report::terminal::{self, Paper};
+use stepup::report::{annotations, badge, html, junit, markdown, sarif, tap};
 use stepup::result::{Answered, RunResult, Status, Summary};
 
 /// A run of the embedded registry, without what differs from run to run.
@@ -167,4 +167,76 @@ fn junit_of_an_interrupted_run() {
 #[test]
 fn junit_of_observed_writes() {
     insta::assert_snapshot!(junit::render(&observed()).expect("renders"));
+}
+
+#[test]
+fn summary_of_known_and_new_deviations_and_a_stale_entry() {
+    insta::assert_snapshot!(markdown::render(&known_new_and_stale()));
+}
+
+#[test]
+fn summary_of_a_registry_without_a_second_factor() {
+    insta::assert_snapshot!(markdown::render(&without_a_second_factor()));
+}
+
+#[test]
+fn sarif_of_known_and_new_deviations_and_a_stale_entry() {
+    insta::assert_snapshot!(sarif::render(&known_new_and_stale()).expect("renders"));
+}
+
+#[test]
+fn tap_of_known_and_new_deviations_and_a_stale_entry() {
+    insta::assert_snapshot!(tap::render(&known_new_and_stale()));
+}
+
+#[test]
+fn tap_of_an_interrupted_run() {
+    insta::assert_snapshot!(tap::render(&interrupted()));
+}
+
+#[test]
+fn annotations_of_known_and_new_deviations_and_a_stale_entry() {
+    insta::assert_snapshot!(annotations::render(&known_new_and_stale()));
+}
+
+#[test]
+fn badges_of_every_kind() {
+    let held = run(&["--case", "*/whoami/*"]);
+    let mut unjudged = held.clone();
+    unjudged.cases[0].status = Status::Error;
+    let mut known = known_new_and_stale();
+    known.stale_deviations.clear();
+    known.cases.retain(|case| case.known.is_some() || case.status == Status::Pass);
+    let mut nothing = held.clone();
+    nothing.cases.clear();
+    for result in [&mut unjudged, &mut known, &mut nothing] {
+        recount(result);
+    }
+    let mut stale = held.clone();
+    stale.stale_deviations = vec!["deviation `x`: no case has such an id".to_owned()];
+    let results =
+        [held, known_new_and_stale(), unjudged, known, stale, without_a_second_factor(), interrupted(), nothing];
+    let badges: Vec<String> = results.iter().map(|result| badge::render(result).expect("renders")).collect();
+    insta::assert_snapshot!(badges.join("\n"));
+}
+
+/// The page without its style, its script and what is packed.
+#[test]
+fn page_of_known_and_new_deviations_and_a_stale_entry() {
+    let page = html::render(&known_new_and_stale()).expect("renders");
+    let mut shown = String::new();
+    let mut rest = page.as_str();
+    for (begin, end) in [
+        ("'sha256-", "'"),
+        ("'sha256-", "'"),
+        ("<style>", "</style>"),
+        ("id=\"archive\">", "</script>"),
+        ("<script>", "</script>"),
+    ] {
+        let (before, after) = rest.split_once(begin).expect("the beginning");
+        let (_, after) = after.split_once(end).expect("the end");
+        shown.push_str(&format!("{before}{begin}…{end}"));
+        rest = after;
+    }
+    insta::assert_snapshot!(shown + rest);
 }

@@ -3,9 +3,11 @@
 use super::Run;
 use super::plan::{Case, Script};
 use super::scene::Ended;
+use super::suite::TABLE;
+use crate::built_in;
 use crate::judge::{Effect, Expectation, Outcome, Verdict};
 use crate::persona::key::Maker;
-use crate::result::{Answered, CaseResult, Probe, Status, quoted};
+use crate::result::{Answered, CaseResult, Place, Probe, Status, quoted};
 use crate::wire::Exchange;
 
 impl CaseResult {
@@ -57,6 +59,7 @@ impl CaseResult {
             probes: Vec::new(),
             repeat: repeat.join(" "),
             left: Vec::new(),
+            source: source(case, run),
         }
     }
 
@@ -88,6 +91,37 @@ impl CaseResult {
         };
         self
     }
+}
+
+/// The line of the table, or the file of the scenario, that says what must hold.
+fn source(case: &Case, run: &Run) -> Option<Place> {
+    match &case.script {
+        Script::Row { surface, .. } => {
+            let action = &run.stage.dialect.surfaces[*surface].action;
+            let line = line_of(built_in::text(TABLE)?, case.mode.name(), action)?;
+            Some(Place { file: TABLE.to_owned(), line })
+        }
+        Script::Scenario(scenario) => {
+            let own = scenario.file.as_ref().map(|file| file.display().to_string());
+            let file = own.unwrap_or_else(|| format!("scenarios/{}.yaml", scenario.id));
+            Some(Place { file, line: 1 })
+        }
+    }
+}
+
+/// The line of the table's file that names an action: in the section of the mode, or in the first that has it.
+fn line_of(table: &str, mode: &str, action: &str) -> Option<usize> {
+    let names = |line: &str| {
+        let named = line.split_once("action: ").map(|(_, rest)| rest);
+        named.is_some_and(|rest| rest.split([',', ' ', '\n']).next() == Some(action))
+    };
+    let of_mode = table.lines().position(|line| line == format!("{mode}:"));
+    let in_section = of_mode.and_then(|start| {
+        let rows = table.lines().enumerate().skip(start + 1);
+        rows.take_while(|(_, line)| line.starts_with(' ')).find(|(_, line)| names(line))
+    });
+    let (at, _) = in_section.or_else(|| table.lines().enumerate().find(|(_, line)| names(line)))?;
+    Some(at + 1)
 }
 
 fn expected(expectation: Option<Expectation>) -> &'static str {
@@ -141,5 +175,25 @@ impl Probe {
     pub fn mistake(mistake: &str, exchanges: Vec<Exchange>) -> Self {
         let ended = Ended { outcome: Outcome::Failed, saw: mistake.to_owned() };
         Probe::set_up(&ended, exchanges)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::suite;
+
+    #[test]
+    fn every_row_of_the_table_is_found_in_its_file() {
+        let text = built_in::text(TABLE).expect("the table");
+        let table = suite::table().expect("the table");
+        for action in table.actions() {
+            for mode in ["disabled", "auth-only", "auth-and-writes"] {
+                let line = line_of(text, mode, action).and_then(|line| text.lines().nth(line - 1));
+                assert!(line.is_some_and(|line| line.contains(&format!("action: {action}"))), "{mode} {action}");
+            }
+        }
+        let of = |mode| line_of(text, mode, "login").expect("a line");
+        assert!(of("auth-only") > of("auth-and-writes") && of("disabled") == of("auth-and-writes"));
     }
 }

@@ -27,7 +27,7 @@ use crate::wire::{Reuse, Wire};
 use crate::yaml::FileError;
 
 /// The file of the action table.
-const TABLE: &str = "scenarios/tables/npm-docs-2022-08.yaml";
+pub(super) const TABLE: &str = "scenarios/tables/npm-docs-2022-08.yaml";
 
 /// What can be chosen about a run.
 #[derive(Debug, Clone)]

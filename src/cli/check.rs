@@ -14,7 +14,7 @@ use crate::check::suite::{Options, Session, Suite};
 use crate::persona::key::Maker;
 use crate::registry::Mutant;
 use crate::report::terminal::{self, Paper, WIDTH};
-use crate::report::{Document, Format};
+use crate::report::{Document, Format, annotations};
 use crate::result::{RunResult, Status};
 use crate::table::Level;
 use crate::target::{self, Pages};
@@ -79,7 +79,8 @@ impl Check {
         let code = code(&result);
         // Whoever stops reading early still gets the reports below.
         let mut stdout = std::io::stdout();
-        let _ = stdout.write_all(terminal::render(&result, paper()).as_bytes());
+        let shown = terminal::render(&result, paper());
+        let _ = stdout.write_all(if on_github() { annotated(&shown, &result) } else { shown }.as_bytes());
         let formats = if self.format.is_empty() { Format::WRITTEN.as_slice() } else { &self.format };
         report::write(&out, &Document::Run(Box::new(result)), formats)?;
         let _ = writeln!(stdout, "reports: {}", out.display());
@@ -106,6 +107,17 @@ impl Check {
         std::fs::create_dir_all(out).map_err(|error| report::unwritable(out, &error))?;
         Ok(suite.begin(&out.join("journal.jsonl")).await?)
     }
+}
+
+/// Whether a workflow of GitHub's reads standard output.
+fn on_github() -> bool {
+    std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true")
+}
+
+/// The report, in which a target's words are no commands to the workflow, and then the annotations.
+fn annotated(shown: &str, result: &RunResult) -> String {
+    let word = format!("{:032x}", rand::random::<u128>());
+    format!("::stop-commands::{word}\n{shown}::{word}::\n{}", annotations::render(result))
 }
 
 /// Where reports go unless said.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::terminal::{self, Paper};
-use super::{Format, html, json, junit};
+use super::{Format, annotations, badge, html, json, junit, markdown, sarif, tap};
 use crate::result::{FORMAT, RunResult};
 use crate::yaml::{self, FileError};
 
@@ -72,6 +72,11 @@ impl Document {
                 Format::Result => json::render(result),
                 Format::Junit => junit::render(result),
                 Format::Html => html::render(result),
+                Format::Markdown => Ok(markdown::render(result)),
+                Format::Sarif => sarif::render(result),
+                Format::Tap => Ok(tap::render(result)),
+                Format::Badge => badge::render(result),
+                Format::Annotations => Ok(annotations::render(result)),
             },
         }
     }

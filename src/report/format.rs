@@ -5,37 +5,43 @@ use clap::ValueEnum;
 /// A form of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum)]
 pub enum Format {
-    /// What a run shows on the terminal.
+    /// What a run shows on the terminal
     Terminal,
-    /// The document itself.
+    /// The document itself: result.json
     Result,
-    /// For CI servers.
-    Junit,
-    /// For people: one page that opens from a disk.
+    /// For people, one page that opens from a disk: index.html
     Html,
+    /// For a pull request: summary.md
+    Markdown,
+    /// For CI servers: junit.xml
+    Junit,
+    /// For code scanning: stepup.sarif
+    Sarif,
+    /// For test harnesses: report.tap
+    Tap,
+    /// For an endpoint badge: badge.json
+    Badge,
+    /// GitHub's workflow commands: annotations.txt
+    Annotations,
 }
 
 impl Format {
-    /// Those that a run writes unless told otherwise: each is a file that something reads.
-    pub const WRITTEN: [Format; 3] = [Format::Result, Format::Junit, Format::Html];
-
-    /// The name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Format::Terminal => "terminal",
-            Format::Result => "result",
-            Format::Junit => "junit",
-            Format::Html => "html",
-        }
-    }
+    /// Those that a run writes unless told otherwise; what is for standard output is not among them.
+    pub const WRITTEN: [Format; 7] =
+        [Format::Result, Format::Html, Format::Markdown, Format::Junit, Format::Sarif, Format::Tap, Format::Badge];
 
     /// The name of its file.
     pub fn file(self) -> &'static str {
         match self {
             Format::Terminal => "report.txt",
             Format::Result => "result.json",
-            Format::Junit => "junit.xml",
             Format::Html => "index.html",
+            Format::Markdown => "summary.md",
+            Format::Junit => "junit.xml",
+            Format::Sarif => "stepup.sarif",
+            Format::Tap => "report.tap",
+            Format::Badge => "badge.json",
+            Format::Annotations => "annotations.txt",
         }
     }
 }

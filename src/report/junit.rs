@@ -99,6 +99,16 @@ fn named(names: &mut Names, case: &CaseResult, status: TestCaseStatus) -> TestCa
     let exchanges = case.probes.iter().flat_map(|probe| &probe.exchanges);
     let on_the_wire_us = exchanges.map(|exchange| exchange.elapsed_us).fold(0, u64::saturating_add);
     entry.set_time(Duration::from_micros(on_the_wire_us));
+    let facts = [("mode", &case.mode), ("factor", &case.factor), ("client", &case.client), ("repeat", &case.repeat)];
+    for (name, value) in facts {
+        entry.add_property((name, value.as_str()));
+    }
+    entry.add_property(("level", case.level.name()));
+    if let Some(source) = &case.source {
+        // GitLab and others link a case to its file.
+        entry.extra.insert("file".into(), source.file.as_str().into());
+        entry.extra.insert("line".into(), source.line.to_string().into());
+    }
     if passed {
         entry.set_system_out(text(case));
     }

@@ -1,5 +1,7 @@
 //! Reports: pure functions of the documents that runs write, one form each.
 
+pub mod annotations;
+pub mod badge;
 pub mod checks;
 pub mod conclusion;
 mod document;
@@ -7,9 +9,12 @@ mod format;
 pub mod html;
 pub mod json;
 pub mod junit;
+pub mod markdown;
 pub mod matrix;
+pub mod sarif;
 pub mod standing;
 pub mod tables;
+pub mod tap;
 pub mod terminal;
 pub mod text;
 

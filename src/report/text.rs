@@ -11,6 +11,28 @@ pub fn clean_lines(text: &str) -> String {
     text.replace("\r\n", "\n").chars().map(|character| if plain(character) { character } else { '\u{fffd}' }).collect()
 }
 
+/// The text with made-up names and ids replaced, so that alike reasons are alike.
+pub fn without_names(text: &str) -> String {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let made_up = |word: &str| {
+        let rest = word.strip_prefix("su").unwrap_or(word);
+        let digits = rest.chars().filter(char::is_ascii_digit).count();
+        rest.len() >= 8 && digits > 0 && rest.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
+    };
+    // What begins with a percent sign is an escape of two digits before it is a name.
+    let mut out = String::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let escape = rest.starts_with('%') && rest.len() > 2 && rest.is_char_boundary(3);
+        let length = if escape { 3 } else { rest.find(|c| !is_part(c)).unwrap_or(rest.len()) };
+        let length = if length == 0 { rest.chars().next().map_or(rest.len(), char::len_utf8) } else { length };
+        let (word, after) = rest.split_at(length);
+        out.push_str(if made_up(word) { "…" } else { word });
+        rest = after;
+    }
+    out
+}
+
 /// Control characters, and those that turn the direction of writing or break a line.
 fn acts(character: char) -> bool {
     character.is_control()
@@ -21,6 +43,16 @@ fn acts(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reasons_that_differ_in_names_alone_are_alike() {
+        assert_eq!(
+            without_names("POST /-/package/%40su865e88f3-112%2Fsu865e88f3-112-0/access → 404 no such route"),
+            "POST /-/package/%40…%2F…/access → 404 no such route"
+        );
+        assert_eq!(without_names("login 5c9b6f4d-18f5-4479-8be9-f594973dd04e"), "login …");
+        assert_eq!(without_names("answered 500, decade facade 12-34 %"), "answered 500, decade facade 12-34 %");
+    }
 
     #[test]
     fn what_acts_unseen_is_seen() {

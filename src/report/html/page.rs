@@ -7,7 +7,7 @@ use crate::judge::Verdict;
 use crate::report::conclusion::Conclusion;
 use crate::report::standing::{Ending, meaning, verdicts, why_untested};
 use crate::report::tables::{self, Table};
-use crate::report::text::clean;
+use crate::report::text::{clean, without_names};
 use crate::result::{CaseResult, RunResult};
 use crate::table::Mode;
 
@@ -276,7 +276,7 @@ fn untested(result: &RunResult) -> Vec<Untested> {
         else {
             continue;
         };
-        let why = clean(why_untested(case));
+        let why = clean(&without_names(why_untested(case)));
         let link = Link { case: case_number, id: clean(&case.id) };
         match reasons.iter_mut().find(|known| known.word == ending.word() && known.why == why) {
             Some(known) => known.cases.push(link),
