@@ -1,6 +1,8 @@
 //! The files that the program carries: adding one to `fixtures/` or `scenarios/` is all it takes.
 
+use data_encoding::HEXLOWER;
 use include_dir::{Dir, File, include_dir};
+use sha2::{Digest as _, Sha256};
 
 static FIXTURES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/fixtures");
 static SCENARIOS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/scenarios");
@@ -13,6 +15,24 @@ pub fn text(path: &str) -> Option<&'static str> {
         _ => None,
     };
     file.and_then(File::contents_utf8)
+}
+
+/// The SHA-256 digest of every built-in file with its path, in hexadecimal.
+pub fn digest() -> String {
+    let mut files: Vec<(&std::path::Path, &[u8])> = Vec::new();
+    let mut folders = vec![&FIXTURES, &SCENARIOS];
+    while let Some(folder) = folders.pop() {
+        files.extend(folder.files().map(|file| (file.path(), file.contents())));
+        folders.extend(folder.dirs());
+    }
+    files.sort_unstable();
+    let mut hash = Sha256::new();
+    for (path, content) in files {
+        hash.update(path.as_os_str().as_encoded_bytes());
+        hash.update([0]);
+        hash.update(Sha256::digest(content));
+    }
+    HEXLOWER.encode(&hash.finalize())
 }
 
 /// The names of the YAML files in a built-in folder, without their extension, sorted.

@@ -23,6 +23,12 @@ pub struct RunResult {
     /// The least binding level whose deviations decide the exit code.
     #[serde(default = "RunResult::usual_level")]
     pub level: Level,
+    /// What was chosen about the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<Config>,
+    /// The files that say what must hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suite: Option<SuiteInfo>,
     /// The seed.
     pub seed: u64,
     /// When the run began (RFC 3339).
@@ -72,6 +78,41 @@ pub struct TargetInfo {
     /// How it ended of itself during the run, with its last words, when it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<String>,
+}
+
+/// What was chosen about a run. Nothing in it is secret.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Config {
+    /// How the target was named.
+    pub target: String,
+    /// The globs that chose the cases; none for all.
+    pub cases: Vec<String>,
+    /// Files of scenarios beside those that the program carries.
+    pub scenarios: Vec<String>,
+    /// The seeded faults of the embedded registry.
+    pub mutants: Vec<String>,
+    /// How many cases were at work at once.
+    pub jobs: u16,
+    /// How many times each was run.
+    pub repeat: u16,
+    /// Who made the security keys.
+    pub authenticator: String,
+    /// How the registry's own pages were answered: `http` or `browser`.
+    pub pages: String,
+    /// How many deviations were known before.
+    pub deviations: usize,
+}
+
+/// The suite of a run.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq, Eq)]
+pub struct SuiteInfo {
+    /// The SHA-256 digest of all files that the program carries: tables, scenarios, dialects, targets.
+    pub digest: String,
+    /// That of the table's file.
+    pub table: String,
+    /// Those of the user's own scenario files, in the order of their names in the configuration.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scenarios: Vec<String>,
 }
 
 /// The table of a run.

@@ -7,7 +7,8 @@ use stepup::judge::{Effect, Verdict};
 use stepup::report::terminal::{self, Paper};
 use stepup::report::{Document, Format};
 use stepup::result::{
-    Answered, CaseResult, FORMAT, Place, Probe, RunResult, Standing, Status, Summary, TableInfo, TargetInfo,
+    Answered, CaseResult, Config, FORMAT, Place, Probe, RunResult, Standing, Status, SuiteInfo, Summary, TableInfo,
+    TargetInfo,
 };
 use stepup::table::Level;
 use stepup::wire::Exchange;
@@ -156,6 +157,8 @@ fn result() -> impl Strategy<Value = RunResult> {
                 target: TargetInfo { name: word(2), no_second_factor, clock_offset_ms: 0, ended: None },
                 table: TableInfo { id: word(3), revision: word(4), source: word(5) },
                 level: Level::Recommended,
+                config: Some(Config { target: word(2), ..Config::default() }),
+                suite: Some(SuiteInfo { digest: word(3), ..SuiteInfo::default() }),
                 seed,
                 started: word(6),
                 finished: word(7),

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::alone::{Acted, End};
@@ -14,11 +16,12 @@ use super::plan::{self, Case};
 use super::scene::Stage;
 use super::{Journal, Preflight, Provisioner, Run, deviations, mix};
 use crate::accounts::Pool;
+use crate::built_in;
 use crate::host::Host;
 use crate::persona::key::Maker;
 use crate::persona::ledger::GUARD_MS;
 use crate::registry::Mutants;
-use crate::result::{CaseResult, FORMAT, RunResult, Summary, TableInfo, TargetInfo};
+use crate::result::{CaseResult, Config, FORMAT, RunResult, SuiteInfo, Summary, TableInfo, TargetInfo};
 use crate::scenario::Scenario;
 use crate::source::Source;
 use crate::table::{Level, Table};
@@ -137,6 +140,39 @@ impl Suite {
         self.target.deviations = deviations;
     }
 
+    fn config(&self) -> Config {
+        let options = &self.options;
+        Config {
+            target: options.target.clone(),
+            cases: options.cases.clone(),
+            scenarios: options.scenarios.iter().map(|file| file.display().to_string()).collect(),
+            mutants: options.mutants.iter().map(|mutant| mutant.name().to_owned()).collect(),
+            jobs: options.jobs,
+            repeat: options.repeat,
+            authenticator: options.authenticator.name().to_owned(),
+            pages: match options.pages {
+                Pages::Http => "http".to_owned(),
+                Pages::Browser => "browser".to_owned(),
+            },
+            deviations: self.target.deviations.len(),
+        }
+    }
+
+    fn made_of(&self) -> SuiteInfo {
+        let digest = |text: &[u8]| HEXLOWER.encode(&Sha256::digest(text));
+        SuiteInfo {
+            digest: built_in::digest(),
+            table: built_in::text(TABLE).map(|text| digest(text.as_bytes())).unwrap_or_default(),
+            // They were read a moment ago; one that is gone has no digest.
+            scenarios: self
+                .options
+                .scenarios
+                .iter()
+                .map(|file| std::fs::read(file).map(|text| digest(&text)).unwrap_or_default())
+                .collect(),
+        }
+    }
+
     /// The selected cases.
     pub fn cases(&self) -> &[Case] {
         &self.cases
@@ -145,6 +181,7 @@ impl Suite {
     /// Brings the target up and looks at it. What is made on one that lives on is written to `journal` before.
     pub async fn begin(self, journal: &Path) -> Result<Session, Unready> {
         let started = Timestamp::now();
+        let (config, made_of) = (self.config(), self.made_of());
         let Suite { options, table, cases, target } = self;
         let Target { name, start, skew, dialect, deviations, mut left_out, .. } = target;
         // Who names a case wants it.
@@ -191,7 +228,19 @@ impl Suite {
         };
         let preflight = super::preflight(&mut run).await.map_err(unusable)?;
         let all = options.cases.is_empty();
-        Ok(Session { started, table, name, deviations, cases, all, run, preflight, host: Mutex::new(host) })
+        Ok(Session {
+            started,
+            config,
+            made_of,
+            table,
+            name,
+            deviations,
+            cases,
+            all,
+            run,
+            preflight,
+            host: Mutex::new(host),
+        })
     }
 }
 
@@ -228,6 +277,8 @@ fn own_scenarios(files: &[PathBuf], target: &Target) -> Result<Vec<Scenario>, Un
 #[derive(Debug)]
 pub struct Session {
     started: Timestamp,
+    config: Config,
+    made_of: SuiteInfo,
     table: Table,
     name: String,
     deviations: Vec<Deviation>,
@@ -316,6 +367,8 @@ impl Session {
                 source: self.table.source.clone(),
             },
             level: self.run.level,
+            config: Some(self.config.clone()),
+            suite: Some(self.made_of.clone()),
             seed: self.run.seed,
             started: self.started.to_string(),
             finished: Timestamp::now().to_string(),

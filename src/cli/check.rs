@@ -14,7 +14,7 @@ use crate::check::suite::{Options, Session, Suite};
 use crate::persona::key::Maker;
 use crate::registry::Mutant;
 use crate::report::terminal::{self, Paper, WIDTH};
-use crate::report::{Document, Format, annotations};
+use crate::report::{Document, Format, annotations, deviations};
 use crate::result::{RunResult, Status};
 use crate::table::Level;
 use crate::target::{self, Pages};
@@ -51,6 +51,9 @@ pub(super) struct Check {
     /// What the target is known to do differently, in place of the list that its own file names.
     #[arg(long, value_name = "FILE")]
     deviations: Option<PathBuf>,
+    /// Drafts a list of what deviates, to be looked through and named by the target's file; the file must be new.
+    #[arg(long, value_name = "FILE")]
+    write_deviations: Option<PathBuf>,
     /// Who makes the users' security keys.
     #[arg(long, value_enum, default_value_t = Maker::SoftPasskey)]
     authenticator: Maker,
@@ -70,6 +73,10 @@ impl Check {
     async fn play(self) -> Result<u8, Failure> {
         let mut interruptions = Interruptions::listen()
             .map_err(|error| Failure::new(exit::USAGE, format!("signals cannot be listened for: {error}")))?;
+        if let Some(file) = self.write_deviations.as_ref().filter(|file| file.exists()) {
+            let message = format!("--write-deviations: {} exists, and reasons in it would be lost", file.display());
+            return Err(Failure::new(exit::USAGE, message));
+        }
         let out = self.out.clone().unwrap_or_else(|| folder(Timestamp::now()));
         let session = tokio::select! {
             session = self.begin(&out) => session?,
@@ -81,6 +88,10 @@ impl Check {
         let mut stdout = std::io::stdout();
         let shown = terminal::render(&result, paper());
         let _ = stdout.write_all(if on_github() { annotated(&shown, &result) } else { shown }.as_bytes());
+        if let Some(file) = &self.write_deviations {
+            let draft = deviations::draft(&result).map_err(report::unrenderable)?;
+            std::fs::write(file, draft).map_err(|error| report::unwritable(file, &error))?;
+        }
         let formats = if self.format.is_empty() { Format::WRITTEN.as_slice() } else { &self.format };
         report::write(&out, &Document::Run(Box::new(result)), formats)?;
         let _ = writeln!(stdout, "reports: {}", out.display());

@@ -10,6 +10,7 @@ macro_rules! say {
 use say;
 
 mod check;
+mod compare;
 pub mod exit;
 mod explore;
 mod interrupt;
@@ -19,6 +20,7 @@ mod progress;
 mod report;
 mod serve;
 mod target;
+mod verify;
 
 use clap::{Parser, Subcommand};
 
@@ -36,6 +38,8 @@ struct Arguments {
 enum Command {
     /// Run the tables against a registry, judge, report.
     Check(check::Check),
+    /// Tell what has changed between two results, or show several registries in one grid.
+    Compare(compare::Compare),
     /// Play random sequences against a model of the tables and the rules.
     Explore(explore::Explore),
     /// List what there is.
@@ -48,6 +52,8 @@ enum Command {
     Serve(serve::Serve),
     /// List, install or start the registries that target files describe.
     Target(target::TargetCommand),
+    /// Tell whether a bundle of evidence is as it was made.
+    Verify(verify::Verify),
 }
 
 /// Why a command ended early.
@@ -97,12 +103,14 @@ pub fn main() -> u8 {
     };
     let outcome = match arguments.command {
         Command::Check(check) => check.run(),
+        Command::Compare(compare) => compare.run(),
         Command::Explore(explore) => explore.run(),
         Command::List(list) => list.run(),
         Command::Mutants(mutants) => mutants.run(),
         Command::Report(report) => report.run(),
         Command::Serve(serve) => serve.run(),
         Command::Target(target) => target.run(),
+        Command::Verify(verify) => verify.run(),
     };
     outcome.unwrap_or_else(|failure| {
         eprintln!("{:?}", failure.report);

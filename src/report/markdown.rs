@@ -110,14 +110,12 @@ fn write_table(out: &mut String, table: &Table<'_>) {
     for row in &table.rows {
         for line in &row.lines {
             let name = match line.name {
-                Some(name) if table.name == "scenarios" => code(name),
-                Some(name) => format!("{}: {}", plain(row.label), code(name)),
-                None if row.lines.len() > 1 => format!("{}: {}", plain(row.label), code(row.action)),
+                Some(name) if table.name == "scenarios" => cell_code(name),
+                Some(name) => format!("{}: {}", plain(row.label), cell_code(name)),
+                None if row.lines.len() > 1 => format!("{}: {}", plain(row.label), cell_code(row.action)),
                 None => plain(row.label),
             };
             let cells: Vec<String> = line.cells.iter().map(|cells| cell(cells)).collect();
-            // A bar in a code span ends a cell all the same, unless it is escaped.
-            let name = if name.contains('`') { name.replace('|', "\\|") } else { name };
             let _ = writeln!(out, "| {name} | {} |", cells.join(" | "));
         }
     }
@@ -178,6 +176,11 @@ pub(super) fn code(text: &str) -> String {
     let fence = "`".repeat(longest + 1);
     let pad = if text.starts_with('`') || text.ends_with('`') || text.is_empty() { " " } else { "" };
     format!("{fence}{pad}{text}{pad}{fence}")
+}
+
+/// A code span in a table, whose cells a bar would end even there.
+pub(super) fn cell_code(text: &str) -> String {
+    code(text).replace('|', "\\|")
 }
 
 #[cfg(test)]

@@ -3,8 +3,11 @@
 pub mod annotations;
 pub mod badge;
 pub mod checks;
+pub mod compare;
 pub mod conclusion;
+pub mod deviations;
 mod document;
+pub mod evidence;
 mod format;
 pub mod html;
 pub mod json;

@@ -9,7 +9,7 @@ pub use paper::{Paper, WIDTH};
 
 use super::conclusion::Conclusion;
 use crate::result::RunResult;
-use paper::Tone;
+pub(super) use paper::{Tone, wrap};
 
 /// Renders the result.
 pub fn render(result: &RunResult, paper: Paper) -> String {

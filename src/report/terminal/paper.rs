@@ -26,7 +26,7 @@ impl Default for Paper {
 
 /// What a text is to its reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tone {
+pub(in crate::report) enum Tone {
     Plain,
     Heading,
     Good,
@@ -37,7 +37,7 @@ pub(super) enum Tone {
 
 impl Paper {
     /// The text in its tone's colour.
-    pub(super) fn paint(self, tone: Tone, text: &str) -> String {
+    pub(in crate::report) fn paint(self, tone: Tone, text: &str) -> String {
         let style = match tone {
             Tone::Plain => Style::new(),
             Tone::Heading => Style::new().bold(),
@@ -50,12 +50,12 @@ impl Paper {
     }
 
     /// A paragraph.
-    pub(super) fn text(self, out: &mut String, text: &str) {
+    pub(in crate::report) fn text(self, out: &mut String, text: &str) {
         self.hanging(out, "", text);
     }
 
     /// A named text, its further lines below its first.
-    pub(super) fn field(self, out: &mut String, indent: usize, name: &str, text: &str) {
+    pub(in crate::report) fn field(self, out: &mut String, indent: usize, name: &str, text: &str) {
         self.hanging(out, &format!("{:indent$}{name:FIELD$}", ""), text);
     }
 
@@ -69,13 +69,13 @@ impl Paper {
     }
 
     /// A line that is never broken, so that it can be copied.
-    pub(super) fn verbatim(out: &mut String, indent: usize, name: &str, text: &str) {
+    pub(in crate::report) fn verbatim(out: &mut String, indent: usize, name: &str, text: &str) {
         out.push_str(&format!("{:indent$}{name:FIELD$}{}\n", "", clean(text)));
     }
 }
 
 /// The text's lines, broken at spaces; a word that is longer than the width has a line of its own.
-pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(in crate::report) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut used = 0;
     for word in clean(text).split_whitespace() {

@@ -1,0 +1,80 @@
+//! `stepup compare`: what has changed between two results, or several registries in one grid.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::report::{unrenderable, unwritable};
+use super::{Failure, check, exit};
+use crate::report::Document;
+use crate::report::compare::{Changes, Compared, Form, Grid};
+use crate::report::terminal::Paper;
+
+#[derive(Debug, Args)]
+pub(super) struct Compare {
+    /// Results, or the folders that hold them; the earlier first.
+    #[arg(value_name = "RESULT", required = true, num_args = 2..)]
+    results: Vec<PathBuf>,
+    /// What is told; unless said, changes of two results of one registry, and else a grid.
+    #[arg(long = "as", value_enum, value_name = "WHAT")]
+    told: Option<Told>,
+    /// What is made of it; may be given several times.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "FORMAT", default_value = "terminal")]
+    format: Vec<Form>,
+    /// Where the files go; one alone goes to standard output unless this is said.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Told {
+    /// What is newly deviating, vanished, fixed: exit code 1 where the later is worse
+    Changes,
+    /// What each registry does: exit code 0
+    Grid,
+}
+
+impl Compare {
+    pub(super) fn run(self) -> Result<u8, Failure> {
+        let mut results = Vec::new();
+        for path in &self.results {
+            match Document::read(path)? {
+                Document::Run(result) => results.push(*result),
+            }
+        }
+        let one = results.iter().all(|result| result.target.name == results[0].target.name);
+        let usual = if results.len() == 2 && one { Told::Changes } else { Told::Grid };
+        let (compared, code) = match (self.told.unwrap_or(usual), results.as_slice()) {
+            (Told::Changes, [before, after]) => {
+                let changes = Changes::of(before, after);
+                let code = if changes.regresses() { exit::DEVIATING } else { exit::HELD };
+                (Compared::Changes(changes), code)
+            }
+            (Told::Changes, more) => {
+                let message = format!("--as changes: {} results were given; allowed: 2", more.len());
+                return Err(Failure::new(exit::USAGE, message));
+            }
+            (Told::Grid, all) => (Compared::Grid(Grid::of(all)), exit::HELD),
+        };
+        match (self.format.as_slice(), &self.out) {
+            (forms, Some(out)) => {
+                std::fs::create_dir_all(out).map_err(|error| unwritable(out, &error))?;
+                for form in forms {
+                    let file = out.join(form.file());
+                    let text = compared.render(*form, Paper::default()).map_err(unrenderable)?;
+                    std::fs::write(&file, text).map_err(|error| unwritable(&file, &error))?;
+                }
+            }
+            ([form], None) => {
+                let text = compared.render(*form, check::paper()).map_err(unrenderable)?;
+                // Whoever stops reading early wants no more of it.
+                let _ = std::io::stdout().write_all(text.as_bytes());
+            }
+            (_, None) => {
+                return Err(Failure::new(exit::USAGE, "several reports are files: `--out DIR` says where they go"));
+            }
+        }
+        Ok(code)
+    }
+}

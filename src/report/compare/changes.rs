@@ -1,0 +1,207 @@
+//! What has changed between an earlier and a later result.
+
+use crate::judge::Verdict;
+use crate::report::standing::{Ending, verdicts};
+use crate::report::tables;
+use crate::result::{CaseResult, RunResult, Standing, Status};
+
+/// Ids that were changed, the former first. A case keeps its id; where one must change, it is listed here, so that old
+/// results and deviations are still understood.
+pub const RENAMED: &[(&str, &str)] = &[];
+
+/// What has become of a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// It deviates where it did not, or in a way that it did not.
+    Deviating,
+    /// It is not there any more, or not run any more.
+    Vanished,
+    /// It could be judged and cannot any more.
+    Unjudged,
+    /// The registry does not have it any more.
+    Unsupported,
+    /// It deviated and does not any more, or in fewer ways.
+    Fixed,
+    /// It is new, or can be judged at last.
+    Appeared,
+}
+
+impl Kind {
+    /// Every one, in the order of attention.
+    pub const ALL: [Kind; 6] =
+        [Kind::Deviating, Kind::Vanished, Kind::Unjudged, Kind::Unsupported, Kind::Fixed, Kind::Appeared];
+
+    /// Its heading.
+    pub fn title(self) -> &'static str {
+        match self {
+            Kind::Deviating => "Newly deviating",
+            Kind::Vanished => "Vanished",
+            Kind::Unjudged => "No longer judged",
+            Kind::Unsupported => "Newly unsupported",
+            Kind::Fixed => "Fixed",
+            Kind::Appeared => "New, or judged at last",
+        }
+    }
+}
+
+/// A case that has changed.
+#[derive(Debug, Clone, Copy)]
+pub struct Change<'a> {
+    /// What has become of it.
+    pub kind: Kind,
+    /// As it was, where it was there.
+    pub before: Option<&'a CaseResult>,
+    /// As it is, where it is there.
+    pub after: Option<&'a CaseResult>,
+    /// Whether it alone makes the later result the worse one.
+    pub decides: bool,
+}
+
+impl Change<'_> {
+    /// The case's id today.
+    pub fn id(&self) -> &str {
+        self.after.or(self.before).map_or("", |case| &case.id)
+    }
+
+    /// What it showed and what it shows, in words.
+    pub fn words(&self) -> String {
+        let side = |case: Option<&CaseResult>| match case {
+            None => "not there".to_owned(),
+            Some(case) if case.standing == Standing::Observed => tables::observed(case).to_owned(),
+            Some(case) if case.status == Status::Skipped => "not run".to_owned(),
+            Some(case) => verdicts(case),
+        };
+        format!("{} → {}", side(self.before), side(self.after))
+    }
+}
+
+/// Two results of one registry.
+#[derive(Debug)]
+pub struct Changes<'a> {
+    /// The earlier.
+    pub before: &'a RunResult,
+    /// The later.
+    pub after: &'a RunResult,
+    /// What has changed, in the order of attention.
+    pub changes: Vec<Change<'a>>,
+    /// How many cases are in both and the same.
+    pub same: usize,
+}
+
+impl<'a> Changes<'a> {
+    /// What has changed.
+    pub fn of(before: &'a RunResult, after: &'a RunResult) -> Self {
+        let (was, is) = (worst(before), worst(after));
+        let same_case = |one: &CaseResult, other: &CaseResult| today(&one.id, RENAMED) == today(&other.id, RENAMED);
+        let mut pairs: Vec<(Option<&CaseResult>, Option<&CaseResult>)> = Vec::new();
+        for case in &was {
+            pairs.push((Some(case), is.iter().find(|other| same_case(case, other)).copied()));
+        }
+        for case in is.iter().filter(|case| !was.iter().any(|other| same_case(case, other))) {
+            pairs.push((None, Some(case)));
+        }
+        let (all, mut changes) = (pairs.len(), Vec::new());
+        for (before, later) in pairs {
+            if let Some(kind) = kind(before, later) {
+                let decides = match kind {
+                    Kind::Deviating | Kind::Unjudged => later.is_some_and(|case| after.decides(case)),
+                    Kind::Vanished => true,
+                    Kind::Unsupported | Kind::Fixed | Kind::Appeared => false,
+                };
+                changes.push(Change { kind, before, after: later, decides });
+            }
+        }
+        changes.sort_by_key(|change| change.kind);
+        let same = all - changes.len();
+        Changes { before, after, changes, same }
+    }
+
+    /// Whether the later result is worse in a way that decides.
+    pub fn regresses(&self) -> bool {
+        self.changes.iter().any(|change| change.decides)
+    }
+
+    /// The changes of a kind.
+    pub fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &Change<'a>> {
+        self.changes.iter().filter(move |change| change.kind == kind)
+    }
+
+    /// All of it in one sentence.
+    pub fn conclusion(&self) -> String {
+        let deciding = self.changes.iter().filter(|change| change.decides).count();
+        let told: Vec<String> = Kind::ALL
+            .into_iter()
+            .map(|kind| (kind, self.of_kind(kind).count()))
+            .filter(|(_, count)| *count > 0)
+            .map(|(kind, count)| format!("{count} {}", kind.title().to_lowercase()))
+            .collect();
+        match (told.is_empty(), deciding) {
+            (true, _) => format!("Nothing has changed: {} cases are as they were", self.same),
+            (false, 0) => format!("Not worse: {}; {} as they were", told.join(", "), self.same),
+            (false, _) => format!("Worse: {}; {} as they were", told.join(", "), self.same),
+        }
+    }
+}
+
+/// The id that a case has today.
+fn today<'a>(id: &'a str, renamed: &[(&'a str, &'a str)]) -> &'a str {
+    renamed.iter().find(|(former, _)| *former == id).map_or(id, |(_, present)| present)
+}
+
+/// The judged cases, each once: one that was repeated by its worst end.
+fn worst(result: &RunResult) -> Vec<&CaseResult> {
+    let mut cases: Vec<&CaseResult> = Vec::new();
+    let mut at = std::collections::HashMap::new();
+    for case in &result.cases {
+        match at.get(case.id.as_str()) {
+            None => {
+                at.insert(case.id.as_str(), cases.len());
+                cases.push(case);
+            }
+            Some(&known) if Ending::of(case, result) < Ending::of(cases[known], result) => cases[known] = case,
+            Some(_) => {}
+        }
+    }
+    cases
+}
+
+fn kind(before: Option<&CaseResult>, after: Option<&CaseResult>) -> Option<Kind> {
+    let was = before.map(|case| case.status);
+    let Some(later) = after else { return Some(Kind::Vanished) };
+    match (was, later.status) {
+        (Some(Status::Fail), Status::Fail) => {
+            let shown = |case: Option<&CaseResult>| case.map(|case| case.verdicts.clone()).unwrap_or_default();
+            let (old, new): (Vec<Verdict>, Vec<Verdict>) = (shown(before), shown(after));
+            if new.iter().any(|verdict| !old.contains(verdict)) {
+                Some(Kind::Deviating)
+            } else if old.len() > new.len() {
+                Some(Kind::Fixed)
+            } else {
+                None
+            }
+        }
+        (_, Status::Fail) => Some(Kind::Deviating),
+        (Some(Status::Error), Status::Error)
+        | (Some(Status::Unsupported), Status::Unsupported)
+        | (Some(Status::Skipped), Status::Skipped)
+        | (Some(Status::Pass), Status::Pass) => None,
+        (_, Status::Error) => Some(Kind::Unjudged),
+        (None, Status::Skipped) => None,
+        (_, Status::Skipped) => Some(Kind::Vanished),
+        (None, Status::Unsupported) | (Some(Status::Skipped), Status::Unsupported) => None,
+        (_, Status::Unsupported) => Some(Kind::Unsupported),
+        (Some(Status::Fail), Status::Pass) => Some(Kind::Fixed),
+        (None | Some(Status::Error | Status::Unsupported | Status::Skipped), Status::Pass) => Some(Kind::Appeared),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_renamed_case_is_the_same_case() {
+        let renamed = [("old/a", "new/a")];
+        assert_eq!((today("old/a", &renamed), today("b", &renamed)), ("new/a", "b"));
+    }
+}
