@@ -8,7 +8,9 @@ use std::path::PathBuf;
 
 use page::Page;
 use serde_json::{Value, json};
+use stepup::report::compare::{Changes, Compared, Form, Grid};
 use stepup::report::html;
+use stepup::report::terminal::Paper;
 use stepup::result::{CaseResult, RunResult, Status, Summary};
 
 /// A run with deviations of several kinds.
@@ -247,11 +249,50 @@ async fn a_page_can_be_read_wide_narrow_light_and_dark() {
 }
 
 #[tokio::test]
+async fn a_comparison_can_be_read_wide_narrow_light_and_dark() {
+    let mut results = [deviating().await, deviating().await];
+    "another".clone_into(&mut results[1].target.name);
+    for (number, case) in results[1].cases.iter_mut().enumerate().filter(|(number, _)| number % 3 == 0) {
+        (case.status, case.known) = (Status::Fail, (number % 2 == 0).then(|| "it is so".to_owned()));
+    }
+    let changes = Compared::Changes(Changes::of(&results[0], &results[1]));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("compare.html");
+    for (compared, least) in [(changes, 20), (Compared::Grid(Grid::of(&results)), 40)] {
+        std::fs::write(&file, compared.render(Form::Html, Paper::default()).expect("renders")).expect("a file");
+        for (size, scheme) in [((1280, 900), "light"), ((380, 800), "dark"), ((380, 800), "light")] {
+            let mut page = Page::open(&file, size, scheme).await;
+            page.value("document.querySelectorAll('details').forEach(fold => { fold.open = true; })").await;
+            let contrast = page.value(FAINT).await;
+            assert!(contrast["seen"].as_u64() > Some(least), "{contrast}");
+            assert_eq!(contrast["faint"], Value::Array(vec![]), "{size:?} {scheme}");
+            let wider = page.value("document.documentElement.scrollWidth - document.documentElement.clientWidth").await;
+            assert_eq!(wider, 0, "nothing is wider than {size:?}");
+            is_quiet(&page);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_printed_page_has_its_tables() {
     let (mut page, _folder) = opened(&deviating().await, (1280, 900), "light").await;
     assert!(page.print().await.starts_with("JVBERi0"), "a PDF");
     assert_eq!(page.value("document.querySelectorAll('details.fold:not([open])').length").await, 0);
     is_quiet(&page);
+}
+
+/// Prints how long a page of `RESULT` takes; a figure to look at, and no bound.
+#[tokio::test]
+#[ignore = "measures"]
+async fn times() {
+    let file = PathBuf::from(std::env::var("RESULT").expect("RESULT says of what"));
+    let mut page = Page::open(&file, (1280, 900), "light").await;
+    page.until("performance.getEntriesByType('navigation')[0].loadEventEnd > 0").await;
+    let loaded = page.value("performance.getEntriesByType('navigation')[0].loadEventEnd").await;
+    let opened = page.value("(async () => { const start = performance.now(); const row = document.querySelector('details.case'); row.open = true; while (!row.querySelector('.body')) await new Promise(requestAnimationFrame); return performance.now() - start; })()").await;
+    let filtered = page.value("(() => { const text = document.getElementById('filter-text'); const start = performance.now(); text.value = 'replay'; text.dispatchEvent(new Event('input', { bubbles: true })); document.body.offsetHeight; return performance.now() - start; })()").await;
+    let cases = page.value(&format!("{SHOWN}.length")).await;
+    println!("loaded {loaded} ms, first case {opened} ms, filtered {filtered} ms, {cases} shown");
 }
 
 /// Writes pictures of a report for whoever changes it: `PICTURES=DIR RESULT=DIR cargo test --test report_page -- --ignored`.
