@@ -32,14 +32,14 @@ fn a_browser_agrees_with_the_requests_that_it_makes() {
     let scenarios = ["--case", "security-key/*/{disabled,auth-only}/**"];
     let some = ["--case", "security-key/{proof-*,broken-signature,user-not-present}/auth-only/**"];
     let faults = ["login-unchallenged", "done-twice", "user-presence-ignored"].map(|name| ["--mutant", name]).concat();
-    for (cases, registry, most) in [([rows, scenarios].concat(), vec![], 40), ([rows, some].concat(), faults, 20)] {
+    for (cases, registry, least) in [([rows, scenarios].concat(), vec![], 37), ([rows, some].concat(), faults, 20)] {
         let by = |pages| verdicts(&[&cases[..], &["--pages", pages], &registry].concat());
         let (requests, browser) = (by("http"), by("browser"));
         assert!(registry.is_empty() == requests.iter().all(|(_, status, _)| *status == Status::Pass));
         let (mut played, mut compared) = (browser.clone(), requests);
         played.retain(|(_, status, _)| *status != Status::Skipped);
         compared.retain(|(id, ..)| played.iter().any(|(other, ..)| other == id));
-        assert!(played.len() >= most, "{} of {}: {browser:?}", played.len(), browser.len());
+        assert!(played.len() >= least, "{} of {}: {browser:?}", played.len(), browser.len());
         assert_eq!(compared, played, "{registry:?}");
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use stepup::registry::Mutant;
 
-use crate::registry_support::keys::{Authenticator, Forger, Lie};
+use crate::registry_support::keys::{Authenticator, Forger, Lie, soft_key};
 use crate::registry_support::{AUTH_ONLY, Reply, User, WRITES, World, seed_in, send};
 
 use Mutant as M;
@@ -66,6 +66,9 @@ async fn adds_lying_key(world: &World, lie: Lie) -> (Reply, User) {
 
 /// Whether a registration that lies registers a key that then proves.
 async fn registers(world: &World, lie: Lie) -> bool {
+    // A right one of a key that signs its registration registers it under every fault.
+    let mut other = world.sign_up("bob").await;
+    world.add_key(&mut other, &mut soft_key(), None, None).await;
     let (added, user) = adds_lying_key(world, lie).await;
     let kept = keys_of(world, &user).await == 2;
     assert_eq!(added.is_success(), kept, "{}", added.text);

@@ -49,7 +49,15 @@ pub(crate) fn set_right(
 fn set_in_client_data(answer: &mut RegisterPublicKeyCredential, member: &str, right: Value) {
     let said = &mut answer.response.client_data_json;
     // What is no JSON object is left to the library.
-    if let Ok(Value::Object(mut client)) = serde_json::from_slice(said) {
+    let Ok(Value::Object(mut client)) = serde_json::from_slice(said) else { return };
+    // What is right stays as it is to the byte, for other attestation formats sign it: an address may have a slash, and
+    // `crossOrigin` may be left out.
+    let is_right = match client.get(member) {
+        None => right == false,
+        Some(Value::String(text)) => *text.strip_suffix('/').unwrap_or(text) == right,
+        Some(other) => *other == right,
+    };
+    if !is_right {
         client.insert(member.to_owned(), right);
         *said = Value::Object(client).to_string().into_bytes();
     }
