@@ -156,8 +156,13 @@ pub fn why_untested(case: &CaseResult) -> &str {
     }
 }
 
-/// The number of the probe that shows the worst verdict.
+/// The number of the probe that tells most: the one that shows the worst verdict, or else the last.
 pub fn telling(case: &CaseResult) -> Option<usize> {
+    showing(case).or(case.probes.len().checked_sub(1))
+}
+
+/// The number of the probe that shows the worst verdict, where that is one probe for sure.
+pub fn showing(case: &CaseResult) -> Option<usize> {
     let name = match case.verdicts.first()? {
         Verdict::MissingChallenge
         | Verdict::EffectBeforeFactor
@@ -177,5 +182,5 @@ pub fn telling(case: &CaseResult) -> Option<usize> {
         | Verdict::Exact => "",
     };
     let is_it = |probe: &Probe| probe.name == name;
-    case.probes.iter().position(is_it).or(case.probes.len().checked_sub(1))
+    case.probes.iter().position(is_it)
 }

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::{Compression, GzBuilder};
 use serde_json::Value;
 
-use crate::report::standing::telling;
+use crate::report::standing::showing;
 use crate::report::text::clean_lines;
 use crate::result::RunResult;
 
@@ -17,7 +17,7 @@ pub(super) fn pack(result: &RunResult) -> Result<String, String> {
     for case in result.cases.iter().chain(&result.observations) {
         let mut value = serde_json::to_value(case).map_err(|error| error.to_string())?;
         clean(&mut value);
-        value["telling"] = telling(case).into();
+        value["showing"] = showing(case).into();
         cases.push(value);
     }
     let cannot = |error: std::io::Error| error.to_string();

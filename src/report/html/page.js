@@ -116,7 +116,7 @@
     const sequence = found.probes.length === 0 ? null : make('div', {},
       make('div', { class: 'ends', 'aria-hidden': 'true' }, make('span', {}, 'user'), make('span', {}, 'registry')),
       make('ol', { class: 'sequence', 'aria-label': 'What was sent and answered, in order' },
-        ...found.probes.map((probe, at) => step(probe, found.status === 'fail' && at === found.telling))));
+        ...found.probes.map((probe, at) => step(probe, found.status === 'fail' && at === found.showing))));
     return make('div', { class: 'body' }, facts, sequence);
   };
 
