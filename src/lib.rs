@@ -6,6 +6,7 @@
 //! - [`cli`] is the command line; nothing imports it.
 //! - [`check`] plans cases, plays them and sends results ([`check::suite`] is the door for other programs); [`judge`] says what they show, without I/O or clock.
 //! - [`explore`] makes random sequences and shrinks what deviates; [`check`] plays them.
+//! - [`load`] finds how many verifications a second a registry bears.
 //! - [`persona`] holds the simulated users, the ledger of their proofs and their security keys; [`wire`] sends requests,
 //!   [`browser`] opens a registry's own pages.
 //! - [`accounts`] lends users that an operator handed over.
@@ -25,6 +26,7 @@ pub mod explore;
 pub mod host;
 pub mod installed;
 pub mod judge;
+pub mod load;
 pub mod persona;
 pub mod registry;
 pub mod report;
