@@ -111,7 +111,8 @@ pub enum Status {
 }
 
 impl Status {
-    fn covers(&self, status: u16) -> bool {
+    /// Whether it is this status.
+    pub fn covers(&self, status: u16) -> bool {
         match self {
             Status::Code(code) => *code == status,
             Status::Class(class) => status / 100 == *class,

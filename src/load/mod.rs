@@ -5,10 +5,24 @@
 //! - [`quantity`] reads `250 ms`, `1000/s` and `99.9 %`.
 //! - [`pace`] says when each arrival is due, [`mix`] what it carries, [`sizing`] how many users that takes,
 //!   [`objective`] what a run must show, and [`search`] which rate to try next. No clock, no network.
+//! - [`users`] are the simulated users, [`roster`] hands them out, [`request`] writes what they send, [`answer`] reads
+//!   what comes back, [`fate`] says what it means.
+//! - [`desk`] brings these together for one shard, without socket or clock; [`tally`] and [`histogram`] are what it
+//!   counts. [`engine`] gives it both on a thread of its own, and [`run`] has one for each core.
 
+pub mod answer;
+pub mod desk;
+pub mod engine;
+pub mod fate;
+pub mod histogram;
 pub mod mix;
 pub mod objective;
 pub mod pace;
 pub mod quantity;
+pub mod request;
+pub mod roster;
+pub mod run;
 pub mod search;
 pub mod sizing;
+pub mod tally;
+pub mod users;

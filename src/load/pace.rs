@@ -285,7 +285,6 @@ impl Iterator for OwnArrivals {
             let whole = piece.area(piece.lasts.as_secs_f64());
             if self.area < whole {
                 let within = piece.when(self.area) * 1e9;
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within the piece")]
                 return Some(self.before_ns + (within as u64).min(nanos(piece.lasts)));
             }
             // What is left of the gap reaches into the next piece.

@@ -79,11 +79,7 @@ fn many(mean: f64) -> u32 {
     if mean <= 0.0 {
         return 0;
     }
-    let most = (mean + SPREAD * mean.sqrt() + 1.0).ceil();
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive, and saturating as it must")]
-    {
-        most as u32
-    }
+    (mean + SPREAD * mean.sqrt() + 1.0).ceil() as u32
 }
 
 /// How many the herds of a whole pace are: one at each edge that can lie in it.

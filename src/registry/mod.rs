@@ -18,6 +18,7 @@
 //! - `model` is what is remembered: users, tokens, packages, scopes.
 //! - `transaction` is one request's exclusive hold of that memory; `authority` says who may do what.
 //! - `accounts`, `packages`, `scopes` and `hooks` are the endpoints, one file per group.
+//! - `seeded` are users that exist by a seed, for load.
 //! - `mutants` lists the faults that can be switched on.
 
 mod accounts;
@@ -32,6 +33,7 @@ mod packages;
 mod routes;
 mod scopes;
 mod secrets;
+mod seeded;
 mod serve;
 mod service;
 mod settings;
@@ -39,6 +41,7 @@ mod transaction;
 mod wire;
 
 pub use mutants::{Mutant, Mutants, UnknownMutant};
+pub use seeded::Seeded;
 pub use serve::serve;
 pub use service::{Registry, Statistics};
 pub use settings::{BODY_LIMIT, Limit, Now, Settings, Throttle};

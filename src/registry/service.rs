@@ -86,6 +86,7 @@ impl Registry {
         let reply = match take_in(body, BODY_LIMIT).await {
             Intake::Whole(body) => match Call::parse(&parts, body) {
                 Ok(call) => {
+                    desk.admit_seeded(&call);
                     let _flight = desk.verify_slowly(&call).await;
                     route(desk, &call)
                 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::mutants::Mutants;
+use super::seeded::Seeded;
 
 /// The only clock that the registry reads.
 pub type Now = Arc<dyn Fn() -> SystemTime + Send + Sync>;
@@ -22,12 +23,14 @@ pub struct Settings {
     pub mutants: Mutants,
     /// What happens after many wrong codes.
     pub throttle: Throttle,
+    /// Users that exist from the beginning.
+    pub seeded: Option<Seeded>,
 }
 
 impl Settings {
     /// A correct registry that reads the given clock.
     pub fn new(now: Now) -> Self {
-        Self { now, mutants: Mutants::none(), throttle: Throttle::default() }
+        Self { now, mutants: Mutants::none(), throttle: Throttle::default(), seeded: None }
     }
 }
 

@@ -205,6 +205,12 @@ impl TwoFactor {
 }
 
 impl Factor {
+    /// Codes alone, that both sides have known from the beginning.
+    pub(crate) fn of_codes(mode: Mode, seed: Seed, recovery: Vec<RecoveryCode>) -> Self {
+        let codes = Codes { seed, last: None };
+        Self { mode, means: Means::Codes { codes, keys: None }, recovery: RecoveryCodes::of(&recovery) }
+    }
+
     pub(crate) fn codes(&self) -> Option<&Codes> {
         match &self.means {
             Means::Codes { codes, .. } => Some(codes),

@@ -13,8 +13,12 @@ impl RecoveryCodes {
     /// Fresh codes: what is kept, and what the user is shown once.
     pub(crate) fn mint() -> (Self, Vec<RecoveryCode>) {
         let codes: Vec<RecoveryCode> = (0..HANDED_OUT).map(|_| RecoveryCode::mint()).collect();
-        let kept = codes.iter().map(RecoveryCode::digest).collect();
-        (Self(kept), codes)
+        (Self::of(&codes), codes)
+    }
+
+    /// What is kept of codes.
+    pub(crate) fn of(codes: &[RecoveryCode]) -> Self {
+        Self(codes.iter().map(RecoveryCode::digest).collect())
     }
 
     pub(crate) fn has(&self, code: &RecoveryCode) -> bool {

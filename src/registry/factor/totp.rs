@@ -51,6 +51,11 @@ impl Seed {
         Self(random_bytes())
     }
 
+    /// A seed that both sides know already.
+    pub(crate) fn known(bytes: [u8; 20]) -> Self {
+        Self(bytes)
+    }
+
     /// The address that an authenticator is set up with. It gives the seed away.
     pub(crate) fn enrolment_url(&self, account: &str) -> String {
         let totp = self.builder().with_account_name(account).with_issuer(Some(ISSUER)).build_noncompliant();

@@ -1,6 +1,6 @@
 //! Bearer tokens as sent, and as kept.
 
-use data_encoding::BASE64URL_NOPAD;
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use sha2::{Digest, Sha256};
 
 use super::hidden::hidden;
@@ -28,6 +28,17 @@ impl TokenText {
     pub(crate) fn mint() -> Self {
         let letters: String = BASE64URL_NOPAD.encode(&random_bytes::<30>()).replace(['-', '_'], "x");
         Self(format!("npm_{letters}"))
+    }
+
+    /// The number and the tag of a token that follows from a seed: `npm_`, eight hexadecimal digits, twenty-four more.
+    pub(crate) fn numbered(&self) -> Option<(u32, [u8; 12])> {
+        let mut bytes = [0; 16];
+        let digits = self.0.strip_prefix("npm_")?.as_bytes();
+        if digits.len() != 32 || HEXLOWER.decode_mut(digits, &mut bytes).is_err() {
+            return None;
+        }
+        let [a, b, c, d, tag @ ..] = bytes;
+        Some((u32::from_be_bytes([a, b, c, d]), tag))
     }
 
     pub(crate) fn digest(&self) -> TokenDigest {

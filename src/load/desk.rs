@@ -1,0 +1,339 @@
+//! The desk of a shard: takes up each arrival when it is due, sends it on a free line, and notes what became of it.
+//!
+//! It owns no socket and reads no clock, so that it can be tested to the nanosecond; [`super::engine`] gives it both. An
+//! arrival waits for a free line as long as it has patience, and its latency counts from when it was due: a target that
+//! stops answering is seen by everyone who would have come meanwhile.
+
+use std::collections::VecDeque;
+
+use super::answer::Reply;
+use super::fate::{Fate, Reader};
+use super::mix::{Dealer, Kind};
+use super::pace::{Arrivals, STEP_NS};
+use super::request::{Filling, Forms};
+use super::roster::{Part, Planned, Roster};
+use super::tally::{Breach, Second, Tally};
+use super::users::Users;
+
+/// A connection, by number.
+pub type Line = usize;
+
+/// The connections of a shard, and its clock.
+pub trait Lines {
+    /// Nanoseconds from the start of the run.
+    fn now(&mut self) -> u64;
+    /// A free line; none while all are taken or being opened.
+    fn take(&mut self) -> Option<Line>;
+    /// So many arrivals wait for a line: opens some, as far as there may be more.
+    fn want(&mut self, waiting: usize);
+    /// Sends a request on a line that was taken.
+    fn send(&mut self, line: Line, bytes: &[u8]);
+    /// Gives a line back; one that cannot be used again is closed.
+    fn give_back(&mut self, line: Line, reusable: bool);
+}
+
+/// What does not change during a run.
+#[derive(Debug, Clone)]
+pub struct Brief {
+    /// Everyone.
+    pub users: Users,
+    /// The requests.
+    pub forms: Forms,
+    /// How long an arrival waits for a line, and then for its answer, in nanoseconds.
+    pub patience_ns: u64,
+    /// The time of day at the start, in nanoseconds since the Unix epoch.
+    pub epoch_ns: u64,
+    /// How many steps around the present one a target might accept: wrong codes are none of these.
+    pub reach: u32,
+}
+
+/// An arrival that waits for a line.
+#[derive(Debug, Clone, Copy)]
+struct Waiting {
+    due: u64,
+    kind: Kind,
+    /// The user, for the second half of an exchange.
+    half_way: Option<u32>,
+    since: u64,
+}
+
+/// A request that waits for its answer.
+#[derive(Debug, Clone, Copy)]
+struct Flight {
+    due: u64,
+    sent: u64,
+    kind: Kind,
+    part: Part,
+    /// Whether it is the first half of an exchange.
+    first_half: bool,
+    serial: u64,
+}
+
+/// The desk of a shard.
+#[derive(Debug)]
+pub struct Desk {
+    brief: Brief,
+    arrivals: Arrivals,
+    dealer: Dealer,
+    roster: Roster,
+    reader: Reader,
+    tally: Tally,
+    waiting: VecDeque<Waiting>,
+    flights: Vec<Option<Flight>>,
+    in_flight: usize,
+    deadlines: VecDeque<(u64, Line, u64)>,
+    seconds: Vec<Second>,
+    serial: u64,
+    stopped: bool,
+    out: Vec<u8>,
+    scratch: Vec<u8>,
+}
+
+impl Desk {
+    /// A desk before its first arrival.
+    pub fn new(brief: Brief, arrivals: Arrivals, dealer: Dealer, roster: Roster, reader: Reader, tally: Tally) -> Self {
+        Desk {
+            brief,
+            arrivals,
+            dealer,
+            roster,
+            reader,
+            tally,
+            waiting: VecDeque::new(),
+            flights: Vec::new(),
+            in_flight: 0,
+            deadlines: VecDeque::new(),
+            seconds: Vec::new(),
+            serial: 0,
+            stopped: false,
+            out: Vec::with_capacity(4_096),
+            scratch: Vec::with_capacity(4_096),
+        }
+    }
+
+    /// When there is something to do next, if no line has news before. None once all is done.
+    pub fn next_due(&mut self) -> Option<u64> {
+        let arrival = if self.stopped { None } else { self.arrivals.peek() };
+        let deadline = self.deadlines.front().map(|(deadline, _, _)| *deadline);
+        let given_up = self.waiting.front().map(|waiting| waiting.since + self.brief.patience_ns);
+        let next = [arrival, deadline, given_up].into_iter().flatten().min()?;
+        Some(next.min(self.tally.turns_at()))
+    }
+
+    /// When the next arrival is due: what must not be late.
+    pub fn next_arrival(&mut self) -> Option<u64> {
+        if self.stopped { None } else { self.arrivals.peek() }
+    }
+
+    /// Whether nothing is due and nothing is outstanding.
+    pub fn is_done(&mut self) -> bool {
+        self.next_arrival().is_none() && self.waiting.is_empty() && self.in_flight == 0
+    }
+
+    /// Whether an arrival waits for a line.
+    pub fn is_waited_for(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Takes up no further arrivals.
+    pub fn stop(&mut self) {
+        self.stopped = true;
+    }
+
+    /// Seconds that have ended since this was last asked.
+    pub fn take_seconds(&mut self) -> std::vec::Drain<'_, Second> {
+        self.seconds.drain(..)
+    }
+
+    /// Counts connections that were opened or could not be.
+    pub fn connected(&mut self, opened: bool, now: u64) {
+        self.tally.connected(opened, now);
+    }
+
+    /// Does what is due.
+    pub fn work(&mut self, lines: &mut impl Lines) {
+        let mut now = lines.now();
+        while !self.stopped && self.arrivals.peek().is_some_and(|due| due <= now) {
+            let Some(due) = self.arrivals.next() else { break };
+            let kind = self.dealer.deal();
+            self.tally.taken_up(due, now);
+            let waiting = Waiting { due, kind, half_way: None, since: now };
+            // Nobody is served before those who came before.
+            match if self.waiting.is_empty() { lines.take() } else { None } {
+                Some(line) => self.send(waiting, line, lines),
+                None => {
+                    self.tally.waits(due);
+                    self.waiting.push_back(waiting);
+                    lines.want(self.waiting.len());
+                }
+            }
+            now = lines.now();
+            self.turn(now);
+        }
+        self.give_up(now, lines);
+        self.turn(now);
+    }
+
+    /// Serves those who wait, as far as lines are free.
+    pub fn serve_waiting(&mut self, lines: &mut impl Lines) {
+        while !self.waiting.is_empty() {
+            let Some(line) = lines.take() else {
+                lines.want(self.waiting.len());
+                return;
+            };
+            if let Some(waiting) = self.waiting.pop_front() {
+                self.send(waiting, line, lines);
+            }
+        }
+    }
+
+    /// A line has brought a whole answer.
+    pub fn answered(&mut self, line: Line, reply: &Reply<'_>, lines: &mut impl Lines) {
+        let now = lines.now();
+        let Some(flight) = self.land(line) else {
+            // An answer that nobody waits for: what follows it cannot be told apart.
+            lines.give_back(line, false);
+            return;
+        };
+        let fate = self.reader.read(reply);
+        lines.give_back(line, reply.reusable);
+        if flight.first_half && fate == Fate::Challenged {
+            let Flight { due, kind, part, .. } = flight;
+            self.waiting.push_front(Waiting { due, kind, half_way: Some(part.user), since: now });
+        } else if flight.first_half && fate == Fate::Accepted {
+            // It went through without the proof that it was to be asked for.
+            self.end(flight, Kind::ChallengeOnly, fate, reply.status, now);
+        } else {
+            self.end(flight, flight.kind, fate, reply.status, now);
+        }
+        self.serve_waiting(lines);
+    }
+
+    /// A line has ended without a whole answer. It has been given back already.
+    pub fn lost(&mut self, line: Line, fate: Fate, lines: &mut impl Lines) {
+        let now = lines.now();
+        if let Some(flight) = self.land(line) {
+            self.end(flight, flight.kind, fate, 0, now);
+        }
+        self.serve_waiting(lines);
+    }
+
+    /// Gives up all that is outstanding, and ends the last second. What was counted, and the last step spent.
+    pub fn close(mut self, lines: &mut impl Lines) -> (Tally, u32, Vec<Second>) {
+        let now = lines.now();
+        for line in 0..self.flights.len() {
+            if let Some(flight) = self.land(line) {
+                self.end(flight, flight.kind, Fate::TimedOut, 0, now);
+            }
+        }
+        while let Some(waiting) = self.waiting.pop_front() {
+            self.tally.ended(waiting.kind, Fate::Unsent, waiting.due, None, now);
+        }
+        self.turn(now);
+        self.seconds.push(self.tally.turn());
+        (self.tally, self.roster.spent_through(), self.seconds)
+    }
+
+    fn turn(&mut self, now: u64) {
+        while now >= self.tally.turns_at() {
+            self.seconds.push(self.tally.turn());
+        }
+    }
+
+    fn step(&self, now: u64) -> u32 {
+        u32::try_from((self.brief.epoch_ns + now) / STEP_NS).unwrap_or(u32::MAX)
+    }
+
+    fn send(&mut self, waiting: Waiting, line: Line, lines: &mut impl Lines) {
+        let now = lines.now();
+        let step = self.step(now);
+        let cast = match waiting.half_way {
+            Some(user) => Some((waiting.kind, self.roster.answer(user, step))),
+            None => self.roster.cast(waiting.kind, step),
+        };
+        let Some((kind, part)) = cast else {
+            lines.give_back(line, true);
+            self.tally.ended(waiting.kind, Fate::Starved, waiting.due, None, now);
+            return;
+        };
+        self.serial += 1;
+        self.write(part);
+        lines.send(line, &self.out);
+        self.tally.requested(waiting.due);
+        let first_half = kind == Kind::Exchange && waiting.half_way.is_none();
+        let flight = Flight { due: waiting.due, sent: now, kind, part, first_half, serial: self.serial };
+        if self.flights.len() <= line {
+            self.flights.resize(line + 1, None);
+        }
+        self.flights[line] = Some(flight);
+        self.in_flight += 1;
+        self.deadlines.push_back((now + self.brief.patience_ns, line, self.serial));
+    }
+
+    fn write(&mut self, part: Part) {
+        let Brief { users, forms, reach, .. } = &self.brief;
+        let papers = users.papers(part.user);
+        let mut recovery = Vec::new();
+        let code = match part.proof {
+            Planned::Nothing => None,
+            Planned::Code(step) => Some(papers.code(step)),
+            Planned::WrongIn(step) => Some(papers.wrong_code(step, *reach)),
+            Planned::ExpiredBy(step) => Some(papers.expired_code(step, *reach)),
+            Planned::Recovery(index) => {
+                users.write_recovery(part.user, index, &mut recovery);
+                None
+            }
+        };
+        let proof = code.as_ref().map_or(recovery.as_slice(), |code| code.as_slice());
+        let form = if part.proof == Planned::Nothing { &forms.bare } else { &forms.proven };
+        let filling = Filling { users, papers: &papers, proof, number: self.serial };
+        self.out.clear();
+        form.write(&filling, &mut self.scratch, &mut self.out);
+    }
+
+    fn land(&mut self, line: Line) -> Option<Flight> {
+        let flight = self.flights.get_mut(line)?.take()?;
+        self.in_flight -= 1;
+        Some(flight)
+    }
+
+    fn end(&mut self, flight: Flight, kind: Kind, fate: Fate, status: u16, now: u64) {
+        let Flight { due, sent, part, .. } = flight;
+        self.tally.ended(kind, fate, due, Some(sent), now);
+        match (fate, part.proof) {
+            (Fate::Accepted, Planned::Code(step)) if kind.spends() => self.roster.note_accepted(part.user, step),
+            (Fate::Challenged | Fate::Misshapen | Fate::Refused, Planned::Code(step))
+                if kind.spends() && self.step(now) > step =>
+            {
+                self.tally.across_edge(due);
+            }
+            _ => {}
+        }
+        if fate.is_breach(kind) {
+            self.tally.breach(Breach { kind, user: part.user, due_ns: due, status });
+        }
+    }
+
+    fn give_up(&mut self, now: u64, lines: &mut impl Lines) {
+        while let Some((_, line, serial)) = self.deadlines.front().copied().filter(|(deadline, ..)| *deadline <= now) {
+            self.deadlines.pop_front();
+            let still = self.flights.get(line).copied().flatten().is_some_and(|flight| flight.serial == serial);
+            if still && let Some(flight) = self.land(line) {
+                lines.give_back(line, false);
+                self.end(flight, flight.kind, Fate::TimedOut, 0, now);
+            }
+        }
+        // Deadlines of answers that have come are only in the way.
+        while self.deadlines.front().is_some_and(|(_, line, serial)| {
+            self.flights.get(*line).copied().flatten().is_none_or(|flight| flight.serial != *serial)
+        }) {
+            self.deadlines.pop_front();
+        }
+        while self.waiting.front().is_some_and(|waiting| waiting.since + self.brief.patience_ns <= now) {
+            if let Some(waiting) = self.waiting.pop_front() {
+                self.tally.ended(waiting.kind, Fate::Unsent, waiting.due, None, now);
+            }
+        }
+        self.serve_waiting(lines);
+    }
+}

@@ -1,0 +1,441 @@
+//! The engine of a shard: one thread, one epoll, its own connections, and nothing shared while it runs.
+//!
+//! No asynchronous runtime stands between the schedule and the socket: the thread sleeps in `epoll_pwait2` until the
+//! next arrival is due, to the nanosecond, or until a connection has news. Requests are written whole and answers read
+//! whole, most of them with one system call each.
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::num::NonZeroU64;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+
+use rustix::event::{Timespec, epoll};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, sockopt};
+
+use super::answer::{self, Read};
+use super::desk::{Desk, Line, Lines};
+use super::fate::Fate;
+use super::request::Connect;
+use super::tally::{Second, Tally};
+
+/// How many connections report at once.
+const EVENTS: usize = 128;
+/// The longest sleep, so that a stop is heard soon.
+const LOOK_UP_NS: u64 = 50_000_000;
+/// After a connection that could not be opened: the first wait, doubled up to the longest.
+const BACK_OFF_NS: u64 = 2_000_000;
+const LONGEST_BACK_OFF_NS: u64 = 500_000_000;
+/// What one read takes in.
+const BUFFER: usize = 64 * 1024;
+
+/// How an engine is set up.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// Where the target listens.
+    pub address: SocketAddr,
+    /// How many connections there may be at once.
+    pub connections: usize,
+    /// Whether they are used again.
+    pub connect: Connect,
+    /// The core to run on.
+    pub core: Option<usize>,
+    /// When the run begins.
+    pub start: Instant,
+}
+
+/// What an engine has to say when it is done.
+#[derive(Debug)]
+pub struct Done {
+    /// What was counted.
+    pub tally: Tally,
+    /// The last step in which a code was spent.
+    pub spent_through: u32,
+    /// The share of the time in which the thread did not sleep.
+    pub busy: f64,
+}
+
+/// Runs a desk until it is done or is told to stop. It then waits for what is outstanding no longer than `drain`.
+pub fn run(
+    setup: Setup,
+    mut desk: Desk,
+    stop: &AtomicBool,
+    drain: Duration,
+    tell: &Sender<Second>,
+) -> std::io::Result<Done> {
+    settle(setup.core);
+    let mut connections = Connections::new(setup)?;
+    connections.open_all();
+    let mut events = Vec::with_capacity(EVENTS);
+    let mut asleep_ns = 0;
+    let mut until = u64::MAX;
+    loop {
+        let now = connections.now();
+        if stop.load(Ordering::Relaxed) || desk.next_arrival().is_none() {
+            desk.stop();
+            until = until.min(now.saturating_add(nanos(drain)));
+        }
+        if desk.is_done() || now >= until {
+            break;
+        }
+        desk.work(&mut connections);
+        connections.report(&mut desk);
+        for second in desk.take_seconds() {
+            // Nobody listens once the run has been given up.
+            let _ = tell.send(second);
+        }
+        let slept_at = connections.now();
+        let attempt = if desk.is_waited_for() { connections.next_attempt() } else { u64::MAX };
+        let wake = desk.next_due().unwrap_or(u64::MAX).min(until).min(attempt);
+        let long = wake.saturating_sub(slept_at).min(LOOK_UP_NS);
+        events.clear();
+        match epoll::wait(&connections.epoll, rustix::buffer::spare_capacity(&mut events), Some(&timespec(long))) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        asleep_ns += connections.now().saturating_sub(slept_at);
+        if desk.is_waited_for() && connections.next_attempt() <= connections.now() {
+            desk.serve_waiting(&mut connections);
+        }
+        for event in &events {
+            connections.heed(*event, &mut desk);
+            // The schedule comes first: no batch of answers makes an arrival late.
+            if desk.next_arrival().is_some_and(|due| due <= connections.now()) {
+                desk.work(&mut connections);
+            }
+        }
+    }
+    let whole = connections.now().max(1);
+    let (tally, spent_through, seconds) = desk.close(&mut connections);
+    for second in seconds {
+        let _ = tell.send(second);
+    }
+    let busy = 1.0 - asleep_ns as f64 / whole as f64;
+    Ok(Done { tally, spent_through, busy: busy.clamp(0.0, 1.0) })
+}
+
+/// Keeps the thread on its core, and its timers exact. Neither is needed for a right result, only for a good one.
+fn settle(core: Option<usize>) {
+    if let Some(core) = core {
+        pin(core);
+    }
+    let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
+}
+
+/// Keeps the present thread on a core, where the system allows it.
+pub fn pin(core: usize) {
+    let mut cores = rustix::thread::CpuSet::new();
+    cores.set(core);
+    let _ = rustix::thread::sched_setaffinity(None, &cores);
+}
+
+/// The cores that this process may run on.
+pub fn cores() -> Vec<usize> {
+    let allowed = rustix::thread::sched_getaffinity(None);
+    allowed
+        .map(|set| (0..rustix::thread::CpuSet::MAX_CPU).filter(|core| set.is_set(*core)).collect())
+        .unwrap_or_default()
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn timespec(ns: u64) -> Timespec {
+    let part = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    Timespec { tv_sec: part(ns / 1_000_000_000), tv_nsec: part(ns % 1_000_000_000) }
+}
+
+/// A connection.
+#[derive(Debug)]
+struct Connection {
+    stream: TcpStream,
+    /// Which of all that ever were: news of an earlier one on the same line is not its own.
+    serial: u32,
+    state: State,
+    /// What of the request has not been written yet.
+    unwritten: Vec<u8>,
+    /// What of the answer has been read.
+    read: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Being opened.
+    Opening,
+    /// Open, and nobody's.
+    Free,
+    /// Taken.
+    Taken,
+}
+
+/// The connections of a shard.
+struct Connections {
+    setup: Setup,
+    epoll: OwnedFd,
+    all: Vec<Option<Connection>>,
+    /// Lines that are open and nobody's, the last given back first.
+    free: Vec<Line>,
+    /// Numbers without a connection.
+    vacant: Vec<Line>,
+    opening: usize,
+    back_off_ns: u64,
+    /// Before this no connection is tried.
+    not_before: u64,
+    opened: u64,
+    unopened: u64,
+    serial: u32,
+    buffer: Vec<u8>,
+}
+
+/// What the epoll calls a connection by.
+fn label(line: Line, serial: u32) -> epoll::EventData {
+    epoll::EventData::new_u64((u64::from(serial) << 32) | line as u64)
+}
+
+impl Connections {
+    fn new(setup: Setup) -> std::io::Result<Self> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let vacant = (0..setup.connections).rev().collect();
+        let all = std::iter::repeat_with(|| None).take(setup.connections).collect();
+        Ok(Connections {
+            setup,
+            epoll,
+            all,
+            free: Vec::new(),
+            vacant,
+            opening: 0,
+            back_off_ns: BACK_OFF_NS,
+            not_before: 0,
+            opened: 0,
+            unopened: 0,
+            serial: 0,
+            buffer: vec![0; BUFFER],
+        })
+    }
+
+    /// Opens every connection ahead of the run, where they are used again.
+    fn open_all(&mut self) {
+        if self.setup.connect == Connect::KeepAlive {
+            while !self.vacant.is_empty() && self.open(self.not_before) {}
+        }
+    }
+
+    /// Begins to open a connection. False when it failed at once.
+    fn open(&mut self, now: u64) -> bool {
+        let Some(line) = self.vacant.pop() else { return false };
+        self.serial = self.serial.wrapping_add(1);
+        let serial = self.serial;
+        match self.begin(line, serial) {
+            Ok(stream) => {
+                self.opening += 1;
+                let (state, unwritten, read) = (State::Opening, Vec::new(), Vec::new());
+                let connection = Connection { stream, serial, state, unwritten, read };
+                self.all[line] = Some(connection);
+                true
+            }
+            Err(_) => {
+                self.vacant.push(line);
+                self.failed(now);
+                false
+            }
+        }
+    }
+
+    fn begin(&self, line: Line, serial: u32) -> std::io::Result<TcpStream> {
+        let family = if self.setup.address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
+        // A request is one write, so there is nothing to gather.
+        sockopt::set_tcp_nodelay(&socket, true)?;
+        match rustix::net::connect(&socket, &self.setup.address) {
+            Ok(()) | Err(rustix::io::Errno::INPROGRESS) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let events = epoll::EventFlags::OUT;
+        epoll::add(&self.epoll, &socket, label(line, serial), events)?;
+        Ok(TcpStream::from(socket))
+    }
+
+    fn failed(&mut self, now: u64) {
+        self.unopened += 1;
+        self.not_before = now.saturating_add(self.back_off_ns);
+        self.back_off_ns = (self.back_off_ns * 2).min(LONGEST_BACK_OFF_NS);
+    }
+
+    /// When opening a connection may be tried again, if none is being opened.
+    fn next_attempt(&self) -> u64 {
+        if self.opening == 0 && !self.vacant.is_empty() { self.not_before } else { u64::MAX }
+    }
+
+    /// Tells the desk which connections were opened.
+    fn report(&mut self, desk: &mut Desk) {
+        let now = self.now();
+        (0..std::mem::take(&mut self.opened)).for_each(|_| desk.connected(true, now));
+        (0..std::mem::take(&mut self.unopened)).for_each(|_| desk.connected(false, now));
+    }
+
+    fn watch(&self, line: Line, events: epoll::EventFlags) {
+        if let Some(connection) = &self.all[line] {
+            // A connection that cannot be watched is found out by its deadline.
+            let _ = epoll::modify(&self.epoll, &connection.stream, label(line, connection.serial), events);
+        }
+    }
+
+    /// Closes a connection: the epoll forgets it with it.
+    fn close(&mut self, line: Line) {
+        if let Some(connection) = self.all[line].take() {
+            match connection.state {
+                State::Opening => self.opening -= 1,
+                State::Free => self.free.retain(|free| *free != line),
+                State::Taken => {}
+            }
+            self.vacant.push(line);
+        }
+    }
+
+    /// Acts on the news of a connection.
+    fn heed(&mut self, event: epoll::Event, desk: &mut Desk) {
+        let (label, flags) = (event.data.u64(), event.flags);
+        let Ok(line) = Line::try_from(label & u64::from(u32::MAX)) else { return };
+        let Some(connection) = self.all.get(line).and_then(Option::as_ref) else { return };
+        if u64::from(connection.serial) != label >> 32 {
+            return;
+        }
+        match connection.state {
+            State::Opening => self.opening_ended(line, desk),
+            State::Free => {
+                // Nothing was asked: the target has closed it, or says what nobody can place.
+                self.close(line);
+            }
+            State::Taken => {
+                if flags.contains(epoll::EventFlags::OUT) && !self.write_rest(line) {
+                    self.lose(line, Fate::BrokenOff, desk);
+                    return;
+                }
+                if flags.intersects(epoll::EventFlags::IN | epoll::EventFlags::HUP | epoll::EventFlags::ERR) {
+                    self.read_on(line, desk);
+                }
+            }
+        }
+    }
+
+    fn opening_ended(&mut self, line: Line, desk: &mut Desk) {
+        let Some(connection) = &mut self.all[line] else { return };
+        match connection.stream.take_error() {
+            Ok(None) => {
+                self.opening -= 1;
+                connection.state = State::Free;
+                self.opened += 1;
+                self.back_off_ns = BACK_OFF_NS;
+                self.watch(line, epoll::EventFlags::IN);
+                self.free.push(line);
+                desk.serve_waiting(self);
+            }
+            Ok(Some(_)) | Err(_) => {
+                self.close(line);
+                let now = self.now();
+                self.failed(now);
+            }
+        }
+    }
+
+    fn lose(&mut self, line: Line, fate: Fate, desk: &mut Desk) {
+        self.close(line);
+        desk.lost(line, fate, self);
+    }
+
+    /// Writes what is left of a request. False when the connection is gone.
+    fn write_rest(&mut self, line: Line) -> bool {
+        let Some(connection) = &mut self.all[line] else { return true };
+        while !connection.unwritten.is_empty() {
+            match connection.stream.write(&connection.unwritten) {
+                Ok(written) => drop(connection.unwritten.drain(..written)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return true,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return false,
+            }
+        }
+        self.watch(line, epoll::EventFlags::IN);
+        true
+    }
+
+    fn read_on(&mut self, line: Line, desk: &mut Desk) {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        self.read_into(line, &mut buffer, desk);
+        self.buffer = buffer;
+    }
+
+    fn read_into(&mut self, line: Line, buffer: &mut [u8], desk: &mut Desk) {
+        let Some(connection) = &mut self.all[line] else { return };
+        let (length, ended) = match connection.stream.read(buffer) {
+            Ok(length) => (length, length == 0),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => return,
+            Err(_) => (0, true),
+        };
+        let mut before = std::mem::take(&mut connection.read);
+        let bytes = if before.is_empty() {
+            &buffer[..length]
+        } else {
+            before.extend_from_slice(&buffer[..length]);
+            &before[..]
+        };
+        match answer::read(bytes, ended && !bytes.is_empty()) {
+            Read::Whole(mut reply) => {
+                // What comes after a whole answer belongs to none.
+                reply.reusable &= reply.length == bytes.len() && !ended;
+                desk.answered(line, &reply, self);
+            }
+            Read::Part if ended => self.lose(line, Fate::BrokenOff, desk),
+            Read::Garbage => self.lose(line, Fate::Garbage, desk),
+            Read::Part => {
+                let kept = if before.is_empty() { bytes.to_vec() } else { before };
+                if let Some(connection) = &mut self.all[line] {
+                    connection.read = kept;
+                }
+            }
+        }
+    }
+}
+
+impl Lines for Connections {
+    fn now(&mut self) -> u64 {
+        nanos(self.setup.start.elapsed())
+    }
+
+    fn take(&mut self) -> Option<Line> {
+        while let Some(line) = self.free.pop() {
+            if let Some(connection) = &mut self.all[line] {
+                connection.state = State::Taken;
+                return Some(line);
+            }
+        }
+        None
+    }
+
+    fn want(&mut self, waiting: usize) {
+        let now = self.now();
+        while self.opening < waiting && now >= self.not_before && self.open(now) {}
+    }
+
+    fn send(&mut self, line: Line, bytes: &[u8]) {
+        let Some(connection) = &mut self.all[line] else { return };
+        // A connection that is gone says so when it is read.
+        let written = connection.stream.write(bytes).unwrap_or_default();
+        if written < bytes.len() {
+            connection.unwritten = bytes[written..].to_vec();
+            self.watch(line, epoll::EventFlags::IN | epoll::EventFlags::OUT);
+        }
+    }
+
+    fn give_back(&mut self, line: Line, reusable: bool) {
+        if !reusable || self.setup.connect == Connect::PerRequest {
+            self.close(line);
+        } else if let Some(connection) = &mut self.all[line] {
+            connection.state = State::Free;
+            self.free.push(line);
+        }
+    }
+}

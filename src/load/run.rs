@@ -1,0 +1,193 @@
+//! One run: a thread and an engine for each shard, and what they counted, put together.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::desk::{Brief, Desk};
+use super::engine::{self, Done, Setup};
+use super::fate::Reader;
+use super::mix::{Dealer, Mix};
+use super::objective::{Measured, Part, Quantile, Timing};
+use super::pace::{Pace, STEP_NS, Shard};
+use super::quantity::Share;
+use super::request::{Connect, Forms};
+use super::roster::Roster;
+use super::sizing::Crew;
+use super::tally::{Breach, Second, Sums, Tally};
+use super::users::Users;
+use crate::dialect::Dialect;
+
+/// Connections are opened in this time, before the first arrival.
+const AHEAD: Duration = Duration::from_millis(150);
+
+/// Everything that a run is made of.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Where the target listens.
+    pub address: std::net::SocketAddr,
+    /// How it speaks.
+    pub dialect: Arc<Dialect>,
+    /// The action, by its surface.
+    pub surface: String,
+    /// The requests of the action.
+    pub forms: Forms,
+    /// The rate of arrivals.
+    pub pace: Pace,
+    /// What they carry.
+    pub mix: Mix,
+    /// Everyone.
+    pub users: Users,
+    /// Who does what.
+    pub crew: Crew,
+    /// How many connections there may be at once.
+    pub connections: u32,
+    /// Whether they are used again.
+    pub connect: Connect,
+    /// How long an arrival waits for a connection, and then for its answer.
+    pub patience: Duration,
+    /// What is left out of the whole.
+    pub warm_up: Duration,
+    /// The steps around the present one that the target accepts: before and after.
+    pub skew: (u32, u32),
+    /// What chance depends on.
+    pub seed: u64,
+    /// The step up to which codes have been spent before.
+    pub spent_through: u32,
+    /// The core of each shard; one shard for each.
+    pub cores: Vec<Option<usize>>,
+}
+
+/// What a run counted.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// When it began.
+    pub started: SystemTime,
+    /// How long it took.
+    pub took: Duration,
+    /// Everything after the warm-up.
+    pub whole: Sums,
+    /// All requests that were put on the wire, the warm-up included.
+    pub requests: u64,
+    /// Arrivals that were let through and must not have been, the warm-up included.
+    pub breaches: u64,
+    /// Some of them.
+    pub evidence: Vec<Breach>,
+    /// The last step in which a code was spent.
+    pub spent_through: u32,
+    /// The share of the time in which the busiest thread did not sleep.
+    pub busy: f64,
+    /// Whether it ran to its end.
+    pub complete: bool,
+}
+
+impl Measured for Sums {
+    fn quantile(&self, quantile: Quantile, of: Timing) -> Option<Duration> {
+        self.timed.of(of).quantile(quantile.get())
+    }
+
+    fn share(&self, part: Part) -> Option<Share> {
+        let ended = self.counts.sum(|_, _| true);
+        let of = |some: u64, all: u64| (all > 0).then(|| Share::of(some as f64 / all as f64));
+        match part {
+            Part::Success => of(self.counts.sum(|kind, fate| fate.judged(kind) == crate::judge::Verdict::Exact), ended),
+            Part::Achieved => of(self.counts.sum(|_, fate| fate.was_sent()), self.planned.max(ended)),
+            Part::Throttled => of(self.counts.sum(|_, fate| fate == super::fate::Fate::Throttled), ended),
+        }
+    }
+}
+
+/// Runs a plan to its end, or until `stop` is set. `watch` sees each second when all shards have ended it.
+pub fn conduct(plan: &Plan, stop: &AtomicBool, mut watch: impl FnMut(u64, &Sums)) -> std::io::Result<Outcome> {
+    let start = Instant::now() + AHEAD;
+    let started = SystemTime::now() + AHEAD;
+    let epoch_ns = started.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let epoch_ns = u64::try_from(epoch_ns.as_nanos()).unwrap_or(u64::MAX);
+    let of = u32::try_from(plan.cores.len()).unwrap_or(u32::MAX).max(1);
+    let (tell, told) = mpsc::channel();
+    let dones = std::thread::scope(|scope| -> std::io::Result<Vec<Done>> {
+        let mut threads = Vec::new();
+        for (index, core) in (0..of).zip(&plan.cores) {
+            let shard = Shard { index, of };
+            let desk = desk(plan, shard, epoch_ns);
+            let connections = shard.part(plan.connections.max(of)).len();
+            let setup = Setup { address: plan.address, connections, connect: plan.connect, core: *core, start };
+            let tell = tell.clone();
+            let thread = std::thread::Builder::new().name(format!("load-{index}"));
+            threads.push(thread.spawn_scoped(scope, move || engine::run(setup, desk, stop, plan.patience, &tell))?);
+        }
+        drop(tell);
+        gather(&told, of, &mut watch);
+        let mut dones = Vec::new();
+        for thread in threads {
+            dones.push(thread.join().map_err(|_| std::io::Error::other("a load thread panicked"))??);
+        }
+        Ok(dones)
+    })?;
+    let mut outcome = Outcome {
+        started,
+        took: start.elapsed(),
+        whole: Sums::of_run(),
+        requests: 0,
+        breaches: 0,
+        evidence: Vec::new(),
+        spent_through: plan.spent_through,
+        busy: 0.0,
+        complete: !stop.load(Ordering::Relaxed),
+    };
+    for Done { tally, spent_through, busy } in dones {
+        outcome.whole.merge(&tally.whole);
+        outcome.requests += tally.requests;
+        outcome.breaches += tally.breaches;
+        outcome.evidence.extend(tally.evidence);
+        outcome.spent_through = outcome.spent_through.max(spent_through);
+        outcome.busy = outcome.busy.max(busy);
+    }
+    Ok(outcome)
+}
+
+/// Puts the seconds of all shards together and shows each in its turn.
+fn gather(told: &mpsc::Receiver<Second>, shards: u32, watch: &mut impl FnMut(u64, &Sums)) {
+    let mut open: std::collections::BTreeMap<u64, (u32, Box<Sums>)> = std::collections::BTreeMap::new();
+    for Second { at, sums } in told {
+        let (count, _) = open
+            .entry(at)
+            .and_modify(|(count, all)| {
+                *count += 1;
+                all.merge(&sums);
+            })
+            .or_insert((1, sums));
+        if *count == shards
+            && let Some((_, sums)) = open.remove(&at)
+        {
+            watch(at, &sums);
+        }
+    }
+    // A shard that was done before the others has no part in the last seconds.
+    for (at, (_, sums)) in open {
+        watch(at, &sums);
+    }
+}
+
+fn desk(plan: &Plan, shard: Shard, epoch_ns: u64) -> Desk {
+    let (behind, ahead) = plan.skew;
+    let brief = Brief {
+        users: plan.users.clone(),
+        forms: plan.forms.clone(),
+        patience_ns: u64::try_from(plan.patience.as_nanos()).unwrap_or(u64::MAX),
+        epoch_ns,
+        reach: behind.max(ahead) + 1,
+    };
+    // Shards must not deal the same kinds at the same time.
+    let seed = plan.seed.wrapping_add(u64::from(shard.index) << 40);
+    let first_edge_ns = (STEP_NS - epoch_ns % STEP_NS) % STEP_NS;
+    Desk::new(
+        brief,
+        plan.pace.arrivals(shard, plan.seed, first_edge_ns),
+        Dealer::new(&plan.mix, seed),
+        Roster::new(&plan.crew, shard, behind, plan.spent_through),
+        Reader::new(Arc::clone(&plan.dialect), &plan.surface),
+        Tally::new(u64::try_from(plan.warm_up.as_nanos()).unwrap_or(u64::MAX)),
+    )
+}
