@@ -12,3 +12,7 @@ pub const UNREACHABLE: u8 = 3;
 pub const NOTHING: u8 = 4;
 /// The run was interrupted, or a report could not be written.
 pub const INCOMPLETE: u8 = 5;
+/// A load measurement is invalid: this program or its users, not the target, were the limit.
+pub const INVALID: u8 = 6;
+/// An objective had nothing to measure.
+pub const NO_DATA: u8 = 7;

@@ -9,12 +9,14 @@ macro_rules! say {
 }
 use say;
 
+mod capacity;
 mod check;
 mod compare;
 pub mod exit;
 mod explore;
 mod interrupt;
 mod list;
+mod load;
 mod mutants;
 mod progress;
 mod report;
@@ -36,6 +38,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Find the highest rate that meets the objectives of a load profile.
+    Capacity(capacity::Capacity),
     /// Run the tables against a registry, judge, report.
     Check(check::Check),
     /// Tell what has changed between two results, or show several registries in one grid.
@@ -44,6 +48,8 @@ enum Command {
     Explore(explore::Explore),
     /// List what there is.
     List(list::List),
+    /// Run one load profile.
+    Load(load::Load),
     /// Measure the suite: every seeded fault of the reference registry must be found.
     Mutants(mutants::MutantsCommand),
     /// Render the result of an earlier run again.
@@ -102,10 +108,12 @@ pub fn main() -> u8 {
         }
     };
     let outcome = match arguments.command {
+        Command::Capacity(capacity) => capacity.run(),
         Command::Check(check) => check.run(),
         Command::Compare(compare) => compare.run(),
         Command::Explore(explore) => explore.run(),
         Command::List(list) => list.run(),
+        Command::Load(load) => load.run(),
         Command::Mutants(mutants) => mutants.run(),
         Command::Report(report) => report.run(),
         Command::Serve(serve) => serve.run(),

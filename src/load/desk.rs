@@ -218,8 +218,8 @@ impl Desk {
         self.serve_waiting(lines);
     }
 
-    /// Gives up all that is outstanding, and ends the last second. What was counted, and the last step spent.
-    pub fn close(mut self, lines: &mut impl Lines) -> (Tally, u32, Vec<Second>) {
+    /// Gives up all that is outstanding, and ends the last second. What was counted, and who has spent what.
+    pub fn close(mut self, lines: &mut impl Lines) -> (Tally, Roster, Vec<Second>) {
         let now = lines.now();
         for line in 0..self.flights.len() {
             if let Some(flight) = self.land(line) {
@@ -231,7 +231,7 @@ impl Desk {
         }
         self.turn(now);
         self.seconds.push(self.tally.turn());
-        (self.tally, self.roster.spent_through(), self.seconds)
+        (self.tally, self.roster, self.seconds)
     }
 
     fn turn(&mut self, now: u64) {

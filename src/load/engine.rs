@@ -19,6 +19,7 @@ use super::answer::{self, Read};
 use super::desk::{Desk, Line, Lines};
 use super::fate::Fate;
 use super::request::Connect;
+use super::roster::Roster;
 use super::tally::{Second, Tally};
 
 /// How many connections report at once.
@@ -51,8 +52,8 @@ pub struct Setup {
 pub struct Done {
     /// What was counted.
     pub tally: Tally,
-    /// The last step in which a code was spent.
-    pub spent_through: u32,
+    /// Who has spent which codes.
+    pub roster: Roster,
     /// The share of the time in which the thread did not sleep.
     pub busy: f64,
 }
@@ -108,12 +109,12 @@ pub fn run(
         }
     }
     let whole = connections.now().max(1);
-    let (tally, spent_through, seconds) = desk.close(&mut connections);
+    let (tally, roster, seconds) = desk.close(&mut connections);
     for second in seconds {
         let _ = tell.send(second);
     }
     let busy = 1.0 - asleep_ns as f64 / whole as f64;
-    Ok(Done { tally, spent_through, busy: busy.clamp(0.0, 1.0) })
+    Ok(Done { tally, roster, busy: busy.clamp(0.0, 1.0) })
 }
 
 /// Keeps the thread on its core, and its timers exact. Neither is needed for a right result, only for a good one.

@@ -11,18 +11,26 @@
 //!   counts. [`engine`] gives it both on a thread of its own, and [`run`] has one for each core.
 
 pub mod answer;
+pub mod capacity;
 pub mod desk;
+pub mod document;
+pub mod embedded;
 pub mod engine;
 pub mod fate;
+pub mod hdr_log;
 pub mod histogram;
 pub mod mix;
 pub mod objective;
 pub mod pace;
+pub mod pool;
+pub mod profile;
 pub mod quantity;
 pub mod request;
 pub mod roster;
 pub mod run;
 pub mod search;
+pub mod session;
 pub mod sizing;
+pub mod summary;
 pub mod tally;
 pub mod users;

@@ -60,7 +60,7 @@ pub struct Plan {
 }
 
 /// What a run counted.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Outcome {
     /// When it began.
     pub started: SystemTime,
@@ -74,12 +74,19 @@ pub struct Outcome {
     pub breaches: u64,
     /// Some of them.
     pub evidence: Vec<Breach>,
-    /// The last step in which a code was spent.
-    pub spent_through: u32,
+    /// Who has spent which codes, for a run that follows.
+    pub rosters: Vec<Roster>,
     /// The share of the time in which the busiest thread did not sleep.
     pub busy: f64,
     /// Whether it ran to its end.
     pub complete: bool,
+}
+
+impl Outcome {
+    /// The last step in which a code was spent.
+    pub fn spent_through(&self) -> u32 {
+        self.rosters.iter().map(Roster::spent_through).max().unwrap_or_default()
+    }
 }
 
 impl Measured for Sums {
@@ -99,18 +106,38 @@ impl Measured for Sums {
 }
 
 /// Runs a plan to its end, or until `stop` is set. `watch` sees each second when all shards have ended it.
-pub fn conduct(plan: &Plan, stop: &AtomicBool, mut watch: impl FnMut(u64, &Sums)) -> std::io::Result<Outcome> {
+pub fn conduct(plan: &Plan, stop: &AtomicBool, watch: impl FnMut(u64, &Sums)) -> std::io::Result<Outcome> {
+    conduct_with(plan, rosters(plan), stop, watch)
+}
+
+/// The users of each shard before the first run.
+pub fn rosters(plan: &Plan) -> Vec<Roster> {
+    let of = shards(plan);
+    (0..of).map(|index| Roster::new(&plan.crew, Shard { index, of }, plan.skew.0, plan.spent_through)).collect()
+}
+
+fn shards(plan: &Plan) -> u32 {
+    u32::try_from(plan.cores.len()).unwrap_or(u32::MAX).max(1)
+}
+
+/// As [`conduct`], with users who may have spent codes in an earlier run of the same crew.
+pub fn conduct_with(
+    plan: &Plan,
+    rosters: Vec<Roster>,
+    stop: &AtomicBool,
+    mut watch: impl FnMut(u64, &Sums),
+) -> std::io::Result<Outcome> {
     let start = Instant::now() + AHEAD;
     let started = SystemTime::now() + AHEAD;
     let epoch_ns = started.duration_since(UNIX_EPOCH).unwrap_or_default();
     let epoch_ns = u64::try_from(epoch_ns.as_nanos()).unwrap_or(u64::MAX);
-    let of = u32::try_from(plan.cores.len()).unwrap_or(u32::MAX).max(1);
+    let of = shards(plan);
     let (tell, told) = mpsc::channel();
     let dones = std::thread::scope(|scope| -> std::io::Result<Vec<Done>> {
         let mut threads = Vec::new();
-        for (index, core) in (0..of).zip(&plan.cores) {
+        for ((index, core), roster) in (0..of).zip(&plan.cores).zip(rosters) {
             let shard = Shard { index, of };
-            let desk = desk(plan, shard, epoch_ns);
+            let desk = desk(plan, shard, roster, epoch_ns);
             let connections = shard.part(plan.connections.max(of)).len();
             let setup = Setup { address: plan.address, connections, connect: plan.connect, core: *core, start };
             let tell = tell.clone();
@@ -132,16 +159,16 @@ pub fn conduct(plan: &Plan, stop: &AtomicBool, mut watch: impl FnMut(u64, &Sums)
         requests: 0,
         breaches: 0,
         evidence: Vec::new(),
-        spent_through: plan.spent_through,
+        rosters: Vec::new(),
         busy: 0.0,
         complete: !stop.load(Ordering::Relaxed),
     };
-    for Done { tally, spent_through, busy } in dones {
+    for Done { tally, roster, busy } in dones {
         outcome.whole.merge(&tally.whole);
         outcome.requests += tally.requests;
         outcome.breaches += tally.breaches;
         outcome.evidence.extend(tally.evidence);
-        outcome.spent_through = outcome.spent_through.max(spent_through);
+        outcome.rosters.push(roster);
         outcome.busy = outcome.busy.max(busy);
     }
     Ok(outcome)
@@ -170,7 +197,7 @@ fn gather(told: &mpsc::Receiver<Second>, shards: u32, watch: &mut impl FnMut(u64
     }
 }
 
-fn desk(plan: &Plan, shard: Shard, epoch_ns: u64) -> Desk {
+fn desk(plan: &Plan, shard: Shard, roster: Roster, epoch_ns: u64) -> Desk {
     let (behind, ahead) = plan.skew;
     let brief = Brief {
         users: plan.users.clone(),
@@ -186,7 +213,7 @@ fn desk(plan: &Plan, shard: Shard, epoch_ns: u64) -> Desk {
         brief,
         plan.pace.arrivals(shard, plan.seed, first_edge_ns),
         Dealer::new(&plan.mix, seed),
-        Roster::new(&plan.crew, shard, behind, plan.spent_through),
+        roster,
         Reader::new(Arc::clone(&plan.dialect), &plan.surface),
         Tally::new(u64::try_from(plan.warm_up.as_nanos()).unwrap_or(u64::MAX)),
     )

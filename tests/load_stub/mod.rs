@@ -1,4 +1,5 @@
 //! What the load tests drive: the reference registry on a thread of its own, and a server that misbehaves as told.
+#![allow(dead_code, reason = "each test file uses its part")]
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};

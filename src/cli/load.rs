@@ -1,0 +1,190 @@
+//! `stepup load`: run one load profile.
+
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+
+use clap::Args;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::interrupt::Interruptions;
+use super::{Failure, check, exit};
+use crate::load::document::{self, SecondNote, Verdict};
+use crate::load::hdr_log::HdrLog;
+use crate::load::objective::{Objective, Standing, Timing};
+use crate::load::run::{self, Outcome};
+use crate::load::session::{For, Options, Session, Unready};
+use crate::load::{profile, summary};
+use crate::registry::Mutant;
+
+/// A rule that ends a run must fail for so many seconds on end.
+const FAILS_FOR: u32 = 3;
+
+#[derive(Debug, Args)]
+pub(super) struct Load {
+    /// A built-in load profile, or a file.
+    #[arg(value_name = "PROFILE")]
+    profile: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// What `load` and `capacity` have in common.
+#[derive(Debug, Args)]
+pub(super) struct Common {
+    /// A built-in target, a target file, or the address of a running registry.
+    #[arg(long, value_name = "NAME|FILE|URL", default_value = "embedded")]
+    target: String,
+    /// The pool of users, for targets other than the embedded registry.
+    #[arg(long, value_name = "FILE")]
+    pool: Option<PathBuf>,
+    /// Where the reports go.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Arrivals and the embedded registry's users depend on it alone.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// How many threads send; one for each core that the target leaves unless said.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    threads: Option<u32>,
+    /// A seeded fault of the embedded registry.
+    #[arg(long, value_name = "NAME")]
+    mutant: Vec<Mutant>,
+}
+
+impl From<Unready> for Failure {
+    fn from(unready: Unready) -> Self {
+        match unready {
+            Unready::File(error) => error.into(),
+            Unready::Options(message) => Failure::new(exit::USAGE, message),
+            Unready::Target(message) => Failure::new(exit::UNREACHABLE, message),
+        }
+    }
+}
+
+impl Common {
+    /// Brings the session up, and makes the folder of the reports before anything is sent.
+    pub(super) async fn begin(self, profile: &str, what_for: For) -> Result<(Session, PathBuf), Failure> {
+        let profile = profile::find(profile)?;
+        let out = self.out.unwrap_or_else(|| check::folder(Timestamp::now()));
+        std::fs::create_dir_all(&out).map_err(|error| unwritable(&out, &error))?;
+        let (target, pool, seed, threads, mutants) = (self.target, self.pool, self.seed, self.threads, self.mutant);
+        let options = Options { profile, target, pool, seed, threads, mutants };
+        Ok((Session::begin(options, what_for).await?, out))
+    }
+}
+
+/// Says that a report cannot be written.
+pub(super) fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(exit::INCOMPLETE, format!("{} cannot be written: {error}", path.display()))
+}
+
+/// Writes a document.
+pub(super) fn write_json(path: &Path, document: &impl Serialize) -> Result<(), Failure> {
+    let json = serde_json::to_string_pretty(document).map_err(std::io::Error::other);
+    json.and_then(|json| std::fs::write(path, json)).map_err(|error| unwritable(path, &error))
+}
+
+impl Load {
+    pub(super) fn run(self) -> Result<u8, Failure> {
+        super::runtime()?.block_on(async {
+            let interruptions = listen()?;
+            let (session, out) = self.common.begin(&self.profile, For::Pace).await?;
+            play(session, &out, interruptions).await
+        })
+    }
+}
+
+/// Listens for signals from now on.
+pub(super) fn listen() -> Result<Interruptions, Failure> {
+    Interruptions::listen()
+        .map_err(|error| Failure::new(exit::USAGE, format!("signals cannot be listened for: {error}")))
+}
+
+/// What was seen second by second.
+struct Seen {
+    seconds: Vec<SecondNote>,
+    /// Written as the run goes on, so that its memory does not grow with it.
+    log: HdrLog<BufWriter<File>>,
+    unwritten: Option<std::io::Error>,
+    failing: u32,
+    aborted: Option<String>,
+}
+
+async fn play(session: Session, out: &Path, mut interruptions: Interruptions) -> Result<u8, Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let (heard, session) = (Arc::clone(&stop), Arc::new(session));
+    let running = Arc::clone(&session);
+    let log_path = out.join("load.hlog");
+    let log = File::create(&log_path).and_then(|file| HdrLog::begin(BufWriter::new(file), SystemTime::now()));
+    let log = log.map_err(|error| unwritable(&log_path, &error))?;
+    // The threads of the run are its own; this one only waits for them.
+    let mut run = tokio::task::spawn_blocking(move || {
+        let mut seen = Seen { seconds: Vec::new(), log, unwritten: None, failing: 0, aborted: None };
+        let outcome = run::conduct(&running.plan, &heard, |at, sums| seen.note(at, sums, &running, &heard));
+        (outcome, seen)
+    });
+    let (outcome, seen) = loop {
+        tokio::select! {
+            done = &mut run => break done.map_err(|error| Failure::new(exit::INCOMPLETE, format!("the run: {error}")))?,
+            () = interruptions.next() => {
+                eprintln!("interrupted: reporting what was measured");
+                stop.store(true, Ordering::Relaxed);
+            }
+        }
+    };
+    let outcome = outcome.map_err(|error| Failure::new(exit::USAGE, format!("the run cannot be made: {error}")))?;
+    session.note_spent(outcome.spent_through()).map_err(|error| unwritable(Path::new("the pool"), &error))?;
+    let Seen { seconds, log, unwritten, aborted, .. } = seen;
+    unwritten.map_or_else(|| end_log(log, &outcome), Err).map_err(|error| unwritable(&log_path, &error))?;
+    let result = document::document(&session, &outcome, seconds, aborted);
+    write_json(&out.join("result.json"), &result)?;
+    let _ = std::io::stdout().write_all(summary::render(&result).as_bytes());
+    super::say!("reports: {}", out.display());
+    Ok(code(result.verdict))
+}
+
+impl Seen {
+    fn note(&mut self, at: u64, sums: &crate::load::tally::Sums, session: &Session, stop: &AtomicBool) {
+        let note = SecondNote::of(at, sums, session.profile.warm_up);
+        eprintln!("{}", summary::line(&note));
+        self.seconds.push(note);
+        let (from, times) = (Duration::from_secs(at), sums.timed.of(Timing::ResponseTime));
+        if let Err(error) = self.log.write("response_time_of_second", from, Duration::from_secs(1), times) {
+            self.unwritten.get_or_insert(error);
+        }
+        let failed = session.profile.abort.iter().find(|rule| rule.judge(sums) == Standing::Missed);
+        self.failing = if failed.is_some() { self.failing + 1 } else { 0 };
+        if let Some(rule) = failed.filter(|_| self.failing >= FAILS_FOR && self.aborted.is_none()) {
+            self.aborted = Some(abort(rule, at));
+            stop.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+fn abort(rule: &Objective, at: u64) -> String {
+    format!("`{rule}` did not hold for {FAILS_FOR} seconds, at {} s", at + 1)
+}
+
+/// Ends the log with the times of the whole run.
+fn end_log(mut log: HdrLog<BufWriter<File>>, outcome: &Outcome) -> std::io::Result<()> {
+    for timing in Timing::ALL {
+        log.write(timing.name(), Duration::ZERO, outcome.took, outcome.whole.timed.of(timing))?;
+    }
+    log.end().map(drop)
+}
+
+fn code(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Held => exit::HELD,
+        Verdict::Missed | Verdict::Breached => exit::DEVIATING,
+        Verdict::Unreachable => exit::UNREACHABLE,
+        Verdict::Incomplete => exit::INCOMPLETE,
+        Verdict::Invalid => exit::INVALID,
+        Verdict::NoData => exit::NO_DATA,
+    }
+}

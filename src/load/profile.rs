@@ -1,0 +1,389 @@
+//! Load profiles: what is sent, how fast, and what the run must show. Raw file to checked type.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::mix::{Kind, Mix};
+use super::objective::Objective;
+use super::pace::{Herd, Pace, Piece, Spacing};
+use super::quantity::{Rate, Share, Span};
+use super::request::Connect;
+use crate::built_in;
+use crate::source::Source;
+use crate::yaml::{self, FileError, Spanned};
+
+/// The folder of the built-in profiles.
+const FOLDER: &str = "scenarios/load";
+/// No run is longer.
+const LONGEST: Duration = Duration::from_secs(86_400);
+
+/// A checked load profile.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    /// Its name.
+    pub name: String,
+    /// What it is for, in a line.
+    pub about: String,
+    /// The action, by its surface.
+    pub action: String,
+    /// When arrivals are due.
+    pub pace: Pace,
+    /// What they carry.
+    pub mix: Mix,
+    /// What is left out of the whole.
+    pub warm_up: Duration,
+    /// How many connections there may be at once.
+    pub connections: u32,
+    /// Whether they are used again.
+    pub connect: Connect,
+    /// How long an arrival waits for a connection, and then for its answer.
+    pub patience: Duration,
+    /// How often a user guesses at most.
+    pub guesses_per_user: u32,
+    /// What the run must show.
+    pub objectives: Vec<Objective>,
+    /// What must not fail for long, or the run is ended.
+    pub abort: Vec<Objective>,
+    /// When a run says nothing about the target.
+    pub valid: Validity,
+    /// How the capacity is searched for.
+    pub capacity: Capacity,
+}
+
+/// What this program itself must do for a run to say something about the target.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Validity {
+    /// Of a hundred arrivals ninety-nine are taken up no later than this. Unless said it is a tenth of the tightest
+    /// objective about a time, and no less than a millisecond.
+    pub lateness_p99: Span,
+    /// At least this share of the planned arrivals finds a user with an unspent code.
+    pub cast: Share,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, Default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct RawValidity {
+    lateness_p99: Option<Span>,
+    cast: Option<Share>,
+}
+
+impl RawValidity {
+    fn checked(self, objectives: &[Objective]) -> Validity {
+        let tightest = objectives.iter().filter_map(|objective| match objective {
+            Objective::Time { below, .. } => Some(*below / 10),
+            Objective::AtLeast(..) | Objective::AtMost(..) => None,
+        });
+        let least = Duration::from_millis(1);
+        let unless_said = tightest.min().map_or(least, |tenth| tenth.max(least));
+        Validity {
+            lateness_p99: self.lateness_p99.unwrap_or(Span(unless_said)),
+            cast: self.cast.unwrap_or(Share::of(0.99)),
+        }
+    }
+}
+
+/// How the capacity is searched for.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Capacity {
+    /// The first rate.
+    pub from: Rate,
+    /// The highest that is asked for.
+    pub up_to: Rate,
+    /// How near the two sides of the answer must come.
+    pub within: Share,
+    /// How long a probe lasts, its warm-up left out.
+    pub probe: Span,
+    /// How long a confirmation lasts.
+    pub confirm: Span,
+    /// How many confirmations are wanted.
+    pub repeats: u32,
+    /// The beginning of each that is left out.
+    pub warm_up: Span,
+}
+
+impl Default for Capacity {
+    fn default() -> Self {
+        Capacity {
+            from: Rate::per_second(100.0),
+            up_to: Rate::per_second(50_000.0),
+            within: Share::of(0.05),
+            probe: Span(Duration::from_secs(4)),
+            confirm: Span(Duration::from_secs(10)),
+            repeats: 3,
+            warm_up: Span(Duration::from_secs(1)),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Raw {
+    name: String,
+    #[serde(default)]
+    about: String,
+    action: String,
+    #[serde(default)]
+    model: Model,
+    pace: Spanned<Vec<Phase>>,
+    #[serde(default)]
+    arrivals: Spacing,
+    herd: Option<RawHerd>,
+    mix: Option<Spanned<Mix>>,
+    warm_up: Option<Spanned<Span>>,
+    connections: Option<Spanned<u32>>,
+    #[serde(default)]
+    connect: Connect,
+    patience: Option<Spanned<Span>>,
+    guesses_per_user: Option<Spanned<u32>>,
+    objectives: Spanned<Vec<Objective>>,
+    #[serde(default)]
+    abort: Vec<Objective>,
+    #[serde(default)]
+    valid: RawValidity,
+    capacity: Option<Spanned<Capacity>>,
+}
+
+#[derive(Debug, Deserialize, Default, Clone, Copy)]
+#[serde(rename_all = "kebab-case")]
+enum Model {
+    /// Arrivals by schedule, whatever becomes of those before.
+    #[default]
+    Open,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawHerd {
+    size: u32,
+    within: Span,
+}
+
+/// A phase of a pace, as people think of it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+enum Phase {
+    Constant {
+        rate: Rate,
+        r#for: Span,
+    },
+    Ramp {
+        from: Rate,
+        to: Rate,
+        r#for: Span,
+    },
+    Steps {
+        from: Rate,
+        to: Rate,
+        by: Rate,
+        each: Span,
+    },
+    /// A base, a burst, and the base again.
+    Spike {
+        base: Rate,
+        peak: Rate,
+        before: Span,
+        r#for: Span,
+        after: Span,
+    },
+}
+
+impl Phase {
+    fn pieces(&self) -> Result<Vec<Piece>, String> {
+        match self {
+            Phase::Constant { rate, r#for } => Ok(vec![Piece::constant(*rate, r#for.0)]),
+            Phase::Ramp { from, to, r#for } => Ok(vec![Piece { from: *from, to: *to, lasts: r#for.0 }]),
+            Phase::Steps { from, to, by, each } => {
+                let steps = (to.get() - from.get()).abs() / by.get();
+                if !(steps.is_finite() && steps <= 1_000.0) {
+                    return Err(format!("from {from} to {to} by {by} is no number of steps up to 1000"));
+                }
+                let sign = if to >= from { 1.0 } else { -1.0 };
+                let rate = |step: u32| Rate::per_second(from.get() + sign * f64::from(step) * by.get());
+                Ok((0..=steps as u32).map(|step| Piece::constant(rate(step), each.0)).collect())
+            }
+            Phase::Spike { base, peak, before, r#for, after } => Ok(vec![
+                Piece::constant(*base, before.0),
+                Piece::constant(*peak, r#for.0),
+                Piece::constant(*base, after.0),
+            ]),
+        }
+    }
+}
+
+/// The names of the built-in profiles.
+pub fn names() -> Vec<&'static str> {
+    built_in::names(FOLDER)
+}
+
+/// Finds a profile by built-in name or file.
+pub fn find(name: &str) -> Result<Profile, FileError> {
+    let is_file = Path::new(name).extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+    if is_file {
+        read(&Source::File(PathBuf::from(name)))
+    } else if names().contains(&name) {
+        read(&Source::BuiltIn(format!("{FOLDER}/{name}.yaml")))
+    } else {
+        let hint = format!("{}; or a .yaml file", yaml::allowed(name, &names()));
+        Err(FileError::whole(name, "no load profile of this name", Some(hint)))
+    }
+}
+
+/// Reads a profile and checks it.
+pub fn read(source: &Source) -> Result<Profile, FileError> {
+    let raw: Raw = source.parse()?;
+    let Model::Open = raw.model;
+    let mut pieces = Vec::new();
+    for phase in &raw.pace.value {
+        pieces.extend(phase.pieces().map_err(|message| source.wrong(&raw.pace, message, None))?);
+    }
+    let herd = raw.herd.as_ref().map(|herd| Herd { size: herd.size, within: herd.within.0 });
+    let pace = Pace { pieces, spacing: raw.arrivals, herd };
+    if pace.lasts().is_zero() || pace.lasts() > LONGEST {
+        let message = format!("it lasts {}; allowed: up to {}", Span(pace.lasts()), Span(LONGEST));
+        return Err(source.wrong(&raw.pace, message, None));
+    }
+    let warm_up = raw.warm_up.as_ref().map_or(Duration::ZERO, |span| span.value.0);
+    if let Some(written) = raw.warm_up.as_ref().filter(|_| warm_up >= pace.lasts()) {
+        let message = format!("the warm-up takes all of the run, which lasts {}", Span(pace.lasts()));
+        return Err(source.wrong(written, message, None));
+    }
+    let mix = raw.mix.as_ref().map_or_else(Mix::of_right_codes, |mix| mix.value);
+    if let Some(written) = &raw.mix {
+        if mix.whole() == 0 {
+            return Err(source.wrong(written, "no kind has a weight", Some("`{ right: 1 }`".to_owned())));
+        }
+        if mix.weight(Kind::Replayed) > 0 && mix.share(Kind::spends) == 0.0 {
+            let hint = Some("give `right` or `exchange` a weight".to_owned());
+            return Err(source.wrong(written, "there is nothing to replay where nothing is accepted", hint));
+        }
+    }
+    let connections = within(source, raw.connections.as_ref(), 64, 1..=60_000)?;
+    let guesses_per_user = within(source, raw.guesses_per_user.as_ref(), 8, 1..=1_000_000)?;
+    let patience = raw.patience.as_ref().map_or(Duration::from_secs(5), |span| span.value.0);
+    let allowed = Duration::from_millis(1)..=Duration::from_secs(120);
+    if let Some(written) = raw.patience.as_ref().filter(|_| !allowed.contains(&patience)) {
+        let message = format!("`{}`; allowed: {} to {}", Span(patience), Span(*allowed.start()), Span(*allowed.end()));
+        return Err(source.wrong(written, message, None));
+    }
+    if raw.objectives.value.is_empty() {
+        let hint = Some("`success >= 99.9 %`, `p99 response_time < 250 ms`".to_owned());
+        return Err(source.wrong(&raw.objectives, "a run without objectives says nothing", hint));
+    }
+    let capacity = raw.capacity.as_ref().map(|capacity| capacity.value).unwrap_or_default();
+    if let Some(written) = &raw.capacity {
+        check(&capacity).map_err(|message| source.wrong(written, message, None))?;
+    }
+    Ok(Profile {
+        name: raw.name,
+        about: raw.about,
+        action: raw.action,
+        pace,
+        mix,
+        warm_up,
+        connections,
+        connect: raw.connect,
+        patience,
+        guesses_per_user,
+        valid: raw.valid.checked(&raw.objectives.value),
+        objectives: raw.objectives.value,
+        abort: raw.abort,
+        capacity,
+    })
+}
+
+fn check(capacity: &Capacity) -> Result<(), String> {
+    let Capacity { from, up_to, within, probe, confirm, repeats, .. } = capacity;
+    if from.get() <= 0.0 || from > up_to {
+        return Err(format!("from {from} up to {up_to} is nowhere to search"));
+    }
+    if within.get() < 0.005 {
+        return Err(format!("within {within}; allowed: 0.5 % and more"));
+    }
+    if probe.0 < Duration::from_millis(100) || confirm.0 < probe.0 {
+        return Err(format!("a probe of {probe} and a confirmation of {confirm}; a confirmation is no shorter"));
+    }
+    if *repeats > 100 {
+        return Err(format!("{repeats} repeats; allowed: up to 100"));
+    }
+    Ok(())
+}
+
+fn within(
+    source: &Source,
+    written: Option<&Spanned<u32>>,
+    default: u32,
+    allowed: std::ops::RangeInclusive<u32>,
+) -> Result<u32, FileError> {
+    match written {
+        None => Ok(default),
+        Some(written) if allowed.contains(&written.value) => Ok(written.value),
+        Some(written) => {
+            let message = format!("`{}`; allowed: {} to {}", written.value, allowed.start(), allowed.end());
+            Err(source.wrong(written, message, None))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn profile(text: &str) -> Result<Profile, FileError> {
+        read(&Source::Written { name: "p.yaml".to_owned(), text: text.to_owned() })
+    }
+
+    const REST: &str = "name: p\naction: profile-set:fullname\nobjectives: [success >= 99 %]\n";
+
+    #[test]
+    fn every_built_in_profile_reads_and_its_action_can_be_sent() {
+        let dialect = crate::target::find("embedded").expect("the target").dialect;
+        let base = "http://127.0.0.1:1".parse().expect("an address");
+        assert!(names().len() >= 4, "{:?}", names());
+        for name in names() {
+            let profile = find(name).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(profile.name, name);
+            super::super::request::forms(&dialect, &profile.action, &base, profile.connect).expect(name);
+        }
+    }
+
+    #[test]
+    fn phases_become_pieces() {
+        let pieces = |pace: &str| profile(&format!("{REST}pace: {pace}\n")).expect("reads").pace.pieces;
+        let steps = pieces("[{ steps: { from: 100/s, to: 300/s, by: 100/s, each: 2 s } }]");
+        assert_eq!(steps.iter().map(|piece| piece.from.get()).collect::<Vec<_>>(), [100.0, 200.0, 300.0]);
+        let down = pieces("[{ steps: { from: 300/s, to: 100/s, by: 100/s, each: 2 s } }]");
+        assert_eq!(down.iter().map(|piece| piece.to.get()).collect::<Vec<_>>(), [300.0, 200.0, 100.0]);
+        let spike = pieces("[{ spike: { base: 1/s, peak: 9/s, before: 1 s, for: 2 s, after: 3 s } }]");
+        assert_eq!(spike.len(), 3);
+        assert_eq!(pieces("[{ ramp: { from: 1/s, to: 9/s, for: 1 s } }]")[0].to.get(), 9.0);
+    }
+
+    #[test]
+    fn what_is_wrong_is_pointed_at() {
+        let constant = "pace: [{ constant: { rate: 10/s, for: 1 s } }]\n";
+        for (text, said) in [
+            (format!("{REST}pace: []\n"), "p.yaml:4:7: it lasts"),
+            (format!("{REST}{constant}warm-up: 1 s\n"), "p.yaml:5:10: the warm-up takes all"),
+            (format!("{REST}{constant}mix: {{ right: 0 }}\n"), "p.yaml:5:6: no kind has a weight"),
+            (format!("{REST}{constant}mix: {{ replayed: 1 }}\n"), "nothing to replay"),
+            (format!("{REST}{constant}mix: {{ rigth: 1 }}\n"), "unknown key `rigth`"),
+            (format!("{REST}{constant}connections: 0\n"), "p.yaml:5:14: `0`; allowed: 1 to 60000"),
+            (format!("{REST}{constant}patience: 10 min\n"), "allowed: 1 ms to 120 s"),
+            (format!("{REST}{constant}colour: red\n"), "p.yaml:5:1: unknown key `colour`"),
+            (format!("{REST}pace: [{{ constant: {{ rate: fast, for: 1 s }} }}]\n"), "`fast` is no rate"),
+            (
+                format!("{REST}pace: [{{ steps: {{ from: 1/s, to: 9/s, by: 0/s, each: 1 s }} }}]\n"),
+                "no number of steps",
+            ),
+            (format!("{REST}{constant}capacity: {{ from: 9/s, up-to: 1/s }}\n"), "nowhere to search"),
+            (REST.replace("99 %", "99") + constant, "no share"),
+            (REST.replace("[success >= 99 %]", "[]") + constant, "says nothing"),
+        ] {
+            let error = profile(&text).expect_err(&text).to_string();
+            assert!(error.contains(said), "{text}: {error}");
+        }
+    }
+}

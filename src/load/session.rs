@@ -1,0 +1,329 @@
+//! A session: a profile, a target that answers, and users enough, checked before anything is sent.
+
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Url;
+
+use super::embedded::Embedded;
+use super::engine;
+use super::mix::Kind;
+use super::pace::Pace;
+use super::pool::{self, PoolFile};
+use super::profile::Profile;
+use super::quantity::Rate;
+use super::request;
+use super::run::Plan;
+use super::sizing::{self, Crew};
+use super::users::{PoolSeed, Users};
+use crate::host::Host;
+use crate::registry::{Mutant, Statistics};
+use crate::target::{self, Start};
+use crate::yaml::FileError;
+
+/// File descriptors beside those of connections: standard streams, epolls, reports.
+const OTHER_FILES: u64 = 64;
+
+/// What a session is asked for.
+#[derive(Debug)]
+pub struct Options {
+    /// The profile.
+    pub profile: Profile,
+    /// A built-in target, a target file, or an address.
+    pub target: String,
+    /// The pool of users, where the target does not make its own.
+    pub pool: Option<PathBuf>,
+    /// What chance depends on, and the embedded registry's users.
+    pub seed: u64,
+    /// How many threads send; as many as there are cores for unless said.
+    pub threads: Option<u32>,
+    /// Seeded faults of the embedded registry.
+    pub mutants: Vec<Mutant>,
+}
+
+/// Why there is no session.
+#[derive(Debug)]
+pub enum Unready {
+    /// A file is wrong.
+    File(FileError),
+    /// What is asked for cannot be had.
+    Options(String),
+    /// The target cannot be brought up.
+    Target(String),
+}
+
+impl From<FileError> for Unready {
+    fn from(error: FileError) -> Self {
+        Unready::File(error)
+    }
+}
+
+/// A target that answers, and everything that is needed to load it.
+#[derive(Debug)]
+pub struct Session {
+    /// The profile.
+    pub profile: Profile,
+    /// The target's name.
+    pub target: String,
+    /// Its address.
+    pub base: Url,
+    /// What to run.
+    pub plan: Plan,
+    /// The users that the profile needs.
+    pub needed: Crew,
+    /// How many users there are.
+    pub users: u32,
+    /// The pool, to note in it which codes have been spent.
+    pub pool: Option<PathBuf>,
+    keeper: Keeper,
+}
+
+#[derive(Debug)]
+enum Keeper {
+    Embedded(Embedded),
+    Host(#[expect(dead_code, reason = "dropping it ends the target")] Box<Host>),
+}
+
+/// What the users must bear.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum For {
+    /// The pace of the profile.
+    Pace,
+    /// A search for the capacity, whose rates lie up to the profile's own limit.
+    Search,
+}
+
+impl Session {
+    /// Brings the target up and checks that all is there, before anything is sent.
+    pub async fn begin(options: Options, what_for: For) -> Result<Session, Unready> {
+        let Options { profile, target, pool, seed, threads, mutants } = options;
+        let target = target::find(&target)?;
+        let embedded = matches!(target.start, Start::Embedded);
+        if !embedded && !mutants.is_empty() {
+            return Err(Unready::Options("`--mutant` is for the embedded registry".to_owned()));
+        }
+        if embedded && pool.is_some() {
+            let message = "the embedded registry has users of its own seed; `--pool` is for other targets";
+            return Err(Unready::Options(message.to_owned()));
+        }
+        foresee(profile.connections, if embedded { 2 } else { 1 }).map_err(Unready::Options)?;
+        let (registry_core, cores) = share_out(embedded, threads);
+        let shards = u32::try_from(cores.len()).unwrap_or(u32::MAX);
+        let needed = match what_for {
+            For::Pace => Crew::needed(&profile.pace, &profile.mix, profile.guesses_per_user, shards),
+            For::Search => searched(&profile, profile.capacity.up_to, shards),
+        };
+        let read = pool.as_deref().map(PoolFile::read).transpose()?;
+        let (users, spent_through) = match (&read, embedded) {
+            (None, true) => (Users::seeded(PoolSeed::of_number(seed), needed.all()), 0),
+            (Some(pool), _) => (pool.users.clone(), pool.spent_through),
+            (None, false) => {
+                let hint = format!("`stepup pool create --target {} --users {}` makes one", target.name, needed.all());
+                return Err(Unready::Options(format!(
+                    "target {} needs a pool of users: `--pool FILE`; {hint}",
+                    target.name
+                )));
+            }
+        };
+        let crew = crew(&users, &needed, &profile, what_for, shards)?;
+        let skew = (steps(target.skew.behind), steps(target.skew.ahead));
+        let dialect = Arc::new(target.dialect);
+        let name = target.name;
+        let cannot = |message: String| Unready::Target(format!("target {name}: {message}"));
+        let (base, keeper) = if embedded {
+            let seed = PoolSeed::of_number(seed);
+            let mutants = mutants.into_iter().collect();
+            let registry = Embedded::start(seed, users.len(), mutants, registry_core).map_err(cannot)?;
+            let base = format!("http://{}", registry.address);
+            (Url::parse(&base).map_err(|error| cannot(error.to_string()))?, Keeper::Embedded(registry))
+        } else {
+            let host = Host::bring_up(target.start, seed, std::iter::empty().collect()).await.map_err(cannot)?;
+            (host.base.clone(), Keeper::Host(Box::new(host)))
+        };
+        let address = address(&base).map_err(|message| Unready::Target(format!("target {name}: {message}")))?;
+        let forms = request::forms(&dialect, &profile.action, &base, profile.connect).map_err(Unready::Options)?;
+        let plan = Plan {
+            address,
+            dialect,
+            surface: profile.action.clone(),
+            forms,
+            pace: profile.pace.clone(),
+            mix: profile.mix,
+            crew,
+            connections: profile.connections,
+            connect: profile.connect,
+            patience: profile.patience,
+            warm_up: profile.warm_up,
+            skew,
+            seed,
+            spent_through,
+            cores,
+            users,
+        };
+        let users = plan.users.len();
+        Ok(Session { profile, target: name, base, plan, needed, users, pool, keeper })
+    }
+
+    /// What the embedded registry has counted.
+    pub fn counted(&self) -> Option<Statistics> {
+        match &self.keeper {
+            Keeper::Embedded(embedded) => Some(embedded.statistics()),
+            Keeper::Host(_) => None,
+        }
+    }
+
+    /// The plan of another pace: a probe of a search.
+    pub fn probe(&self, pace: Pace, warm_up: Duration, patience: Duration, seed: u64) -> Plan {
+        Plan { pace, warm_up, patience, seed, ..self.plan.clone() }
+    }
+
+    /// The highest rate of arrivals that the users sustain.
+    pub fn users_bear(&self) -> Rate {
+        let shards = u32::try_from(self.plan.cores.len()).unwrap_or(u32::MAX);
+        sizing::bearable(self.plan.crew.spending, self.profile.mix.share(Kind::spends), shards)
+    }
+
+    /// Notes in the pool which codes have been spent, so that the next run does not send them again.
+    pub fn note_spent(&self, step: u32) -> std::io::Result<()> {
+        match &self.pool {
+            Some(path) => pool::note_spent(path, step),
+            None => Ok(()),
+        }
+    }
+}
+
+fn steps(steps: impl TryInto<u32>) -> u32 {
+    steps.try_into().unwrap_or_default()
+}
+
+/// Who is needed to sustain a rate while it is searched for.
+fn searched(profile: &Profile, rate: Rate, shards: u32) -> Crew {
+    let lasts = profile.capacity.confirm.0.max(sizing::STEP) * 2;
+    let pace = Pace::constant(rate, lasts, profile.pace.spacing);
+    Crew::needed(&pace, &profile.mix, profile.guesses_per_user, shards)
+}
+
+/// Who does what in a pool, or why it is too small.
+fn crew(users: &Users, needed: &Crew, profile: &Profile, what_for: For, shards: u32) -> Result<Crew, Unready> {
+    let there = users.len();
+    if let Some(crew) = Crew::of_pool(there, needed) {
+        return Ok(crew);
+    }
+    let share = profile.mix.share(Kind::spends);
+    let bearable = sizing::bearable(there, share, shards);
+    match what_for {
+        // A search ends at what the users bear, and says so; it needs some users all the same.
+        For::Search => {
+            let least = searched(profile, profile.capacity.from, shards);
+            let (guessing, recovering) = (needed.guessing.min(there / 4), needed.recovering.min(there / 4));
+            let crew = Crew { spending: there - guessing - recovering, guessing, recovering };
+            if crew.spending >= least.spending {
+                return Ok(crew);
+            }
+        }
+        For::Pace => {}
+    }
+    let Crew { spending, guessing, recovering } = needed;
+    Err(Unready::Options(format!(
+        "the pool has {there} users, and {} are needed: {spending} to send valid codes, {guessing} to guess, {recovering} \
+         to send recovery codes. A user has one code for each 30 seconds, so {there} users sustain {bearable} of this mix",
+        needed.all()
+    )))
+}
+
+/// The cores: one for the embedded registry, where there are several, and those that send.
+fn share_out(embedded: bool, threads: Option<u32>) -> (Option<usize>, Vec<Option<usize>>) {
+    let all = engine::cores();
+    let (registry, ours) = match all.as_slice() {
+        [] | [_] => (None, vec![None]),
+        [first, rest @ ..] if embedded => (Some(*first), rest.iter().copied().map(Some).collect()),
+        // The target is on this machine, too: half of it is the target's.
+        all => (None, all[all.len() - all.len() / 2..].iter().copied().map(Some).collect()),
+    };
+    let wanted = threads.map_or(ours.len(), |threads| threads as usize).max(1);
+    let cores = (0..wanted).map(|at| ours.get(at).copied().flatten()).collect();
+    (registry, cores)
+}
+
+/// Where a target listens. Only this machine's own addresses are spoken to.
+fn address(base: &Url) -> Result<SocketAddr, String> {
+    if base.scheme() != "http" {
+        return Err(format!("{base} is not plain HTTP, which is all that load speaks"));
+    }
+    let host = base.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    let port = base.port_or_known_default().unwrap_or(80);
+    let found = (host.as_str(), port).to_socket_addrs().map_err(|error| format!("{host}: {error}"))?;
+    let mut found: Vec<SocketAddr> = found.filter(|address| address.ip().is_loopback()).collect();
+    found.sort_by_key(SocketAddr::is_ipv6);
+    // A name can have two addresses, and a registry listen at one.
+    let listens = |address: &&SocketAddr| std::net::TcpStream::connect_timeout(address, Duration::from_secs(2)).is_ok();
+    found.iter().find(listens).copied().ok_or_else(|| format!("nobody listens at {base} on this machine"))
+}
+
+/// Makes sure that there can be as many connections as are asked for, or says how many there can be.
+fn foresee(connections: u32, ends: u64) -> Result<(), String> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let wanted = u64::from(connections) * ends + OTHER_FILES;
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current.is_some_and(|current| current < wanted) {
+        let allowed = maximum.is_none_or(|maximum| maximum >= wanted);
+        let raised = Rlimit { current: Some(wanted), maximum };
+        if !allowed || setrlimit(Resource::Nofile, raised).is_err() {
+            let most = maximum.or(current).unwrap_or_default().saturating_sub(OTHER_FILES) / ends;
+            return Err(format!(
+                "{connections} connections take {wanted} open files, and this system allows {} (`ulimit -n`): \
+                 at most {most} connections",
+                maximum.or(current).unwrap_or_default()
+            ));
+        }
+    }
+    if let Some(ports) = local_ports().filter(|ports| *ports < connections) {
+        return Err(format!(
+            "{connections} connections to one address take as many local ports, and this system has {ports} \
+             (net.ipv4.ip_local_port_range)"
+        ));
+    }
+    Ok(())
+}
+
+/// How many local ports a connection to one address can have, where the system says so.
+fn local_ports() -> Option<u32> {
+    let range = std::fs::read_to_string(Path::new("/proc/sys/net/ipv4/ip_local_port_range")).ok()?;
+    let mut ends = range.split_whitespace().map(str::parse::<u32>);
+    let (first, last) = (ends.next()?.ok()?, ends.next()?.ok()?);
+    Some((last + 1).saturating_sub(first))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_connections_than_the_system_bears_are_foreseen() {
+        let error = foresee(4_000_000, 1).expect_err("no system has so many");
+        assert!(error.contains("open files") || error.contains("local ports"), "{error}");
+        assert_eq!(foresee(8, 2), Ok(()));
+    }
+
+    #[test]
+    fn addresses_off_this_machine_and_other_schemes_are_refused() {
+        for base in ["https://127.0.0.1:1", "http://192.0.2.1:80"] {
+            let base = Url::parse(base).expect("an address");
+            assert!(address(&base).is_err(), "{base}");
+        }
+    }
+
+    #[test]
+    fn a_pool_that_is_too_small_is_refused_with_the_arithmetic() {
+        let profile = super::super::profile::find("verify").expect("the profile");
+        let needed = Crew::needed(&profile.pace, &profile.mix, 8, 1);
+        let users = Users::seeded(PoolSeed::of_number(1), 100);
+        let Err(Unready::Options(message)) = crew(&users, &needed, &profile, For::Pace, 1) else {
+            panic!("a hundred users are too few");
+        };
+        assert!(message.contains("the pool has 100 users"), "{message}");
+        assert!(message.contains("one code for each 30 seconds"), "{message}");
+    }
+}
