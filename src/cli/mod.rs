@@ -18,6 +18,7 @@ mod interrupt;
 mod list;
 mod load;
 mod mutants;
+mod pool;
 mod progress;
 mod report;
 mod serve;
@@ -52,6 +53,8 @@ enum Command {
     Load(load::Load),
     /// Measure the suite: every seeded fault of the reference registry must be found.
     Mutants(mutants::MutantsCommand),
+    /// Enrol simulated users ahead of a load run.
+    Pool(pool::PoolCommand),
     /// Render the result of an earlier run again.
     Report(report::ReportCommand),
     /// Run the reference registry on its own.
@@ -115,6 +118,7 @@ pub fn main() -> u8 {
         Command::List(list) => list.run(),
         Command::Load(load) => load.run(),
         Command::Mutants(mutants) => mutants.run(),
+        Command::Pool(pool) => pool.run(),
         Command::Report(report) => report.run(),
         Command::Serve(serve) => serve.run(),
         Command::Target(target) => target.run(),

@@ -1,6 +1,7 @@
 //! `stepup serve`: the reference registry on its own.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -9,7 +10,8 @@ use tokio::net::TcpListener;
 
 use super::interrupt::Interruptions;
 use super::{Failure, exit};
-use crate::registry::{Mutant, Mutants, Registry, Settings};
+use crate::load::pool::PoolFile;
+use crate::registry::{Mutant, Mutants, Registry, Seeded, Settings};
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
@@ -19,6 +21,19 @@ pub(super) struct Serve {
     /// A seeded fault; `stepup list mutants` names them.
     #[arg(long, value_name = "NAME")]
     mutant: Vec<Mutant>,
+    /// A pool whose users follow from a seed: they are there from the beginning.
+    #[arg(long, value_name = "FILE")]
+    pool: Option<PathBuf>,
+}
+
+/// The users of a pool file, for a registry that is to have them.
+fn seeded(path: &Path) -> Result<Seeded, Failure> {
+    let pool = PoolFile::read(path)?;
+    let seed = pool.seed.ok_or_else(|| {
+        let message = "its users do not follow from a seed; `stepup pool create --seeded` makes such a pool";
+        Failure::new(exit::USAGE, format!("{}: {message}", path.display()))
+    })?;
+    Ok(Seeded::new(&seed.0, pool.users.len()))
 }
 
 impl Serve {
@@ -29,6 +44,7 @@ impl Serve {
             })?;
             let address = listener.local_addr().map_or(self.listen, |address| address);
             let mut settings = Settings::new(Arc::new(SystemTime::now));
+            settings.seeded = self.pool.as_deref().map(seeded).transpose()?;
             settings.mutants = self.mutant.into_iter().collect::<Mutants>();
             // Security keys know a registry by name, so the name is what is shown.
             match address.ip().is_loopback() {

@@ -16,6 +16,7 @@ pub mod desk;
 pub mod document;
 pub mod embedded;
 pub mod engine;
+pub mod enrol;
 pub mod fate;
 pub mod hdr_log;
 pub mod histogram;

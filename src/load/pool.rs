@@ -31,6 +31,9 @@ pub enum Line {
         target: String,
         /// Its address, where it has one of its own.
         base: Option<String>,
+        /// What the names of its users begin with.
+        #[serde(default)]
+        prefix: String,
     },
     /// All users follow from a seed.
     Seeded {
@@ -64,8 +67,12 @@ pub struct PoolFile {
     pub target: String,
     /// Its address, where it has one of its own.
     pub base: Option<String>,
+    /// What the names of its users begin with.
+    pub prefix: String,
     /// The users.
     pub users: Users,
+    /// The seed that they follow from, if they do.
+    pub seed: Option<PoolSeed>,
     /// The last step in which a code may have been spent.
     pub spent_through: u32,
     /// Names of users who may have been made, and are not in the pool.
@@ -88,7 +95,7 @@ impl PoolFile {
             .lines()
             .collect::<Result<_, _>>()
             .map_err(|error| wrong(format!("cannot be read: {error}")))?;
-        let mut pool: Option<(String, Option<String>)> = None;
+        let mut pool: Option<(String, Option<String>, String)> = None;
         let (mut kept, mut seeded) = (Vec::new(), None);
         let (mut spent_through, mut unfinished) = (0, BTreeSet::new());
         for (at, text) in lines.iter().enumerate() {
@@ -102,7 +109,9 @@ impl PoolFile {
                 }
             };
             match line {
-                Line::Pool { format, target, base } if format == FORMAT && at == 0 => pool = Some((target, base)),
+                Line::Pool { format, target, base, prefix } if format == FORMAT && at == 0 => {
+                    pool = Some((target, base, prefix));
+                }
                 Line::Pool { format, .. } => {
                     return Err(wrong(format!("line {}: format `{format}`; allowed: `{FORMAT}`, on line 1", at + 1)));
                 }
@@ -111,7 +120,7 @@ impl PoolFile {
                     let seed: [u8; 32] = seed
                         .and_then(|seed| seed.try_into().ok())
                         .ok_or_else(|| wrong(format!("line {}: the seed is not 64 hexadecimal digits", at + 1)))?;
-                    seeded = Some(Users::seeded(PoolSeed(seed), users));
+                    seeded = Some((PoolSeed(seed), users));
                 }
                 Line::Making(name) => drop(unfinished.insert(name)),
                 Line::User { name, token, password, secret, recovery } => {
@@ -124,9 +133,10 @@ impl PoolFile {
                 Line::SpentThrough(step) => spent_through = spent_through.max(step),
             }
         }
-        let (target, base) = pool.ok_or_else(|| wrong(format!("line 1 does not say `{FORMAT}`")))?;
-        let users = seeded.unwrap_or_else(|| Users::Kept(Arc::new(kept)));
-        Ok(PoolFile { target, base, users, spent_through, unfinished })
+        let (target, base, prefix) = pool.ok_or_else(|| wrong(format!("line 1 does not say `{FORMAT}`")))?;
+        let users = seeded.map_or_else(|| Users::Kept(Arc::new(kept)), |(seed, users)| Users::seeded(seed, users));
+        let seed = seeded.map(|(seed, _)| seed);
+        Ok(PoolFile { target, base, prefix, users, seed, spent_through, unfinished })
     }
 }
 
@@ -135,11 +145,11 @@ pub struct Writing(File);
 
 impl Writing {
     /// Begins a pool file, which must not exist yet. Only its owner may read it.
-    pub fn begin(path: &Path, target: &str, base: Option<&str>) -> std::io::Result<Self> {
+    pub fn begin(path: &Path, target: &str, base: Option<&str>, prefix: &str) -> std::io::Result<Self> {
         let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(path)?;
         let mut writing = Writing(file);
         let (format, target, base) = (FORMAT.to_owned(), target.to_owned(), base.map(str::to_owned));
-        writing.line(&Line::Pool { format, target, base })?;
+        writing.line(&Line::Pool { format, target, base, prefix: prefix.to_owned() })?;
         Ok(writing)
     }
 
@@ -183,7 +193,7 @@ mod tests {
     fn a_pool_is_its_owners_alone_and_reads_back_after_an_interruption() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("pool.jsonl");
-        let mut writing = Writing::begin(&path, "t", None).expect("written");
+        let mut writing = Writing::begin(&path, "t", None, "su").expect("written");
         writing.line(&Line::Making("a".to_owned())).expect("written");
         writing.line(&user("a")).expect("written");
         writing.line(&Line::Making("b".to_owned())).expect("written");
@@ -198,7 +208,7 @@ mod tests {
         note_spent(&path, 77).expect("written");
         let pool = PoolFile::read(&path).expect("reads");
         assert_eq!((pool.users.len(), pool.spent_through), (2, 77));
-        assert!(Writing::begin(&path, "t", None).is_err(), "a pool is never written over");
+        assert!(Writing::begin(&path, "t", None, "su").is_err(), "a pool is never written over");
     }
 
     #[test]

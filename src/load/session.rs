@@ -142,6 +142,10 @@ impl Session {
             let host = Host::bring_up(target.start, seed, std::iter::empty().collect()).await.map_err(cannot)?;
             (host.base.clone(), Keeper::Host(Box::new(host)))
         };
+        let of_another = read.as_ref().and_then(|pool| pool.base.as_deref()).filter(|known| *known != base.as_str());
+        if let Some(known) = of_another {
+            return Err(Unready::Options(format!("the pool's users are on {known}, and the target is at {base}")));
+        }
         let address = address(&base).map_err(|message| Unready::Target(format!("target {name}: {message}")))?;
         let forms = request::forms(&dialect, &profile.action, &base, profile.connect).map_err(Unready::Options)?;
         let plan = Plan {

@@ -122,6 +122,11 @@ impl Ledger {
         found.is_some()
     }
 
+    /// The secret that codes are computed from.
+    pub fn secret(&self) -> &TotpSecret {
+        &self.secret
+    }
+
     /// The steps whose codes the target accepts.
     pub fn skew(&self) -> Skew {
         self.skew

@@ -73,6 +73,11 @@ impl TotpSecret {
         }
     }
 
+    /// The secret in base32, as authenticators take it, to be kept in a file.
+    pub fn base32(&self) -> Secret {
+        Secret::new(SecretKind::TotpSecret, data_encoding::BASE32_NOPAD.encode(&self.0))
+    }
+
     /// The forms in which it may turn up.
     pub fn guises(&self) -> Guises {
         Guises::of_bytes(SecretKind::TotpSecret, &self.0)

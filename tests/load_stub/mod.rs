@@ -22,6 +22,10 @@ impl Running {
     pub fn statistics(&self) -> Statistics {
         self.registry.statistics()
     }
+
+    pub fn accepted_proofs(&self) -> u64 {
+        self.registry.accepted_proofs()
+    }
 }
 
 impl Drop for Running {

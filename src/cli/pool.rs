@@ -1,0 +1,226 @@
+//! `stepup pool`: simulated users, enrolled ahead of a load run.
+
+use std::fs::OpenOptions;
+use std::io::{BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use clap::{Args, Subcommand};
+use rand::RngCore as _;
+
+use super::load::{listen, unwritable};
+use super::{Failure, exit};
+use crate::load::pool::{Line, PoolFile, Writing};
+use crate::load::users::Users;
+use crate::load::{enrol, sizing};
+use crate::target;
+
+/// Between two lines of progress.
+const LINE_EVERY: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Args)]
+pub(super) struct PoolCommand {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Enrol users on a running target, or go on with a pool that was interrupted.
+    Create {
+        /// The pool file. One that exists is filled up.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// How many users the pool is to have.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=50_000_000))]
+        users: u32,
+        /// A target file, or the address of a running registry.
+        #[arg(long, value_name = "NAME|FILE|URL")]
+        target: String,
+        /// How many are enrolled at once.
+        #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+        jobs: u16,
+        /// The users follow from a fresh seed, and the registry is told of them by `pool export`: nothing is sent.
+        #[arg(long)]
+        seeded: bool,
+    },
+    /// Say what a pool holds, and what it sustains.
+    Info {
+        /// The pool file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Write what a registry's database can load in bulk: CSV of name, secret, mode.
+    Export {
+        /// The pool file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Where to, readable by its owner alone; standard output unless said.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// With two more columns: token, password.
+        #[arg(long)]
+        with_credentials: bool,
+    },
+    /// Take the users' second factors away, end their sessions, and remove the pool file.
+    Remove {
+        /// The pool file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// How many at once.
+        #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+        jobs: u16,
+    },
+}
+
+impl PoolCommand {
+    pub(super) fn run(self) -> Result<u8, Failure> {
+        match self.what {
+            What::Create { file, users, target, seeded: true, .. } => seeded(&file, users, &target),
+            What::Create { file, users, target, jobs, seeded: false } => {
+                super::runtime()?.block_on(create(&file, users, &target, jobs.into()))
+            }
+            What::Info { file } => info(&file),
+            What::Export { file, out, with_credentials } => export(&file, out.as_deref(), with_credentials),
+            What::Remove { file, jobs } => super::runtime()?.block_on(remove(&file, jobs.into())),
+        }
+    }
+}
+
+fn unusable(target: &str, message: impl std::fmt::Display) -> Failure {
+    Failure::new(exit::USAGE, format!("target {target}: {message}"))
+}
+
+/// A pool whose users follow from a seed that nobody else has.
+fn seeded(file: &Path, users: u32, target: &str) -> Result<u8, Failure> {
+    target::find(target)?;
+    let mut seed = [0; 32];
+    rand::rng().fill_bytes(&mut seed);
+    let seed = data_encoding::HEXLOWER.encode(&seed);
+    Writing::begin(file, target, None, "")
+        .and_then(|mut writing| writing.line(&Line::Seeded { seed, users }))
+        .map_err(|error| unwritable(file, &error))?;
+    info(file)
+}
+
+async fn create(file: &Path, users: u32, name: &str, jobs: usize) -> Result<u8, Failure> {
+    let mut interruptions = listen()?;
+    let (stage, base) = enrol::stage(target::find(name)?, jobs).map_err(|message| unusable(name, message))?;
+    if file.exists() {
+        let pool = PoolFile::read(file)?;
+        if pool.base.as_deref() != Some(base.as_str()) {
+            let known = pool.base.unwrap_or(pool.target);
+            return Err(unusable(name, format_args!("{} is a pool of {known}", file.display())));
+        }
+        eprintln!("{}: going on with {} users", file.display(), pool.users.len());
+    } else {
+        let begun = Writing::begin(file, name, Some(base.as_str()), &enrol::prefix());
+        begun.map_err(|error| unwritable(file, &error))?;
+    }
+    let stop = AtomicBool::new(false);
+    let (began, had) = (Instant::now(), PoolFile::read(file)?.users.len() as usize);
+    let told = std::cell::Cell::new(Instant::now());
+    let tell = |done: usize| {
+        if told.get().elapsed() >= LINE_EVERY {
+            told.set(Instant::now());
+            let pace = done.saturating_sub(had) as f64 / began.elapsed().as_secs_f64();
+            let left = (users as usize).saturating_sub(done) as f64 / pace.max(1e-9);
+            eprintln!("{done} of {users} users, {pace:.1} a second, about {left:.0} s left");
+        }
+    };
+    let ended = {
+        let mut enrolling = std::pin::pin!(enrol::enrol(&stage, file, users as usize, jobs, &stop, tell));
+        loop {
+            tokio::select! {
+                ended = &mut enrolling => break ended,
+                () = interruptions.next() => {
+                    eprintln!("interrupted: finishing the users under way");
+                    stop.store(true, Ordering::Relaxed);
+                }
+            }
+        }
+    };
+    let ended = ended.map_err(|message| Failure::new(exit::INCOMPLETE, message))?;
+    if let Some(why) = &ended.last_failure {
+        eprintln!("{} users could not be enrolled; the last: {why}", ended.failed);
+    }
+    info(file)?;
+    Ok(match ended.users {
+        enough if enough >= users as usize => exit::HELD,
+        0 => exit::UNREACHABLE,
+        _ => exit::INCOMPLETE,
+    })
+}
+
+fn info(file: &Path) -> Result<u8, Failure> {
+    let pool = PoolFile::read(file)?;
+    let users = pool.users.len();
+    let how = match pool.users {
+        Users::Seeded(_) => "of a seed",
+        Users::Kept(_) => "enrolled",
+    };
+    super::say!("{}: {users} users {how}, for target {}", file.display(), pool.target);
+    super::say!("they sustain {} valid codes a second, one for each 30 s", sizing::sustained(users));
+    if !pool.unfinished.is_empty() {
+        super::say!("{} more were begun and not finished", pool.unfinished.len());
+    }
+    Ok(exit::HELD)
+}
+
+fn export(file: &Path, out: Option<&Path>, with_credentials: bool) -> Result<u8, Failure> {
+    let pool = PoolFile::read(file)?;
+    let written = match out {
+        None => write_csv(std::io::stdout().lock(), &pool.users, with_credentials),
+        Some(path) => OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
+            .and_then(|file| write_csv(file, &pool.users, with_credentials)),
+    };
+    match written {
+        // Whoever has stopped reading wants no more of it.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(exit::HELD),
+        written => written.map(|()| exit::HELD).map_err(|error| unwritable(out.unwrap_or(Path::new("-")), &error)),
+    }
+}
+
+fn write_csv(out: impl Write, users: &Users, with_credentials: bool) -> std::io::Result<()> {
+    let mut out = BufWriter::new(out);
+    writeln!(out, "name,secret,mode{}", if with_credentials { ",token,password" } else { "" })?;
+    for user in 0..users.len() {
+        write!(out, "{},{},{}", users.name(user), users.base32(user).reveal(), enrol::MODE)?;
+        if with_credentials {
+            let mut password = Vec::new();
+            users.write_password(user, &mut password);
+            write!(out, ",{},{}", users.token(user).reveal(), String::from_utf8_lossy(&password))?;
+        }
+        writeln!(out)?;
+    }
+    out.flush()
+}
+
+async fn remove(file: &Path, jobs: usize) -> Result<u8, Failure> {
+    let pool = PoolFile::read(file)?;
+    if matches!(pool.users, Users::Kept(_)) {
+        let (stage, _) =
+            enrol::stage(target::find(&pool.target)?, jobs).map_err(|message| unusable(&pool.target, message))?;
+        let left = enrol::retire(&stage, &pool, jobs).await;
+        if let Some(first) = left.first() {
+            let message = format!(
+                "{} of {} users could not be retired, so the pool is kept: {first}",
+                left.len(),
+                pool.users.len()
+            );
+            return Err(Failure::new(exit::INCOMPLETE, message));
+        }
+        eprintln!(
+            "{} users have no second factor and no session any more; the protocol has no request that removes a user",
+            pool.users.len()
+        );
+    }
+    std::fs::remove_file(file).map_err(|error| unwritable(file, &error))?;
+    Ok(exit::HELD)
+}

@@ -1,0 +1,197 @@
+//! Enrolling a pool over the wire, as any client does: each user signs up, asks for a secret and confirms it.
+//!
+//! Many are at work at once. What is about to be made stands in the pool file before it is made, so that an enrolment
+//! that was interrupted goes on where it stopped, with names that have never been used.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use rand::RngCore as _;
+use reqwest::Url;
+use tokio::sync::Semaphore;
+
+use super::pool::{Line, PoolFile, Writing};
+use super::users::Users;
+use crate::check::scene::{Conduct, Scene, Stage};
+use crate::clock::Clock;
+use crate::judge::Outcome;
+use crate::persona::Persona;
+use crate::persona::key::Maker;
+use crate::persona::ledger::{GUARD_MS, Ledger};
+use crate::persona::totp::{PERIOD, TotpSecret};
+use crate::secret::{Secret, SecretKind};
+use crate::target::{Start, Target};
+use crate::wire::{Reuse, Wire};
+
+/// An enrolment is given up after so many users that failed, one after the other.
+const FAILURES: usize = 10;
+/// The mode that every user of a pool is in.
+pub const MODE: &str = "auth-and-writes";
+
+/// How an enrolment ended.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Enrolled {
+    /// How many users the pool has now.
+    pub users: usize,
+    /// Those that failed, and why the last one did.
+    pub failed: usize,
+    /// See above.
+    pub last_failure: Option<String>,
+}
+
+/// A target whose users sign themselves up, and how many at once.
+pub fn stage(target: Target, jobs: usize) -> Result<(Stage, Url), String> {
+    let hint = format!("`stepup target start {}` runs it, and its address is a target", target.name);
+    let base = match target.start {
+        Start::Running { base, accounts: None } => base,
+        Start::Running { accounts: Some(_), .. } => {
+            return Err("its accounts are handed over by its operator".to_owned());
+        }
+        Start::Embedded => return Err("the embedded registry has users of a seed, and needs no pool".to_owned()),
+        Start::Installed(_) => return Err(format!("it would end with this command; {hint}")),
+    };
+    let stage = Stage {
+        wire: Wire::new(base.clone(), Reuse::WhenIdle)?,
+        dialect: Arc::new(target.dialect),
+        maker: Maker::default(),
+        browser: Arc::default(),
+        clock: Clock::system(),
+        skew: target.skew,
+        guard_ms: GUARD_MS,
+        offset_ms: 0,
+        journal: None,
+        jobs: Arc::new(Semaphore::new(jobs)),
+        waiting: Arc::new(AtomicUsize::new(0)),
+    };
+    Ok((stage, base))
+}
+
+/// A name that begins as no other pool's do.
+pub fn prefix() -> String {
+    format!("su{:08x}", rand::rng().next_u32())
+}
+
+/// Enrols users until the pool has `wanted`, `jobs` at once. `tell` hears how many there are.
+pub async fn enrol(
+    stage: &Stage,
+    path: &Path,
+    wanted: usize,
+    jobs: usize,
+    stop: &AtomicBool,
+    tell: impl Fn(usize),
+) -> Result<Enrolled, String> {
+    let pool = PoolFile::read(path).map_err(|error| error.to_string())?;
+    let Users::Kept(there) = &pool.users else {
+        return Err("the users of this pool follow from a seed; there is nothing to enrol".to_owned());
+    };
+    let used = there.iter().map(|user| &*user.name).chain(pool.unfinished.iter().map(String::as_str));
+    let next = used.filter_map(|name| name.rsplit_once("-p")?.1.parse::<usize>().ok()).max().map_or(0, |last| last + 1);
+    let writing = Writing::resume(path).map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
+    let writing = Mutex::new(writing);
+    let write = |line: &Line| {
+        let mut writing = writing.lock().unwrap_or_else(PoisonError::into_inner);
+        writing.line(line).map_err(|error| format!("{} cannot be written: {error}", path.display()))
+    };
+    let mut ended = Enrolled { users: there.len(), failed: 0, last_failure: None };
+    let one = |number: usize| {
+        let (write, prefix) = (&write, &pool.prefix);
+        async move {
+            let name = format!("{prefix}-p{number:07}");
+            write(&Line::Making(name.clone()))?;
+            let made = make(stage, name).await;
+            if let Ok(line) = &made {
+                write(line)?;
+            }
+            Ok::<_, String>(made.err())
+        }
+    };
+    let (mut next, mut in_a_row) = (next, 0);
+    let mut running = FuturesUnordered::new();
+    loop {
+        while running.len() < jobs && ended.users + running.len() < wanted && in_a_row < FAILURES {
+            if stop.load(Ordering::Relaxed) {
+                break;
+            }
+            running.push(one(next));
+            next += 1;
+        }
+        match running.next().await {
+            None => break,
+            Some(made) => match made? {
+                None => {
+                    ended.users += 1;
+                    in_a_row = 0;
+                    tell(ended.users);
+                }
+                Some(why) => {
+                    ended.failed += 1;
+                    in_a_row += 1;
+                    ended.last_failure = Some(why);
+                }
+            },
+        }
+    }
+    drop(running);
+    write(&Line::SpentThrough(present_step(stage)))?;
+    Ok(ended)
+}
+
+fn present_step(stage: &Stage) -> u32 {
+    let step = stage.clock.now().0.div_euclid(PERIOD * 1_000);
+    // With skew, the code of the next step may have been sent.
+    u32::try_from(step + stage.skew.ahead).unwrap_or_default()
+}
+
+/// Makes and enrols one user.
+async fn make(stage: &Stage, name: String) -> Result<Line, String> {
+    let mut bytes = [0; 16];
+    rand::rng().fill_bytes(&mut bytes);
+    let password = Secret::new(SecretKind::Password, format!("Pw-{}", data_encoding::HEXLOWER.encode(&bytes)));
+    let mut scene = Scene::open(stage, Persona::new(name, password), MODE, "pool").await;
+    for routine in ["sign-up", "enrol"] {
+        let ended = scene.routine(routine, &Conduct::Bare).await?;
+        if ended.outcome != Outcome::Accepted {
+            return Err(format!("{routine}: {}", ended.saw));
+        }
+    }
+    let (user, _) = scene.exit();
+    let secret = user.ledger.as_ref().map(|ledger| ledger.secret().base32()).ok_or("enrolling gave no secret")?;
+    let token = user.token.as_ref().ok_or("signing up gave no token")?;
+    Ok(Line::User {
+        name: user.name.as_str().into(),
+        token: token.reveal().into(),
+        password: user.password.reveal().into(),
+        secret: secret.reveal().to_owned(),
+        recovery: user.recovery_codes.iter().map(|code| code.reveal().into()).collect(),
+    })
+}
+
+/// Takes the second factor of every user away and ends his session. Returns those for whom that failed, in words. The
+/// protocol has no request that removes a user.
+pub async fn retire(stage: &Stage, pool: &PoolFile, jobs: usize) -> Vec<String> {
+    let Users::Kept(users) = &pool.users else { return Vec::new() };
+    let one = |user: &super::users::Kept| {
+        let mut persona = Persona::new(user.name.to_string(), Secret::new(SecretKind::Password, &*user.password));
+        persona.token = Some(Secret::new(SecretKind::Token, &*user.token));
+        let secret = TotpSecret::from_bytes(user.secret.to_vec());
+        let ledger = Ledger::resumed(secret, stage.skew, stage.guard_ms, stage.target_time());
+        persona.ledger = Some(ledger);
+        async move {
+            let name = persona.name.clone();
+            let mut scene = Scene::open(stage, persona, MODE, "pool").await;
+            for routine in ["step-down", "log-out"] {
+                match scene.routine(routine, &Conduct::Assisted).await {
+                    Ok(ended) if ended.outcome == Outcome::Accepted => {}
+                    Ok(ended) => return Some(format!("{name}: {routine}: {}", ended.saw)),
+                    Err(mistake) => return Some(format!("{name}: {routine}: {mistake}")),
+                }
+            }
+            None
+        }
+    };
+    let left = futures_util::stream::iter(users.iter()).map(one).buffer_unordered(jobs);
+    left.filter_map(|left| async move { left }).collect().await
+}

@@ -1,0 +1,112 @@
+//! `stepup pool` as users call it, against the reference registry on its own.
+
+mod load_stub;
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use load_stub::registry;
+
+fn stepup(arguments: &[&str]) -> (Option<i32>, Output, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_stepup")).args(arguments).output().expect("it runs");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    (output.status.code(), output, said)
+}
+
+/// A target that accepts one step either way, as the reference registry does, so that nobody waits for a step.
+fn target(folder: &Path, address: std::net::SocketAddr) -> String {
+    let path = folder.join("mine.yaml");
+    let text = format!("name: mine\nstart: running\nbase: http://{address}\nskew: {{ behind: 1, ahead: 1 }}\n");
+    std::fs::write(&path, text).expect("written");
+    path.to_str().expect("a path").to_owned()
+}
+
+#[test]
+fn a_pool_is_enrolled_filled_up_exported_and_retired() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let registry = registry([1; 32], 0, None);
+    let target = target(folder.path(), registry.address);
+    let path = folder.path().join("pool.jsonl");
+    let file = path.to_str().expect("a path");
+    let create = |users| stepup(&["pool", "create", file, "--users", users, "--target", &target]);
+    let (code, _, said) = create("5");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("5 users enrolled"), "{said}");
+    assert_eq!(std::fs::metadata(&path).expect("it is there").permissions().mode() & 0o777, 0o600);
+    let (code, _, said) = create("12");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("going on with 5 users") && said.contains("12 users enrolled"), "{said}");
+
+    let (code, output, _) = stepup(&["pool", "export", file]);
+    let csv = String::from_utf8(output.stdout).expect("text");
+    assert_eq!((code, csv.lines().next(), csv.lines().count()), (Some(0), Some("name,secret,mode"), 13));
+    assert!(csv.lines().skip(1).all(|line| line.ends_with(",auth-and-writes")), "{csv}");
+    let names: std::collections::BTreeSet<_> = csv.lines().filter_map(|line| line.split(',').next()).collect();
+    assert_eq!(names.len(), 13);
+
+    // The user of a pool can prove himself: taking the second factor away takes a code.
+    let accepted = registry.accepted_proofs();
+    let (code, _, said) = stepup(&["pool", "remove", file]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(registry.accepted_proofs() - accepted, 12);
+    assert!(!path.exists());
+}
+
+#[test]
+fn an_interrupted_enrolment_goes_on_with_names_that_were_never_used() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let registry = registry([1; 32], 0, None);
+    let target = target(folder.path(), registry.address);
+    let path = folder.path().join("pool.jsonl");
+    let file = path.to_str().expect("a path");
+    let lines = [
+        serde_json::json!({ "pool": {
+            "format": "stepup/pool/1", "target": target, "base": format!("http://{}/", registry.address), "prefix": "suab"
+        } })
+        .to_string(),
+        serde_json::json!({ "making": "suab-p0000003" }).to_string(),
+        "{\"user\":{\"na".to_owned(),
+    ];
+    std::fs::write(&path, lines.join("\n")).expect("written");
+    let (code, _, said) = stepup(&["pool", "create", file, "--users", "2", "--target", &target]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("1 more were begun and not finished"), "{said}");
+    let (_, output, _) = stepup(&["pool", "export", file]);
+    let csv = String::from_utf8(output.stdout).expect("text");
+    assert!(csv.contains("suab-p0000004,") && csv.contains("suab-p0000005,"), "{csv}");
+}
+
+#[test]
+fn a_seeded_pool_is_exported_without_a_request_and_a_registry_can_know_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("pool.jsonl");
+    let file = path.to_str().expect("a path");
+    let (code, _, said) =
+        stepup(&["pool", "create", file, "--users", "900000", "--target", "http://127.0.0.1:1", "--seeded"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("30000/s"), "{said}");
+    assert!(std::fs::metadata(&path).expect("it is there").len() < 400);
+    let csv = folder.path().join("users.csv");
+    let (code, _, said) =
+        stepup(&["pool", "export", file, "--out", csv.to_str().expect("a path"), "--with-credentials"]);
+    assert_eq!(code, Some(0), "{said}");
+    let text = std::fs::read_to_string(&csv).expect("written");
+    assert_eq!((text.lines().next(), text.lines().count()), (Some("name,secret,mode,token,password"), 900_001));
+    assert_eq!(std::fs::metadata(&csv).expect("it is there").permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn targets_whose_users_cannot_be_enrolled_say_why() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("pool.jsonl");
+    let file = file.to_str().expect("a path");
+    for (target, wanted) in [("embedded", "needs no pool"), ("verdaccio-9", "stepup target start verdaccio-9")] {
+        let (code, _, said) = stepup(&["pool", "create", file, "--users", "2", "--target", target]);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.replace("\n  │ ", " ").contains(wanted), "{said}");
+    }
+    // Nobody listens there.
+    let (code, _, said) = stepup(&["pool", "create", file, "--users", "2", "--target", "http://127.0.0.1:1"]);
+    assert_eq!(code, Some(3), "{said}");
+}
