@@ -8,6 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use schemars::JsonSchema;
 use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
@@ -40,7 +41,7 @@ impl Account {
 }
 
 /// What an account may be used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// Cases that leave it as it was.
@@ -52,22 +53,41 @@ pub enum Role {
     Companion,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(extend(
+    "if" = { "properties": { "mode": { "enum": ["auth-only", "auth-and-writes"] } }, "required": ["mode"] },
+    "then" = {
+        "anyOf": [{ "required": ["totp"] }, { "required": ["security-key"] }],
+        "properties": { "role": { "enum": ["lasting", "expendable"] } },
+    },
+    "else" = { "properties": { "totp": { "type": "null" }, "security-key": { "type": "null" } } },
+))]
 struct Raw {
+    /// Its name.
     name: String,
+    /// Its password.
     #[serde(deserialize_with = "secret::password")]
+    #[schemars(with = "String")]
     password: Secret,
+    /// A bearer token, where logging in with the password cannot be had.
     #[serde(default, deserialize_with = "secret::token")]
+    #[schemars(with = "Option<String>")]
     token: Option<Secret>,
+    /// The mode that it is in; `disabled` unless said.
     #[serde(default)]
     mode: Option<Mode>,
+    /// Its one-time-password secret in base32, or the whole `otpauth://` address.
+    #[schemars(with = "Option<String>")]
     totp: Option<TotpSecret>,
     /// The file of its security key, beside the accounts file.
     security_key: Option<PathBuf>,
+    /// What it may be used for.
     #[serde(default)]
     role: Role,
 }
+
+crate::schema::read_as!(Account, Raw);
 
 impl<'de> Deserialize<'de> for Account {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -4,6 +4,7 @@ mod odds;
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use odds::{Guessed, LOST_AT_LEAST, confidence, judge_guesses, volleys_for};
@@ -53,7 +54,7 @@ pub enum Asks {
 }
 
 /// What a read-back showed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Effect {
     /// All of it.
@@ -113,7 +114,7 @@ pub struct Observation {
 }
 
 /// What a case showed, the worst first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// The action went through without the second factor that it must ask for.

@@ -13,6 +13,7 @@
 //! - [`target`] says whom we drive, [`host`] brings it up ([`installed`] from the npm registry), [`dialect`] how it speaks, [`table`] and [`scenario`] what must hold: files into checked types.
 //! - [`result`] is the document that a run writes; [`report`] renders it.
 //! - [`registry`] is the reference registry: the other side of the wire. It shares no code with the checker.
+//! - [`schema`] makes the JSON Schemas of all these files from the types that read them.
 //! - [`clock`], [`secret`], [`source`] and [`yaml`] are the floor that everything stands on.
 
 pub mod accounts;
@@ -32,6 +33,7 @@ pub mod registry;
 pub mod report;
 pub mod result;
 pub mod scenario;
+pub mod schema;
 pub mod secret;
 pub mod source;
 pub mod table;

@@ -1,5 +1,6 @@
 //! The one versioned document that a run writes; every report is a pure function of it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::judge::{Effect, Verdict};
@@ -10,9 +11,10 @@ use crate::wire::Exchange;
 pub const FORMAT: &str = "stepup/result/1";
 
 /// What a run found.
-#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 pub struct RunResult {
-    /// Always [`FORMAT`].
+    /// The document's format.
+    #[schemars(extend("const" = FORMAT))]
     pub format: String,
     /// The program and its version.
     pub tool: String,
@@ -66,7 +68,7 @@ impl RunResult {
 }
 
 /// The target of a run.
-#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 pub struct TargetInfo {
     /// Its name.
     pub name: String,
@@ -81,7 +83,7 @@ pub struct TargetInfo {
 }
 
 /// What was chosen about a run. Nothing in it is secret.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 pub struct Config {
     /// How the target was named.
     pub target: String,
@@ -104,7 +106,7 @@ pub struct Config {
 }
 
 /// The suite of a run.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 pub struct SuiteInfo {
     /// The SHA-256 digest of all files that the program carries: tables, scenarios, dialects, targets.
     pub digest: String,
@@ -116,7 +118,7 @@ pub struct SuiteInfo {
 }
 
 /// The table of a run.
-#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 pub struct TableInfo {
     /// Its name.
     pub id: String,
@@ -127,7 +129,7 @@ pub struct TableInfo {
 }
 
 /// How many cases ended how.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 pub struct Summary {
     /// The sum of the five below.
     pub selected: usize,
@@ -168,7 +170,7 @@ impl Summary {
 }
 
 /// How a case ended.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
     /// It held.
@@ -184,7 +186,7 @@ pub enum Status {
 }
 
 /// Where a table has an action.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Standing {
     /// It is a documented row.
@@ -198,7 +200,7 @@ pub enum Standing {
 }
 
 /// One case's result.
-#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 pub struct CaseResult {
     /// The stable id.
     pub id: String,
@@ -245,7 +247,7 @@ pub struct CaseResult {
 }
 
 /// A line of a file.
-#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 pub struct Place {
     /// The file: one that the program carries, by its path from the root of stepup's repository, or one of the user's.
     pub file: String,
@@ -260,7 +262,7 @@ pub(crate) fn quoted(word: &str) -> String {
 }
 
 /// The kind of answer that a probe got.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answered {
     /// It succeeded.
@@ -292,7 +294,7 @@ impl Answered {
 }
 
 /// One probe of a case.
-#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 pub struct Probe {
     /// `bare`, `wrong`, `right`, `replay`, or `set-up`.
     pub name: String,

@@ -9,6 +9,7 @@ mod words;
 
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::built_in;
@@ -23,7 +24,7 @@ use key::{Assertion, Fetch};
 const FOLDERS: [&str; 5] = ["otp", "security-key", "tokens", "packages", "sequences"];
 
 /// A scenario.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Scenario {
     /// Its id: its file's path below `scenarios/`, without extension.
@@ -35,6 +36,7 @@ pub struct Scenario {
     /// The rule, in our own words.
     pub rule: String,
     /// Where it is said.
+    #[schemars(length(min = 1))]
     pub cites: Vec<String>,
     /// How binding it is.
     pub level: Level,
@@ -49,6 +51,7 @@ pub struct Scenario {
     pub leaves_account: LeavesAccount,
     /// The users who play it, where its acts say who does what. They begin as nobody, and sign up and enrol by acts.
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     pub cast: Vec<Spanned<String>>,
     /// What happens, in order.
     pub acts: Vec<Act>,
@@ -180,7 +183,7 @@ pub struct Attempt {
 }
 
 /// Clients, by what they do with a challenge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Client {
     /// It opens the page that a challenge names.
@@ -190,7 +193,7 @@ pub enum Client {
 }
 
 /// A second factor, or what pretends to be one.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Proof {
     /// Nothing.
@@ -239,7 +242,7 @@ pub enum Proof {
 }
 
 /// How a proof travels.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Default, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Carrier {
     /// As the dialect says.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use globset::{Glob, GlobMatcher};
 use jiff::civil::Date;
 use reqwest::Url;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::accounts::{self, Account};
@@ -75,51 +76,76 @@ pub struct Program {
 }
 
 /// A target file.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct TargetFile {
+#[schemars(extend("if" = { "properties": { "start": { "const": "installed" } } }, "then" = { "required": ["program"] }))]
+pub(crate) struct TargetFile {
+    /// Its name.
     name: String,
+    /// What it is, in a line.
     #[serde(default)]
     about: String,
+    /// How it comes to run.
+    #[schemars(with = "HowToStart")]
     start: Spanned<HowToStart>,
+    /// The address of one that runs already; it may have a path.
+    #[schemars(with = "Option<String>")]
     base: Option<Spanned<String>>,
+    /// The accounts file, where users cannot sign themselves up.
     accounts: Option<PathBuf>,
+    /// How it speaks: `npm`, or the file of a dialect.
     #[serde(default = "npm")]
+    #[schemars(with = "String")]
     dialect: Spanned<String>,
+    /// Which one-time passwords it accepts beside those of the present step.
     #[serde(default)]
     skew: SkewFields,
+    /// Routines in place of the dialect's, and those that only a target can describe.
     #[serde(default)]
     routines: BTreeMap<String, Vec<Step>>,
     /// Routines that open the registry's pages in a browser, in place of those of the same name.
     #[serde(default)]
     browser: BTreeMap<String, Vec<Step>>,
+    /// Doors to actions beside the dialect's, or in place of those of the same id.
     #[serde(default)]
     surfaces: Vec<Surface>,
+    /// Answers that say that there is no such route, beside the dialect's.
     #[serde(default)]
     not_implemented: Vec<Predicate>,
+    /// Surfaces that it does not have, or that cannot be driven, each with the reason.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, String>")]
     unsupported: BTreeMap<String, Spanned<String>>,
+    /// The program of an installed one, then its arguments.
     #[serde(default)]
     program: Vec<String>,
+    /// Environment variables of the program, beside those of stepup.
     #[serde(default)]
     environment: BTreeMap<String, String>,
+    /// The content of the program's configuration file, with `{port}`.
     #[serde(default)]
     config: String,
+    /// The file of its known deviations.
     deviations: Option<String>,
+    /// Cases that are not run unless asked for one by one, as globs over their ids, each with the reason.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, String>")]
     left_out: BTreeMap<String, Spanned<String>>,
 }
 
-#[derive(Debug, Deserialize, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Deserialize, Clone, Copy, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum HowToStart {
+    /// In stepup's own process: the reference registry.
     Embedded,
+    /// It runs already.
     Running,
+    /// It is installed from the npm registry and started for the run.
     Installed,
 }
 
 /// One thing that a target is known to do differently.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Deviation {
     /// The cases, as a glob over their ids.
@@ -133,10 +159,12 @@ pub struct Deviation {
 }
 
 /// The accepted steps, as written.
-#[derive(Debug, Deserialize, Clone, Copy, Default)]
+#[derive(Debug, Deserialize, Clone, Copy, Default, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct SkewFields {
+    /// So many steps before the present one.
     behind: u8,
+    /// So many after it.
     ahead: u8,
 }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::dialect::predicate::Answer;
@@ -19,7 +20,7 @@ const BODY_LIMIT: usize = 4 * 1024 * 1024;
 const EVIDENCE_LIMIT: usize = 2_000;
 
 /// One request and what came back, fit for a report.
-#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 pub struct Exchange {
     /// The method and path.
     pub request: String,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::judge::Verdict;
@@ -25,11 +26,19 @@ pub struct Named {
     pub alone: bool,
 }
 
-#[derive(Deserialize)]
+/// The cases that must find each fault, by the fault's name.
+pub(crate) type File = BTreeMap<String, Vec<Entry>>;
+
+/// A case that must find a fault, as the file states it.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Entry {
+pub(crate) struct Entry {
+    /// The case's id.
+    #[schemars(with = "String")]
     case: Spanned<String>,
+    /// What it must show.
     verdict: Verdict,
+    /// Whether what other cases do at the same time would hide the fault, or show it elsewhere.
     #[serde(default)]
     alone: bool,
 }
@@ -37,7 +46,7 @@ struct Entry {
 /// The cases that are named for each fault, by the fault's name. Each must be one of `cases`.
 pub(super) fn named(cases: &[String]) -> Result<BTreeMap<String, Vec<Named>>, FileError> {
     let source = Source::BuiltIn(FILE.to_owned());
-    let entries: BTreeMap<String, Vec<Entry>> = source.parse()?;
+    let entries: File = source.parse()?;
     let known: Vec<&str> = Mutant::ALL.iter().map(|mutant| mutant.name()).collect();
     let mut all = BTreeMap::new();
     for (mutant, entries) in entries {

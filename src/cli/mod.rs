@@ -21,6 +21,7 @@ mod mutants;
 mod pool;
 mod progress;
 mod report;
+mod schema;
 mod serve;
 mod target;
 mod verify;
@@ -57,6 +58,8 @@ enum Command {
     Pool(pool::PoolCommand),
     /// Render the result of an earlier run again.
     Report(report::ReportCommand),
+    /// Print the JSON Schema of a kind of file, for editors.
+    Schema(schema::Schema),
     /// Run the reference registry on its own.
     Serve(serve::Serve),
     /// List, install or start the registries that target files describe.
@@ -120,6 +123,7 @@ pub fn main() -> u8 {
         Command::Mutants(mutants) => mutants.run(),
         Command::Pool(pool) => pool.run(),
         Command::Report(report) => report.run(),
+        Command::Schema(schema) => schema.run(),
         Command::Serve(serve) => serve.run(),
         Command::Target(target) => target.run(),
         Command::Verify(verify) => verify.run(),

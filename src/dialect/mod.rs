@@ -4,10 +4,12 @@ pub mod predicate;
 pub mod step;
 pub mod template;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use minijinja::Value;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{self, Deserializer};
 
@@ -50,20 +52,31 @@ pub struct Dialect {
 }
 
 /// A dialect, as its file states it.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct DialectFile {
+pub(crate) struct DialectFile {
+    /// Its name.
     name: String,
+    /// Headers of every request.
     headers: BTreeMap<String, Template>,
+    /// The header in which a proof travels.
     proof_header: String,
+    /// What is a challenge, the first match first.
     challenge: Vec<Recogniser>,
+    /// When a challenge sends the user to a page, and where that is.
     web_challenge: WebChallenge,
+    /// Answers that say that there is no such route.
     not_implemented: Vec<Predicate>,
+    /// Answers that ask for patience.
     throttled: Vec<Predicate>,
+    /// Names of JSON members whose values are secrets in any answer.
     secret_members: Vec<String>,
+    /// Routines that only a target can describe.
     #[serde(default)]
     target_routines: Vec<String>,
+    /// Named sequences of steps.
     routines: BTreeMap<String, Vec<Step>>,
+    /// The files of surfaces, beside this one.
     surfaces: Vec<String>,
 }
 
@@ -176,7 +189,7 @@ impl Dialect {
 }
 
 /// How a challenge sends the user to a page.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct WebChallenge {
     /// The challenges that do.
@@ -243,7 +256,7 @@ fn know(source: &Source, steps: &[Step], known: &[String]) -> Result<(), FileErr
 }
 
 /// One rule of the challenge recogniser.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Recogniser {
     /// The answers it recognises.
@@ -256,7 +269,7 @@ pub struct Recogniser {
 }
 
 /// One way to perform an action.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Surface {
     /// The action: a row of the table, a read, or a write that the table does not name.
@@ -288,6 +301,7 @@ pub struct Surface {
     #[serde(default)]
     pub leaves_account: LeavesAccount,
     /// The action to spend the replayed proof on first, for actions that end the factor itself.
+    #[schemars(with = "Option<String>")]
     pub spend_on: Option<Spanned<String>>,
     /// Why it cannot be driven, where it cannot.
     #[serde(skip)]
@@ -295,7 +309,7 @@ pub struct Surface {
 }
 
 /// How a case leaves its account, for registries where accounts are few.
-#[derive(Debug, Deserialize, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Deserialize, Default, Clone, Copy, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LeavesAccount {
     /// As it was.
@@ -347,6 +361,16 @@ pub struct Read {
     pub undo: Arc<Vec<Step>>,
 }
 
+impl JsonSchema for Read {
+    fn schema_name() -> Cow<'static, str> {
+        "Read".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "description": "One read.", "allOf": [generator.subschema_for::<Step>(), { "required": ["request"] }] })
+    }
+}
+
 impl<'de> Deserialize<'de> for Read {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Step { deed, undo, .. } = Step::deserialize(deserializer)?;
@@ -360,7 +384,7 @@ impl<'de> Deserialize<'de> for Read {
 }
 
 /// One thing that a read-back shows.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Fact {
     /// The read.

@@ -1,9 +1,11 @@
 //! Predicates over one answer: its status, headers, body.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
 use minijinja::Value;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 use sha1::Digest as _;
@@ -31,7 +33,7 @@ impl Answer {
 }
 
 /// What an answer must show. Every part that is given must hold.
-#[derive(Debug, Deserialize, Default)]
+#[derive(Debug, Deserialize, Default, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Predicate {
     /// The status: a number or a class such as `2xx`.
@@ -120,10 +122,26 @@ impl Status {
     }
 }
 
+impl JsonSchema for Status {
+    fn schema_name() -> Cow<'static, str> {
+        "Status".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "anyOf": [
+                { "type": "integer", "minimum": 100, "maximum": 599 },
+                { "type": "string", "pattern": "^[1-5]([0-9][0-9]|xx)$" },
+            ],
+        })
+    }
+}
+
 impl<'de> Deserialize<'de> for Status {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let class = text.strip_suffix("xx").and_then(|class| class.parse().ok()).map(Status::Class);
+        let class = text.strip_suffix("xx").and_then(|class| class.parse().ok());
+        let class = class.filter(|class| (1..=5).contains(class)).map(Status::Class);
         let code = text.parse().ok().filter(|code| (100..600).contains(code)).map(Status::Code);
         class.or(code).ok_or_else(|| {
             de::Error::custom(format!("`{text}` is not a status; allowed: `100` to `599`, or a class such as `2xx`"))
@@ -135,14 +153,21 @@ impl<'de> Deserialize<'de> for Status {
 #[derive(Debug, Default)]
 pub struct Matcher(MatcherFields);
 
-#[derive(Debug, Default, Deserialize)]
+/// What one value must be. Every part that is given must hold.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct MatcherFields {
+    /// It is this.
     equals: Option<Document>,
+    /// There is one, and it is not null; or there is none.
     exists: Option<bool>,
+    /// Its text has this part.
     contains: Option<Template>,
+    /// It is a list, as headers have them, with this element.
     element: Option<String>,
+    /// It is an array or an object of so many.
     length: Option<Template>,
+    /// It is an absolute address that a browser opens.
     url: Option<bool>,
 }
 
@@ -192,6 +217,17 @@ impl Matcher {
 /// Whether a text is an absolute address that a browser opens.
 fn is_web_address(text: &str) -> bool {
     reqwest::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+}
+
+impl JsonSchema for Matcher {
+    fn schema_name() -> Cow<'static, str> {
+        "Matcher".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let fields = generator.subschema_for::<MatcherFields>();
+        json_schema!({ "anyOf": [{ "type": ["string", "boolean", "integer", "null"] }, fields] })
+    }
 }
 
 impl<'de> Deserialize<'de> for Matcher {

@@ -1,8 +1,10 @@
 //! Steps: one request each, or a named routine of them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{self, Deserializer};
 
@@ -62,7 +64,7 @@ pub struct Page {
 }
 
 /// How a page asks for a one-time password, and is answered.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct CodePrompt {
     /// The text that shows that it asks.
@@ -128,51 +130,93 @@ pub struct Request {
     pub by_key: Option<Spanned<String>>,
 }
 
-#[derive(Deserialize)]
+/// One step: a `request`, a routine (`do`), what a security key does (`register-with`, `assert-with`), or what a person
+/// does on a page (`browse` and `until`).
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(extend("oneOf" = [
+    { "required": ["request"] },
+    { "required": ["do"] },
+    { "required": ["register-with", "to"] },
+    { "required": ["assert-with", "to"] },
+    { "required": ["until"] },
+]))]
 struct Raw {
+    /// A routine that is run.
+    #[schemars(with = "Option<String>")]
     r#do: Option<Spanned<String>>,
+    /// What the routine reads as `args`.
     #[serde(default)]
     with: BTreeMap<String, Document>,
+    /// The step is left out when this is false, empty or none.
     when: Option<Template>,
+    /// A request: its method, and a path or an address that the registry handed out.
     request: Option<RequestLine>,
+    /// Headers beside the dialect's own.
     #[serde(default)]
     headers: BTreeMap<String, Template>,
+    /// Who asks.
     #[serde(default)]
     auth: Auth,
+    /// A JSON body.
     json: Option<Document>,
+    /// An HTML form's body.
     form: Option<Document>,
+    /// Success; any 2xx unless said.
     expect: Option<Predicate>,
+    /// What later steps read as `kept`: names, and pointers into the JSON body.
     #[serde(default)]
     keep: BTreeMap<String, String>,
+    /// The lengths of arrays in the body, kept likewise.
     #[serde(default)]
     count: BTreeMap<String, String>,
+    /// While this holds, the request is sent again after the `retry-after` of the answer, a few times.
     poll: Option<Predicate>,
+    /// What the user becomes once the step has succeeded.
     #[serde(default)]
     r#become: Become,
+    /// The body carries a fresh one-time password as `proof`.
     #[serde(default)]
     enters_code: bool,
+    /// This step never carries a proof, because the command's proof is for a later one.
     #[serde(default)]
     unproven: bool,
+    /// Undoes what the step makes or changes, on a target that lives on.
     #[serde(default)]
     undo: Vec<Step>,
+    /// This step's own challenge, where a page asks and not the protocol.
     #[serde(default)]
     challenge: Vec<Predicate>,
+    /// The form or JSON member in which this step's proof travels, in place of the dialect's header.
     proof_field: Option<String>,
+    /// The routine that answers this page's own challenge with a security key.
+    #[schemars(with = "Option<String>")]
     by_key: Option<Spanned<String>>,
+    /// The options with which the user's security key makes a credential: the value of `publicKey`.
     register_with: Option<Document>,
+    /// The options with which it signs an assertion.
     assert_with: Option<Document>,
+    /// The name under which the key's answer is kept.
     to: Option<String>,
+    /// The page that a browser opens; the one that is open already when there is none.
     browse: Option<Template>,
+    /// What goes into which field of the page: by CSS selector.
     #[serde(default)]
     fill: BTreeMap<String, Template>,
+    /// The button to press: its text or its CSS selector; the one obvious button when not said.
     press: Option<Template>,
+    /// The text that shows that it worked.
     until: Option<Template>,
+    /// The text that shows that it was turned down.
     or_fails: Option<Template>,
+    /// What shows that the page asks for a code, and where that goes.
     asks_for_code: Option<CodePrompt>,
+    /// What is read then: names, and CSS selectors.
     #[serde(default)]
     read: BTreeMap<String, String>,
 }
+
+crate::schema::read_as!(Step, Raw);
 
 impl<'de> Deserialize<'de> for Step {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -241,7 +285,7 @@ impl<'de> Deserialize<'de> for Step {
 }
 
 /// What a persona becomes by a step.
-#[derive(Debug, Deserialize, Default)]
+#[derive(Debug, Deserialize, Default, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Become {
     /// Its token: a pointer into the body.
@@ -258,7 +302,7 @@ pub struct Become {
 }
 
 /// Who asks.
-#[derive(Debug, Deserialize, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Deserialize, Default, Clone, Copy, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Auth {
     /// The persona, with its token.
@@ -304,6 +348,16 @@ pub struct RequestLine {
     pub method: Method,
     /// A path, or an absolute address that the registry handed out.
     pub place: Template,
+}
+
+impl JsonSchema for RequestLine {
+    fn schema_name() -> Cow<'static, str> {
+        "RequestLine".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^(GET|POST|PUT|DELETE)( |$)" })
+    }
 }
 
 impl<'de> Deserialize<'de> for RequestLine {

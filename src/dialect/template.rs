@@ -3,6 +3,7 @@
 //! A text that is one expression and nothing else keeps the type of its value, so that a template can stand for a
 //! number or a whole document. Expressions are minijinja's; there are no statements, and each evaluation is bounded.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::Write as _;
 use std::sync::LazyLock;
@@ -11,6 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use minijinja::{Environment, Error, ErrorKind, Expression, UndefinedBehavior, Value};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use sha1::Digest as _;
 
@@ -122,6 +124,16 @@ impl fmt::Display for Unfilled {
     }
 }
 
+impl JsonSchema for Template {
+    fn schema_name() -> Cow<'static, str> {
+        "Template".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "description": "A text with `{{ expressions }}`.", "type": ["string", "number", "boolean"] })
+    }
+}
+
 impl<'de> Deserialize<'de> for Template {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let source = String::deserialize(deserializer)?;
@@ -164,6 +176,16 @@ impl Document {
 /// A template's value as JSON; null for what JSON cannot say.
 pub fn json(value: Value) -> serde_json::Value {
     serde_json::to_value(value).unwrap_or(serde_json::Value::Null)
+}
+
+impl JsonSchema for Document {
+    fn schema_name() -> Cow<'static, str> {
+        "Document".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "description": "Any value; its texts and keys may have `{{ expressions }}`." })
+    }
 }
 
 impl<'de> Deserialize<'de> for Document {

@@ -1,8 +1,12 @@
 //! What scenarios do with a security key: what a page is given for an assertion or a registration, and how its proof is
 //! fetched.
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Error as _, IntoDeserializer as _};
+use serde_json::json;
 
 use super::{Proof, Scenario};
 use crate::persona::key::Manner;
@@ -76,8 +80,19 @@ impl<'de> Deserialize<'de> for Assertion {
     }
 }
 
+impl JsonSchema for Assertion {
+    fn schema_name() -> Cow<'static, str> {
+        "Assertion".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let others = Assertion::OTHERS.map(|(name, other)| json!({ "const": name, "description": other.words() }));
+        json_schema!({ "anyOf": [generator.subschema_for::<Manner>(), { "oneOf": others }] })
+    }
+}
+
 /// How the proof of a page is fetched from the address that yields it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Default, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fetch {
     /// Once, after the page was given a right assertion.

@@ -1,5 +1,6 @@
 //! Acts as files state them, and the acts that they are.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{self, Deserializer};
 
@@ -10,19 +11,30 @@ use crate::table::Mode;
 use crate::yaml::Spanned;
 
 /// Every word of `must`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum Word {
+    /// It succeeds, with its effect.
     Succeed,
+    /// It is refused, without effect.
     BeRefused,
+    /// It is refused, without effect, because no second factor gives the right to it.
     BeDenied,
+    /// It is answered with a challenge that stock clients act on, without effect.
     BeChallenged,
+    /// Of its copies that are sent at once exactly one succeeds, and the others have no effect.
     SucceedOnce,
+    /// It succeeds with its effect, or is refused without.
     BeWhole,
+    /// The code is accepted where the target's file says so.
     AgreeWithFile,
+    /// No answer of the routine shows a secret that is shown once.
     ShowNoSecret,
+    /// The target stops listening to wrong codes.
     BeThrottled,
+    /// Where the target stops listening, its answer differs from the one to a wrong code.
     BeTold,
+    /// It is stated what becomes of the wrong codes.
     BeStated,
     BeHarmless,
 }
@@ -59,40 +71,85 @@ impl Word {
     }
 }
 
-#[derive(Deserialize)]
+/// One act: an attempt (`perform`), attempts `at-once`, a proof that is had and kept (`obtain`), a `wait`, a routine
+/// (`run`), or wrong codes one after the other (`guess`).
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(extend("oneOf" = [
+    { "required": ["perform"], "dependencies": { "perform": ["proof", "must"] } },
+    { "required": ["at-once"] },
+    { "required": ["obtain", "as"] },
+    { "required": ["wait"] },
+    { "required": ["run"] },
+    { "required": ["guess", "at-most", "must"] },
+]))]
 struct Raw {
+    /// The action that is attempted, as in case ids: `publish`, or `login:web` where it has several surfaces.
+    #[schemars(with = "Option<String>")]
     perform: Option<Spanned<String>>,
+    /// A routine that performs the action, in place of the surface's own steps.
+    #[schemars(with = "Option<String>")]
     through: Option<Spanned<String>>,
+    /// Routines that are run for the attempt's object first, with what the user has.
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     given: Vec<Spanned<String>>,
+    /// Who acts, where there is a cast.
+    #[schemars(with = "Option<String>")]
     by: Option<Spanned<String>>,
+    /// The mode that who acts is in by then or, where the act enrols, asks for.
     mode: Option<Mode>,
+    /// The token that an attempt is made with, or what a routine reads as `kept`: the name under which a routine kept it.
+    #[schemars(with = "Option<String>")]
     with: Option<Spanned<String>>,
+    /// What the attempt carries.
     proof: Option<Proof>,
+    /// How the proof travels.
     #[serde(default)]
     carried: Carrier,
+    /// The name under which the proof, or what a routine leaves, is used again.
     r#as: Option<String>,
+    /// What must become of it.
     must: Option<Word>,
+    /// How often the attempt is made.
     #[serde(default = "once")]
+    #[schemars(range(min = 1, max = MOST))]
     times: u32,
+    /// Attempts that are all sent before any is answered.
     #[serde(default)]
     at_once: Vec<Act>,
+    /// The confidence, in percent, until which attempts at once are made again.
+    #[schemars(range(min = 1, max = 99))]
     confidence: Option<u8>,
+    /// So many one-time-password steps pass.
+    #[schemars(range(min = 1, max = MOST))]
     wait: Option<u32>,
+    /// A routine of the dialect that is run.
+    #[schemars(with = "Option<String>")]
     run: Option<Spanned<String>>,
+    /// The action for which a proof is had and kept back.
+    #[schemars(with = "Option<String>")]
     obtain: Option<Spanned<String>>,
+    /// Whether the client says that it can open a page; as the factor needs it when not said.
     client: Option<Client>,
+    /// What may become of a routine beside its success.
     may: Option<May>,
+    /// The routine that carries wrong codes, one after the other.
+    #[schemars(with = "Option<String>")]
     guess: Option<Spanned<String>>,
+    /// The most wrong codes that are sent.
+    #[schemars(range(min = 1, max = MOST_GUESSES))]
     at_most: Option<u32>,
     registration: Option<Manner>,
 }
 
-#[derive(Deserialize)]
+/// What may become of a routine beside its success.
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum May {
+    /// The target does not have what the scenario is about.
     BeUnsupported,
+    /// It may be refused.
     BeRefused,
 }
 
@@ -104,6 +161,8 @@ fn once() -> u32 {
 const MOST: u32 = 40;
 /// The most wrong codes.
 const MOST_GUESSES: u32 = 1_000;
+
+crate::schema::read_as!(Act, Raw);
 
 impl<'de> Deserialize<'de> for Act {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
