@@ -13,7 +13,7 @@
 //! - [`target`] says whom we drive, [`host`] brings it up ([`installed`] from the npm registry), [`dialect`] how it speaks, [`table`] and [`scenario`] what must hold: files into checked types.
 //! - [`result`] is the document that a run writes; [`report`] renders it.
 //! - [`registry`] is the reference registry: the other side of the wire. It shares no code with the checker.
-//! - [`schema`] makes the JSON Schemas of all these files from the types that read them.
+//! - [`schema`] makes the JSON Schemas of all these files from the types that read them, and [`lint`] finds what is wrong with one.
 //! - [`clock`], [`secret`], [`source`] and [`yaml`] are the floor that everything stands on.
 
 pub mod accounts;
@@ -28,6 +28,7 @@ pub mod host;
 pub mod installed;
 pub mod judge;
 pub mod load;
+pub mod lint;
 pub mod persona;
 pub mod registry;
 pub mod report;

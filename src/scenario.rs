@@ -301,13 +301,20 @@ impl Scenario {
 
     /// Reads a scenario and checks every name in it: users, surfaces, routines, tokens, and proofs that are sent again.
     pub fn read(source: &Source, id: &str, dialect: &Dialect) -> Result<Self, FileError> {
+        let (scenario, findings) = Scenario::findings(source, id, dialect)?;
+        findings.into_iter().next().map_or(Ok(scenario), Err)
+    }
+
+    /// Reads a scenario, and finds all that is wrong with what it says. The error is why it cannot be read at all.
+    pub fn findings(source: &Source, id: &str, dialect: &Dialect) -> Result<(Self, Vec<FileError>), FileError> {
         let mut scenario: Scenario = source.parse()?;
+        let mut findings = Vec::new();
         if scenario.cites.is_empty() {
-            return Err(FileError::whole(source.name(), "a scenario cites at least one source", None));
+            findings.push(FileError::whole(source.name(), "a scenario cites at least one source", None));
         }
-        cast::check(source, &mut scenario)?;
-        names::check(&scenario, source, dialect)?;
-        Ok(Scenario { id: id.to_owned(), ..scenario })
+        findings.extend(cast::check(source, &mut scenario).err());
+        findings.extend(names::check(&scenario, source, dialect));
+        Ok((Scenario { id: id.to_owned(), ..scenario }, findings))
     }
 
     /// The factors that it is played with in a mode.

@@ -287,6 +287,12 @@ fn checked(source: &Source, mut file: TargetFile, base: Option<Url>, pages: Page
     Ok(Target { name: file.name, about: file.about, start, skew, dialect, deviations, left_out })
 }
 
+/// The deviations file that a target file names.
+pub fn deviations_of(target: &Source) -> Option<Source> {
+    let file: TargetFile = target.parse().ok()?;
+    file.deviations.map(|path| target.beside(&path))
+}
+
 /// Reads a deviations file.
 pub fn deviations(path: &Path) -> Result<Vec<Deviation>, FileError> {
     Source::File(path.to_owned()).parse()

@@ -53,6 +53,16 @@ impl FileError {
         FileError { name: name.to_owned(), place: Some(place(name, text, line, column)), message, hint }
     }
 
+    /// Line and column, where it is about a place.
+    pub fn place(&self) -> Option<(u64, u64)> {
+        self.place.as_ref().map(|place| (place.line, place.column))
+    }
+
+    /// Whether it is about this file.
+    pub fn is_in(&self, name: &str) -> bool {
+        self.name == name
+    }
+
     fn without_source(mut self) -> Self {
         if let Some(place) = &mut self.place {
             place.source = None;

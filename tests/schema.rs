@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use jsonschema::Validator;
 use serde_json::Value;
+use stepup::lint::Linter;
 use stepup::schema::Kind;
 
 fn root() -> &'static Path {
@@ -81,4 +82,102 @@ fn a_result_holds_to_its_schema_which_lets_members_be_added() {
     assert!(validator.is_valid(&result), "{:?}", validator.iter_errors(&result).next());
     result["format"] = "stepup/result/2".into();
     assert!(!validator.is_valid(&result));
+}
+
+/// For each kind, a file that holds, and what makes it wrong: a text in it, and what stands there instead.
+const BROKEN: [(Kind, &str, &[(&str, &str)]); 6] = [
+    (
+        Kind::Scenario,
+        "rule: A rule\nlevel: implied\ncites: [here]\nmodes: [auth-only]\nacts:\n  - { wait: 2 }\n  - { perform: publish, proof: { expired: 2 }, must: be-refused, times: 3 }\n",
+        &[
+            ("rule:", "rul:"),
+            ("implied", "implyed"),
+            ("[here]", "[]"),
+            ("[auth-only]", "[auth-onyl]"),
+            ("wait: 2", "wait: 41"),
+            ("wait: 2", "wait: 2, run: enrol"),
+            ("wait: 2", ""),
+            ("expired: 2", "exspired: 2"),
+            ("expired: 2", "expired: soon"),
+            ("be-refused", "be-refuse"),
+            (", must: be-refused", ""),
+            ("times: 3", "times: 0"),
+            ("proof: { expired: 2 }", "proof: { key: agian }"),
+        ],
+    ),
+    (
+        Kind::Target,
+        "name: mine\nstart: running\nbase: http://127.0.0.1:1\nskew: { behind: 1, ahead: 1 }\nroutines:\n  web-login-page:\n    - { request: POST /a, auth: none, expect: { status: 2xx, json: { /a: { exists: true } } } }\n",
+        &[
+            ("name:", "nmae:"),
+            ("running", "runing"),
+            ("running", "installed"),
+            ("behind: 1", "behind: -1"),
+            (", ahead: 1", ""),
+            ("POST /a", "SEND /a"),
+            ("auth: none", "auth: nobody"),
+            ("2xx", "9xx"),
+            ("exists", "exist"),
+            ("exists: true", "exists: 1"),
+            ("request: POST /a,", "request: POST /a, do: enrol,"),
+            ("request: POST /a,", ""),
+        ],
+    ),
+    (
+        Kind::Deviations,
+        "- { case: 'auth-only/login/*', verdict: no-effect, until: 2999-01-01, reason: seen }\n",
+        &[("case:", "cases:"), ("no-effect", "noeffect"), (", reason: seen", ""), ("2999-01-01", "2999-13-01")],
+    ),
+    (
+        Kind::Accounts,
+        "- { name: a, password: p, mode: auth-only, totp: GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ }\n",
+        &[
+            ("password: p", "pasword: p"),
+            ("auth-only", "auth-onyl"),
+            ("auth-only", "disabled"),
+            ("mode: auth-only, ", ""),
+            (", totp: GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", ""),
+            ("mode: auth-only", "mode: auth-only, role: companion"),
+        ],
+    ),
+    (
+        Kind::Surfaces,
+        "- { action: publish, modes: [disabled], perform: [{ do: publish, with: { name: a, version: b } }], effect: [{ read: { request: GET /a }, applied: { status: 200 }, absent: { status: 404 } }] }\n",
+        &[
+            ("action:", "acton:"),
+            ("[disabled]", "[off]"),
+            ("read: { request: GET /a }", "read: { do: enrol }"),
+            ("status: 200", "status: 99"),
+            (", absent: { status: 404 }", ""),
+        ],
+    ),
+    (
+        Kind::Faults,
+        "publish-unchallenged:\n  - { case: 'auth-and-writes/publish/totp/wire', verdict: missing-challenge }\n",
+        &[("case:", "cas:"), ("missing-challenge", "missing"), (" }", ", alone: perhaps }")],
+    ),
+];
+
+#[test]
+fn what_a_schema_refuses_the_reader_refuses_as_well() {
+    let linter = Linter::new("embedded", jiff::civil::date(2026, 1, 1)).expect("the target is one");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("file.yaml");
+    for (kind, whole, broken) in BROKEN {
+        let validator = validator(kind);
+        let verdicts = |text: &str| {
+            std::fs::write(&file, text).expect("written");
+            let findings: Vec<String> = linter.lint(&file, Some(kind)).iter().map(ToString::to_string).collect();
+            (validator.is_valid(&value(text)), findings)
+        };
+        assert_eq!(verdicts(whole), (true, vec![]), "{kind:?}");
+        for (right, wrong) in broken {
+            assert!(whole.contains(right), "{kind:?}: {right}");
+            let text = whole.replacen(right, wrong, 1);
+            let (valid, findings) = verdicts(&text);
+            // That a date is none is beyond what schemas say to most editors.
+            assert!(!valid || *wrong == "2999-13-01", "{kind:?}: the schema lets this pass:\n{text}");
+            assert!(!findings.is_empty(), "{kind:?}: the reader lets this pass:\n{text}");
+        }
+    }
 }

@@ -43,26 +43,30 @@ pub(crate) struct Entry {
     alone: bool,
 }
 
+/// What is wrong with a file of faults: names that are no fault's, and cases that are not among `cases`.
+pub(crate) fn check(source: &Source, cases: &[String]) -> Vec<FileError> {
+    let entries: File = match source.parse() {
+        Ok(entries) => entries,
+        Err(error) => return vec![error],
+    };
+    let known: Vec<&str> = Mutant::ALL.iter().map(|mutant| mutant.name()).collect();
+    let nameless = entries.keys().filter(|mutant| !known.contains(&mutant.as_str())).map(|mutant| {
+        FileError::whole(source.name(), format!("no fault is called `{mutant}`"), Some(yaml::allowed(mutant, &known)))
+    });
+    let unknown = entries.values().flatten().filter(|entry| !cases.contains(&entry.case.value)).map(|entry| {
+        let hint = Some("`stepup list cases` names them all".to_owned());
+        source.wrong(&entry.case, format!("no case is called `{}`", entry.case.value), hint)
+    });
+    nameless.chain(unknown).collect()
+}
+
 /// The cases that are named for each fault, by the fault's name. Each must be one of `cases`.
 pub(super) fn named(cases: &[String]) -> Result<BTreeMap<String, Vec<Named>>, FileError> {
     let source = Source::BuiltIn(FILE.to_owned());
-    let entries: File = source.parse()?;
-    let known: Vec<&str> = Mutant::ALL.iter().map(|mutant| mutant.name()).collect();
-    let mut all = BTreeMap::new();
-    for (mutant, entries) in entries {
-        if !known.contains(&mutant.as_str()) {
-            let hint = Some(yaml::allowed(&mutant, &known));
-            return Err(FileError::whole(source.name(), format!("no fault is called `{mutant}`"), hint));
-        }
-        let mut named = Vec::new();
-        for Entry { case, verdict, alone } in entries {
-            if !cases.contains(&case.value) {
-                let hint = Some("`stepup list cases` names them all".to_owned());
-                return Err(source.wrong(&case, format!("no case is called `{}`", case.value), hint));
-            }
-            named.push(Named { case: case.value, verdict, alone });
-        }
-        all.insert(mutant, named);
+    if let Some(wrong) = check(&source, cases).into_iter().next() {
+        return Err(wrong);
     }
-    Ok(all)
+    let entries: File = source.parse()?;
+    let named = |Entry { case, verdict, alone }| Named { case: case.value, verdict, alone };
+    Ok(entries.into_iter().map(|(mutant, entries)| (mutant, entries.into_iter().map(named).collect())).collect())
 }

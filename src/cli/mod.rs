@@ -15,6 +15,7 @@ mod compare;
 pub mod exit;
 mod explore;
 mod interrupt;
+mod lint;
 mod list;
 mod load;
 mod mutants;
@@ -48,6 +49,8 @@ enum Command {
     Compare(compare::Compare),
     /// Play random sequences against a model of the tables and the rules.
     Explore(explore::Explore),
+    /// Find what is wrong with scenario, target, dialect and other files.
+    Lint(lint::Lint),
     /// List what there is.
     List(list::List),
     /// Run one load profile.
@@ -118,6 +121,7 @@ pub fn main() -> u8 {
         Command::Check(check) => check.run(),
         Command::Compare(compare) => compare.run(),
         Command::Explore(explore) => explore.run(),
+        Command::Lint(lint) => lint.run(),
         Command::List(list) => list.run(),
         Command::Load(load) => load.run(),
         Command::Mutants(mutants) => mutants.run(),

@@ -217,6 +217,20 @@ pub struct Change {
     pub not_implemented: Vec<Predicate>,
 }
 
+impl Change {
+    /// Nothing, for a dialect on its own.
+    pub fn none(source: &Source) -> Self {
+        Change {
+            source: source.clone(),
+            routines: BTreeMap::new(),
+            pages: BTreeMap::new(),
+            surfaces: Vec::new(),
+            unsupported: BTreeMap::new(),
+            not_implemented: Vec::new(),
+        }
+    }
+}
+
 /// The routines that steps run: by their name, or to answer a page with a security key.
 fn run_by(steps: &[Step]) -> impl Iterator<Item = &Spanned<String>> {
     steps.iter().filter_map(|step| match &step.deed {

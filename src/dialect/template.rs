@@ -4,6 +4,7 @@
 //! number or a whole document. Expressions are minijinja's; there are no statements, and each evaluation is bounded.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 use std::io::Write as _;
 use std::sync::LazyLock;
@@ -73,6 +74,15 @@ impl Template {
             parts.push(Part::Literal(rest.to_owned()));
         }
         Ok(Template { source: source.to_owned(), parts })
+    }
+
+    /// The variables that it reads, members after a dot: `kept.token`.
+    pub fn variables(&self) -> HashSet<String> {
+        let expressions = self.parts.iter().filter_map(|part| match part {
+            Part::Literal(_) => None,
+            Part::Expression(expression) => Some(expression),
+        });
+        expressions.flat_map(|expression| expression.undeclared_variables(true)).collect()
     }
 
     /// The value of the template, of the expression's own type when it is one expression.

@@ -13,80 +13,78 @@ struct Known<'a> {
     routines: Vec<&'a str>,
     proofs: Vec<String>,
     tokens: Vec<String>,
+    wrong: Vec<FileError>,
 }
 
-/// Checks every name of a scenario, in the order of its acts.
-pub(super) fn check(scenario: &Scenario, source: &Source, dialect: &Dialect) -> Result<(), FileError> {
+/// Checks every name of a scenario, in the order of its acts. Returns what is wrong with them.
+pub(super) fn check(scenario: &Scenario, source: &Source, dialect: &Dialect) -> Vec<FileError> {
     let routines = dialect.routines.keys().chain(&dialect.undescribed).map(String::as_str).collect();
     // With a cast nobody has enrolled before, and there is no companion.
     let own = |name: &str| if scenario.cast.is_empty() { vec![name.to_owned()] } else { vec![] };
-    let mut known = Known { source, dialect, routines, proofs: own("enrolment"), tokens: own(COMPANION) };
+    let (proofs, tokens) = (own("enrolment"), own(COMPANION));
+    let mut known = Known { source, dialect, routines, proofs, tokens, wrong: Vec::new() };
     for act in &scenario.acts {
         match act {
             Act::Attempt(attempt) if attempt.must == Must::SucceedOnce => {
-                return Err(source.wrong(&attempt.perform, "`succeed-once` is for attempts `at-once`", None));
+                known.blame(&attempt.perform, "`succeed-once` is for attempts `at-once`".to_owned(), None);
             }
-            Act::Attempt(attempt) => known.attempt(attempt)?,
-            Act::AtOnce(race) => race.attempts.iter().try_for_each(|attempt| known.attempt(attempt))?,
+            Act::Attempt(attempt) => known.attempt(attempt),
+            Act::AtOnce(race) => race.attempts.iter().for_each(|attempt| known.attempt(attempt)),
             Act::Wait(_) => {}
             Act::Run(run) => {
-                known.routine(&run.routine)?;
-                known.token(run.with.as_ref())?;
+                known.routine(&run.routine);
+                known.token(run.with.as_ref());
                 known.tokens.extend(run.name.clone());
                 known.proofs.extend(run.name.clone());
             }
-            Act::Guess(guess) => known.routine(&guess.routine)?,
+            Act::Guess(guess) => known.routine(&guess.routine),
         }
     }
-    Ok(())
+    known.wrong
 }
 
 impl Known<'_> {
-    fn attempt(&mut self, attempt: &Attempt) -> Result<(), FileError> {
+    fn blame(&mut self, at: &Spanned<String>, message: String, hint: Option<String>) {
+        self.wrong.push(self.source.wrong(at, message, hint));
+    }
+
+    fn attempt(&mut self, attempt: &Attempt) {
         if let Proof::Again(name) | Proof::Kept(name) = &attempt.proof
             && !self.proofs.contains(name)
         {
             let hint = Some(yaml::allowed(name, &self.proofs));
-            return Err(self.source.wrong(&attempt.perform, format!("no earlier attempt has `as: {name}`"), hint));
+            self.blame(&attempt.perform, format!("no earlier attempt has `as: {name}`"), hint);
         }
         if let Proof::Fetched(Fetch::By(name) | Fetch::Seeing(name)) = &attempt.proof
             && !self.routines.contains(&name.as_str())
         {
             let hint = Some(yaml::allowed(name, &self.routines));
-            return Err(self.source.wrong(&attempt.perform, format!("no routine `{name}`"), hint));
+            self.blame(&attempt.perform, format!("no routine `{name}`"), hint);
         }
         self.proofs.extend(attempt.name.clone());
         if Scenario::surface(attempt, self.dialect).is_none() {
             let ids: Vec<String> = self.dialect.surfaces.iter().map(Surface::id).collect();
             let hint = Some(yaml::allowed(&attempt.perform.value, &ids));
-            return Err(self.source.wrong(
-                &attempt.perform,
-                format!("`{}` is no surface", attempt.perform.value),
-                hint,
-            ));
+            self.blame(&attempt.perform, format!("`{}` is no surface", attempt.perform.value), hint);
         }
-        attempt.given.iter().chain(&attempt.through).try_for_each(|name| self.routine(name))?;
-        self.token(attempt.with.as_ref())
+        attempt.given.iter().chain(&attempt.through).for_each(|name| self.routine(name));
+        self.token(attempt.with.as_ref());
     }
 
-    fn routine(&self, name: &Spanned<String>) -> Result<(), FileError> {
-        if self.routines.contains(&name.value.as_str()) {
-            return Ok(());
+    fn routine(&mut self, name: &Spanned<String>) {
+        if !self.routines.contains(&name.value.as_str()) {
+            let hint = Some(yaml::allowed(&name.value, &self.routines));
+            self.blame(name, format!("no routine `{}`", name.value), hint);
         }
-        let hint = Some(yaml::allowed(&name.value, &self.routines));
-        Err(self.source.wrong(name, format!("no routine `{}`", name.value), hint))
     }
 
-    fn token(&self, name: Option<&Spanned<String>>) -> Result<(), FileError> {
-        match name {
-            Some(name) if !self.tokens.contains(&name.value) => {
-                let hint = match self.tokens.as_slice() {
-                    [] => "a routine keeps one with `run: …, as: NAME`".to_owned(),
-                    kept => yaml::allowed(&name.value, kept),
-                };
-                Err(self.source.wrong(name, format!("no earlier routine has `as: {}`", name.value), Some(hint)))
-            }
-            Some(_) | None => Ok(()),
+    fn token(&mut self, name: Option<&Spanned<String>>) {
+        if let Some(name) = name.filter(|name| !self.tokens.contains(&name.value)) {
+            let hint = match self.tokens.as_slice() {
+                [] => "a routine keeps one with `run: …, as: NAME`".to_owned(),
+                kept => yaml::allowed(&name.value, kept),
+            };
+            self.blame(name, format!("no earlier routine has `as: {}`", name.value), Some(hint));
         }
     }
 }

@@ -1,0 +1,147 @@
+//! What leads nowhere: globs that no case matches, surfaces and scenarios of which no case comes.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use serde::Deserialize;
+
+use super::glob;
+use crate::dialect::{Dialect, Surface};
+use crate::scenario::Scenario;
+use crate::source::Source;
+use crate::table::{Factor, Mode, Table};
+use crate::target::Deviation;
+use crate::yaml::{self, FileError, Location, Spanned};
+
+/// The entries of a deviations file that can explain nothing.
+pub(super) fn deviations(
+    source: &Source,
+    listed: &[Spanned<Deviation>],
+    cases: &[String],
+    today: Date,
+) -> Vec<FileError> {
+    let mut findings = Vec::new();
+    for (number, entry) in listed.iter().enumerate() {
+        let Deviation { case, verdict, until, .. } = &entry.value;
+        let mut wrong = |message: String, hint: Option<String>| findings.push(source.wrong(entry, message, hint));
+        match glob(case) {
+            Ok(matcher) if !cases.iter().any(|id| matcher.is_match(id)) => {
+                wrong(format!("no case matches `{case}`"), Some(near(case, cases)));
+            }
+            Ok(_) => {}
+            Err(error) => wrong(format!("`{case}`: {error}"), None),
+        }
+        if *until < today {
+            let hint = "see whether it still shows, then give it another date or remove it".to_owned();
+            wrong(format!("its date {until} has passed"), Some(hint));
+        }
+        let same = |other: &Spanned<Deviation>| other.value.case == *case && other.value.verdict == *verdict;
+        if listed[..number].iter().any(same) {
+            wrong(format!("`{case}` with {verdict} is listed above already"), None);
+        }
+    }
+    findings
+}
+
+fn near(case: &str, cases: &[String]) -> String {
+    let closest = cases.iter().min_by_key(|id| strsim::damerau_levenshtein(case, id));
+    let closest = closest.map_or_else(String::new, |id| format!("did you mean `{id}`? "));
+    format!("{closest}`stepup list cases` names them all")
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct LeftOut {
+    #[serde(default)]
+    left_out: BTreeMap<String, Spanned<String>>,
+}
+
+/// The globs of a target's `left-out` that no case matches.
+pub(super) fn left_out(source: &Source, cases: &[String]) -> Vec<FileError> {
+    // The file as a whole has been read already.
+    let Ok(LeftOut { left_out }) = source.parse() else { return Vec::new() };
+    let none = |text: &str| glob(text).is_ok_and(|matcher| !cases.iter().any(|id| matcher.is_match(id)));
+    let idle = left_out.iter().filter(|(text, _)| none(text));
+    idle.map(|(text, reason)| source.wrong(reason, format!("no case matches `{text}`"), Some(near(text, cases))))
+        .collect()
+}
+
+/// Surfaces that no case is made of.
+pub(super) fn surfaces<'a>(
+    source: &Source,
+    surfaces: impl Iterator<Item = (Option<Location>, &'a Surface)>,
+    table: &Table,
+) -> Vec<FileError> {
+    let actions = table.actions();
+    let mut seen: Vec<String> = Vec::new();
+    let mut findings = Vec::new();
+    for (at, surface) in surfaces {
+        let id = surface.id();
+        let at = at.map(|at| Spanned::new((), at, at));
+        let mut wrong = |message: String, hint: Option<String>| {
+            findings.push(match &at {
+                Some(at) => source.wrong(at, message, hint),
+                None => FileError::whole(source.name(), format!("surface `{id}`: {message}"), hint),
+            });
+        };
+        if !actions.contains(&surface.action.as_str()) {
+            let hint = Some(yaml::allowed(&surface.action, &actions));
+            wrong(format!("table {} has no action `{}`", table.id, surface.action), hint);
+        }
+        let modes = surface.modes.as_deref().unwrap_or(&Mode::ALL);
+        let known = |factor: &Factor| surface.factors.as_ref().is_none_or(|known| known.contains(factor));
+        if !modes.iter().flat_map(|mode| Factor::of(*mode)).any(known) {
+            wrong("no case comes of it: its modes have none of its factors".to_owned(), None);
+        }
+        if seen.contains(&id) {
+            wrong(format!("`{id}` is described above already, so this one is never used"), None);
+        }
+        seen.push(id);
+    }
+    findings
+}
+
+/// What of a scenario is never played.
+pub(super) fn scenario(source: &Source, scenario: &Scenario, dialect: &Dialect) -> Vec<FileError> {
+    let mut findings = Vec::new();
+    let pairs = scenario.modes.iter().map(|mode| (*mode, Factor::of(*mode)));
+    let mut played = pairs.flat_map(|(mode, of)| scenario.factors(mode).filter(|factor| of.contains(factor)));
+    if played.next().is_none() {
+        findings.push(FileError::whole(source.name(), "no case comes of it: its modes have none of its factors", None));
+    }
+    // Another routine than the surface's own steps may be for other modes.
+    for attempt in scenario.attempts().filter(|attempt| attempt.through.is_none()) {
+        let Some(surface) = Scenario::surface(attempt, dialect).map(|index| &dialect.surfaces[index]) else { continue };
+        let modes = surface.modes.as_deref().unwrap_or(&Mode::ALL);
+        // With a cast, the mode is the act's own.
+        let own = attempt.part.mode.as_ref().map(std::slice::from_ref);
+        if let Some(mode) = own.unwrap_or(&scenario.modes).iter().find(|mode| !modes.contains(mode)) {
+            let message = format!("`{}` makes no sense in mode `{mode}`", attempt.perform.value);
+            let names: Vec<&str> = modes.iter().map(|mode| mode.name()).collect();
+            findings.push(source.wrong(&attempt.perform, message, Some(yaml::allowed(mode.name(), &names))));
+        }
+    }
+    findings
+}
+
+/// Rows that nobody performs, and rows that stand twice.
+pub(super) fn table(source: &Source, table: &Table, dialect: &Dialect) -> Vec<FileError> {
+    let mut findings = Vec::new();
+    for rows in [&table.auth_and_writes, &table.auth_only, &table.reads] {
+        for (number, row) in rows.iter().enumerate() {
+            if rows[..number].iter().any(|other| other.action == row.action) {
+                let message = format!("action `{}` stands in one list twice", row.action);
+                findings.push(FileError::whole(source.name(), message, None));
+            }
+        }
+    }
+    let performed: Vec<&str> = dialect.surfaces.iter().map(|surface| surface.action.as_str()).collect();
+    let mut actions = table.actions();
+    actions.extend(table.auth_only.iter().map(|row| row.action.as_str()));
+    actions.dedup();
+    for action in actions.into_iter().filter(|action| !performed.contains(action)) {
+        let message = format!("no surface of dialect {} performs the action `{action}`", dialect.name);
+        findings.push(FileError::whole(source.name(), message, Some(yaml::allowed(action, &performed))));
+    }
+    findings
+}
