@@ -84,8 +84,10 @@ fn a_result_holds_to_its_schema_which_lets_members_be_added() {
     assert!(!validator.is_valid(&result));
 }
 
+type Slip = (&'static str, &'static str);
+
 /// For each kind, a file that holds, and what makes it wrong: a text in it, and what stands there instead.
-const BROKEN: [(Kind, &str, &[(&str, &str)]); 6] = [
+const BROKEN: [(Kind, &str, &[Slip]); 6] = [
     (
         Kind::Scenario,
         "rule: A rule\nlevel: implied\ncites: [here]\nmodes: [auth-only]\nacts:\n  - { wait: 2 }\n  - { perform: publish, proof: { expired: 2 }, must: be-refused, times: 3 }\n",
