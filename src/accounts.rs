@@ -35,6 +35,16 @@ pub struct Account {
 }
 
 impl Account {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its one-time-password secret and the file of its security key, where it has them.
+    pub fn factors(&self) -> (Option<&TotpSecret>, Option<&Path>) {
+        (self.secret.as_ref(), self.key.as_deref())
+    }
+
     fn factor(&self) -> Factor {
         Factor::made_of(self.secret.as_ref(), self.key.as_ref())
     }

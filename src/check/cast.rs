@@ -179,7 +179,9 @@ pub(super) async fn clean_up(run: &Run, scene: &mut Scene, case: &str) -> Option
         let _ = scene.routine("spend", &Conduct::Assisted).await;
     }
     let mut left = scene.undo().await?;
-    if let Err(unwritten) = journal.write(&Entry::Undone { case, left: &left }) {
+    let numbers = std::mem::take(&mut scene.made);
+    let entry = Entry::Undone { case: case.to_owned(), numbers, left: left.clone() };
+    if let Err(unwritten) = journal.write(&entry) {
         left.push(unwritten);
     }
     Some(left)

@@ -1,55 +1,155 @@
 //! The journal: what a run makes on a target, written down before it is made.
 //!
-//! One JSON object a line, without secrets.
+//! One JSON object a line, without secrets. What it takes to undo a line is in the [keyring](super::keyring).
 
 use std::fs::File;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use super::keyring::{Held, Keyring};
+
+/// The journal's format.
+pub const FORMAT: &str = "stepup/journal/1";
 
 /// A journal in a file.
 #[derive(Debug, Clone)]
-pub struct Journal(Arc<Mutex<File>>);
+pub struct Journal(Arc<Mutex<Book>>);
+
+#[derive(Debug)]
+struct Book {
+    file: File,
+    keyring: Option<Keyring>,
+    last: u64,
+}
 
 /// One line.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "event")]
-pub enum Entry<'a> {
+pub enum Entry {
+    /// A run begins.
+    Run {
+        /// Always [`FORMAT`].
+        format: String,
+        /// How the target was named on the command line.
+        target: String,
+        /// Its address.
+        base: String,
+        /// Where the keyring is, as long as there is something to undo.
+        keyring: PathBuf,
+    },
     /// A user is about to be made. The protocol has no request that removes one.
     User {
         /// The case that makes it.
-        case: &'a str,
+        case: String,
         /// Its name.
-        name: &'a str,
+        name: String,
     },
     /// A request that makes or changes something is about to be sent.
     Making {
+        /// Its number.
+        number: u64,
         /// The case that sends it.
-        case: &'a str,
+        case: String,
         /// Method and path, secrets hidden.
-        request: &'a str,
+        request: String,
     },
     /// Everything that a case made is gone and what it changed is as before, but for what the list names.
     Undone {
         /// The case.
-        case: &'a str,
+        case: String,
+        /// The numbers of what is undone.
+        numbers: Vec<u64>,
         /// What could not be undone.
-        left: &'a [String],
+        left: Vec<String>,
     },
 }
 
 impl Journal {
     /// An empty journal.
     pub fn create(path: &Path) -> std::io::Result<Self> {
-        Ok(Journal(Arc::new(Mutex::new(File::create(path)?))))
+        Ok(Journal(Arc::new(Mutex::new(Book { file: File::create(path)?, keyring: None, last: 0 }))))
     }
 
-    pub(super) fn write(&self, entry: &Entry<'_>) -> Result<(), String> {
+    /// Begins the journal of a run whose names begin with `prefix`, with a keyring.
+    pub(super) fn begin(&self, prefix: &str, target: &str, base: &str) -> Result<(), String> {
+        let keyring = Keyring::of(&format!("{prefix}-{:08x}", rand::random::<u32>()));
+        let entry = Entry::Run {
+            format: FORMAT.to_owned(),
+            target: target.to_owned(),
+            base: base.to_owned(),
+            keyring: keyring.path().to_owned(),
+        };
+        self.book().keyring = Some(keyring);
+        self.write(&entry)
+    }
+
+    /// Holds what undoes a request that is about to be sent, then writes down that it will be. Returns its number.
+    pub(super) fn making(&self, request: &str, hold: impl FnOnce(u64) -> Held) -> Result<u64, String> {
+        let mut book = self.book();
+        book.last += 1;
+        let held = hold(book.last);
+        let entry = Entry::Making { number: held.number, case: held.case.clone(), request: request.to_owned() };
+        if let Some(keyring) = &mut book.keyring {
+            keyring.hold(&held)?;
+        }
+        book.write(&entry)?;
+        Ok(held.number)
+    }
+
+    /// Holds what is known since the answer has been read.
+    pub(super) fn made(&self, hold: impl FnOnce(u64) -> Held) -> Result<u64, String> {
+        let mut book = self.book();
+        book.last += 1;
+        let held = hold(book.last);
+        if let Some(keyring) = &mut book.keyring {
+            keyring.hold(&held)?;
+        }
+        Ok(held.number)
+    }
+
+    pub(super) fn write(&self, entry: &Entry) -> Result<(), String> {
+        self.book().write(entry)
+    }
+
+    /// Something is not undone: the keyring stays when the run ends.
+    pub(super) fn keep(&self) {
+        self.book().keyring = None;
+    }
+
+    /// The run has ended, and what it made is undone.
+    pub(super) fn end(&self) {
+        if let Some(keyring) = &mut self.book().keyring {
+            keyring.discard();
+        }
+    }
+
+    fn book(&self) -> std::sync::MutexGuard<'_, Book> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Book {
+    fn write(&mut self, entry: &Entry) -> Result<(), String> {
         let mut line = serde_json::to_string(entry).map_err(|error| error.to_string())?;
         line.push('\n');
-        let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        file.write_all(line.as_bytes()).map_err(|error| format!("the journal cannot be written: {error}"))
+        self.file.write_all(line.as_bytes()).map_err(|error| format!("the journal cannot be written: {error}"))
     }
+}
+
+/// Reads a journal. The error says which line is none of a journal.
+pub(super) fn read(text: &str) -> Result<Vec<Entry>, String> {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut entries = Vec::new();
+    for (number, line) in lines.iter().enumerate() {
+        match serde_json::from_str(line) {
+            Ok(entry) => entries.push(entry),
+            // The process may have ended while it wrote the last one.
+            Err(_) if number + 1 == lines.len() && number > 0 => {}
+            Err(error) => return Err(format!("line {}: {error}", number + 1)),
+        }
+    }
+    Ok(entries)
 }

@@ -5,11 +5,13 @@ mod answers;
 mod asking;
 mod cast;
 mod ceremony;
+pub mod cleanup;
 mod company;
 pub mod deviations;
 pub mod faults;
 mod guess;
 mod journal;
+mod keyring;
 mod keys;
 pub mod mutants;
 mod pages;
@@ -25,9 +27,11 @@ mod volley;
 mod watch;
 mod writing;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures_util::FutureExt as _;
 use globset::GlobMatcher;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -92,7 +96,17 @@ pub async fn run(
     for (number, case) in cases.iter().cloned().enumerate() {
         let (run, preflight, done) = (run.clone(), preflight.clone(), done.clone());
         tasks.spawn(async move {
-            let result = one(&run, number, &case, &preflight).await;
+            let result = match caught(one(&run, number, &case, &preflight)).await {
+                Ok(result) => result,
+                Err(panic) => {
+                    // What the case made is not undone, so what that takes must not be forgotten.
+                    if let Some(journal) = &run.stage.journal {
+                        journal.keep();
+                    }
+                    let saw = format!("stepup itself failed: {panic}");
+                    CaseResult::new(&case, &run).ended(Status::Error, vec![Verdict::HarnessError], saw)
+                }
+            };
             // The receiver lives until all senders are gone.
             let _ = done.send((number, result));
         });
@@ -100,6 +114,14 @@ pub async fn run(
     drop((starting, done));
     while tasks.join_next().await.is_some() {}
     cast::log_out(run).await
+}
+
+/// What comes of a case, or the words that it panicked with: one that does must not be missing from the result.
+async fn caught<T>(case: impl Future<Output = T>) -> Result<T, String> {
+    AssertUnwindSafe(case).catch_unwind().await.map_err(|panic| {
+        let words = panic.downcast_ref::<String>().map(String::as_str);
+        words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without words").to_owned()
+    })
 }
 
 async fn one(run: &Run, number: usize, case: &Case, preflight: &Preflight) -> CaseResult {
@@ -254,4 +276,17 @@ fn persona(run: &Run, role: &str) -> Persona {
 /// A number that depends on the seed and a text alone (FNV-1a).
 pub fn mix(seed: u64, text: &str) -> u64 {
     text.bytes().fold(seed ^ 0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_case_that_panics_is_told_in_the_words_of_its_panic() {
+        let number = 7;
+        assert_eq!(caught(async { panic!("case {number}") }).await, Err::<(), _>("case 7".to_owned()));
+        assert_eq!(caught(async { panic!("plain") }).await, Err::<(), _>("plain".to_owned()));
+        assert_eq!(caught(async { 1 }).await, Ok(1));
+    }
 }

@@ -94,6 +94,9 @@ async fn clock_offset(stage: &Stage) -> i64 {
 impl Run {
     /// Writes down that a user is about to be made.
     pub(super) fn journal_user(&self, case: &str, name: &str) -> Result<(), Mistake> {
-        self.stage.journal.as_ref().map_or(Ok(()), |journal| journal.write(&Entry::User { case, name }))
+        self.stage
+            .journal
+            .as_ref()
+            .map_or(Ok(()), |journal| journal.write(&Entry::User { case: case.to_owned(), name: name.to_owned() }))
     }
 }

@@ -8,13 +8,15 @@ use std::time::Duration;
 use minijinja::Value;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
-use super::journal::{Entry, Journal};
+use super::journal::Journal;
+use super::keyring::{Credentials, Held};
 use super::keys::{Given, Offer};
 use crate::browser::{Browser, Tab};
 use crate::clock::{AtWork, Clock, UnixMillis};
 use crate::dialect::Dialect;
 use crate::dialect::predicate::Answer;
 use crate::dialect::step::{Deed, Request, Step};
+use crate::dialect::template::json;
 use crate::judge::Outcome;
 use crate::persona::Persona;
 use crate::persona::key::{self, Maker};
@@ -83,6 +85,9 @@ pub struct Ended {
     pub saw: String,
 }
 
+/// What is seen where no step was left to do.
+pub(super) const NOTHING_TO_DO: &str = "nothing to do";
+
 /// A mistake on our side of the wire, or in a file.
 pub type Mistake = String;
 
@@ -137,6 +142,8 @@ pub struct Scene {
     /// What was sent and received since it was last taken.
     pub exchanges: Vec<Exchange>,
     undos: Vec<Undo>,
+    /// The numbers under which the journal has what is to be undone.
+    pub(super) made: Vec<u64>,
     permit: Option<OwnedSemaphorePermit>,
     _at_work: AtWork,
 }
@@ -171,6 +178,7 @@ impl Scene {
             shown: None,
             exchanges: Vec::new(),
             undos: Vec::new(),
+            made: Vec::new(),
             permit,
             _at_work: stage.clock.work(),
         }
@@ -311,7 +319,7 @@ impl Scene {
 
     /// Performs steps until one does not succeed.
     pub async fn perform(&mut self, steps: &[Step], conduct: &Conduct) -> Result<Ended, Mistake> {
-        let mut ended = Ended { outcome: Outcome::Accepted, saw: "nothing to do".to_owned() };
+        let mut ended = Ended { outcome: Outcome::Accepted, saw: NOTHING_TO_DO.to_owned() };
         for step in steps {
             if let Some(when) = &step.when
                 && !when.value(&self.variables(None, false)).map_err(|error| error.to_string())?.is_true()
@@ -381,9 +389,31 @@ impl Scene {
         let shown = self.variables(entered, true);
         let outgoing = self.fill(step, carried, &real, &shown).map_err(|error| error.to_string())?;
         if let Some(journal) = self.stage.journal.as_ref().filter(|_| !undo.is_empty()) {
-            journal.write(&Entry::Making { case: &self.case, request: &outgoing.shown_line() })?;
+            let number = journal.making(&outgoing.shown_line(), |number| self.held(number, undo, false))?;
+            self.made.push(number);
         }
         Ok(outgoing)
+    }
+
+    /// What it takes to undo what is about to be sent, or what has been answered.
+    fn held(&self, number: u64, undo: &[Step], answered: bool) -> Held {
+        Held {
+            number,
+            case: self.case.clone(),
+            steps: self.stage.dialect.name_of_undoing(undo).unwrap_or_default(),
+            answered,
+            mode: self.mode.clone(),
+            object: json(self.object.clone()),
+            args: json(self.args.clone()),
+            kept: self.kept.clone(),
+            user: Credentials::of(&self.user),
+            other: self.other.as_ref().map(Credentials::of),
+        }
+    }
+
+    /// Routines that are run from now on read these as `args`.
+    pub(super) fn set_args(&mut self, args: Value) {
+        self.args = args;
     }
 
     /// Says what the answer to the last exchange means, and takes from it what the step says.
@@ -396,6 +426,10 @@ impl Scene {
         let ended = self.classify(step, answer)?;
         self.learn(step, &ended, answer)?;
         if self.stage.journal.is_some() && !undo.is_empty() {
+            if let Some(journal) = &self.stage.journal {
+                let number = journal.made(|number| self.held(number, undo, true))?;
+                self.made.push(number);
+            }
             let (object, args) = (self.object.clone(), self.args.clone());
             let (kept, by) = (self.kept.clone(), self.user.name.clone());
             self.undos.push(Undo { steps: Arc::clone(undo), object, args, kept, by });

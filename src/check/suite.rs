@@ -193,7 +193,9 @@ impl Suite {
         let journal = if host.lives_on { Some(Journal::create(journal).map_err(Unready::Journal)?) } else { None };
         let reuse = if simulated { Reuse::WhenIdle } else { Reuse::Never };
         // What a browser makes can be kept by ours alone.
-        let maker = if dialect.in_browser { Maker::Own } else { options.authenticator };
+        // So can what cleaning up after a run that was killed needs.
+        let kept = dialect.in_browser || (host.lives_on && options.authenticator == Maker::default());
+        let maker = if kept { Maker::Own } else { options.authenticator };
         let mut stage = Stage {
             wire: Wire::new(host.base.clone(), reuse).map_err(unusable)?,
             dialect: Arc::new(dialect),
@@ -226,6 +228,10 @@ impl Suite {
             provisioner,
             interrupted: Arc::new(AtomicBool::new(false)),
         };
+        if let Some(journal) = &run.stage.journal {
+            let begun = journal.begin(&run.prefix, &run.target, run.stage.wire.base().as_str());
+            begun.map_err(|message| Unready::Journal(std::io::Error::other(message)))?;
+        }
         let preflight = super::preflight(&mut run).await.map_err(unusable)?;
         let all = options.cases.is_empty();
         Ok(Session {
@@ -328,6 +334,13 @@ impl Session {
         !self.run.interrupted.swap(true, Ordering::Relaxed)
     }
 
+    /// What was made is undone: what `stepup cleanup` would need is forgotten.
+    pub fn end(&self) {
+        if let Some(journal) = &self.run.stage.journal {
+            journal.end();
+        }
+    }
+
     /// Runs the cases, tells of each as it ends, and makes the result.
     pub async fn run(&self, mut ended: impl FnMut(&CaseResult)) -> RunResult {
         let (done, mut results) = mpsc::unbounded_channel();
@@ -339,6 +352,7 @@ impl Session {
             }
             numbered
         });
+        self.end();
         numbered.sort_by_key(|(number, _)| *number);
         self.result(left, numbered)
     }

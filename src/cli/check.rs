@@ -148,7 +148,7 @@ async fn follow(session: &Session, out: &Path, mut interruptions: Interruptions)
                 if !session.interrupt() {
                     let journal = out.join("journal.jsonl");
                     let hint = match journal.exists() {
-                        true => format!("; {} says what they made", journal.display()),
+                        true => format!("; `stepup cleanup {}` removes what they made", journal.display()),
                         false => String::new(),
                     };
                     let message = format!("interrupted twice: the cases under way were abandoned{hint}");

@@ -11,6 +11,7 @@ use say;
 
 mod capacity;
 mod check;
+mod cleanup;
 mod compare;
 pub mod exit;
 mod explore;
@@ -45,6 +46,8 @@ enum Command {
     Capacity(capacity::Capacity),
     /// Run the tables against a registry, judge, report.
     Check(check::Check),
+    /// Remove what a run that was killed has left on a target.
+    Cleanup(cleanup::Cleanup),
     /// Tell what has changed between two results, or show several registries in one grid.
     Compare(compare::Compare),
     /// Play random sequences against a model of the tables and the rules.
@@ -119,6 +122,7 @@ pub fn main() -> u8 {
     let outcome = match arguments.command {
         Command::Capacity(capacity) => capacity.run(),
         Command::Check(check) => check.run(),
+        Command::Cleanup(cleanup) => cleanup.run(),
         Command::Compare(compare) => compare.run(),
         Command::Explore(explore) => explore.run(),
         Command::Lint(lint) => lint.run(),

@@ -177,6 +177,34 @@ impl Dialect {
         })
     }
 
+    /// Where steps that undo something stand: a name that stays the same as long as the dialect's files do.
+    pub fn name_of_undoing(&self, steps: &[Step]) -> Option<String> {
+        self.undoings().find_map(|(name, known)| std::ptr::eq(known.as_slice(), steps).then_some(name))
+    }
+
+    /// The steps that undo something, by where they stand.
+    pub fn undoing(&self, name: &str) -> Option<Arc<Vec<Step>>> {
+        self.undoings().find_map(|(known, steps)| (known == name).then(|| Arc::clone(steps)))
+    }
+
+    fn undoings(&self) -> impl Iterator<Item = (String, &Arc<Vec<Step>>)> {
+        fn of(place: String, steps: &[Step]) -> Vec<(String, &Arc<Vec<Step>>)> {
+            let undos = steps.iter().map(|step| &step.undo).enumerate();
+            undos.map(|(number, undo)| (format!("{place}/{number}"), undo)).collect()
+        }
+        let routines = self.routines.iter().flat_map(move |(name, steps)| of(format!("routine {name}"), steps));
+        let surfaces = self.surfaces.iter().flat_map(move |surface| {
+            let id = surface.id();
+            let parts = [("prepare", &surface.prepare), ("before", &surface.before), ("perform", &surface.perform)];
+            let mut undos: Vec<_> =
+                parts.iter().flat_map(|(part, steps)| of(format!("surface {id}, {part}"), steps)).collect();
+            let reads = surface.effect.iter().map(|fact| &fact.read.undo).enumerate();
+            undos.extend(reads.map(|(number, undo)| (format!("surface {id}, effect/{number}"), undo)));
+            undos
+        });
+        routines.chain(surfaces)
+    }
+
     /// The first rule that takes the answer for a challenge.
     pub fn recognise(&self, answer: &Answer, variables: &Value) -> Result<Option<&Recogniser>, Unfilled> {
         for recogniser in &self.challenge {

@@ -196,6 +196,7 @@ impl Explorer {
         self.shrinking.store(true, Ordering::Relaxed);
         let (deviations, untold) = self.deviations(played).await;
         let cut_short = cut_short.or_else(|| self.interrupted.load(Ordering::Relaxed).then(interrupted));
+        self.sessions.iter().for_each(Session::end);
         Explored {
             format: FORMAT.to_owned(),
             tool: format!("stepup {}", env!("CARGO_PKG_VERSION")),

@@ -1,0 +1,156 @@
+//! The keyring: what `stepup cleanup` needs to undo what a run made, should the run not live to do it itself.
+//!
+//! Undoing takes the users' passwords, tokens and second factors, which a journal must not hold: it lies among the
+//! reports, and reports are handed round. So they are in a file of their own, outside the reports, readable for its
+//! owner alone, and removed when the run has ended and undone what it made. Of accounts that an operator handed over it
+//! holds no second factor; those are in the operator's file.
+
+use std::collections::BTreeMap;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::UnixMillis;
+use crate::persona::Persona;
+use crate::persona::key::{SecurityKey, Stored};
+use crate::persona::ledger::{Ledger, Skew};
+use crate::persona::totp::TotpSecret;
+use crate::secret::{Secret, SecretKind};
+
+/// A keyring that is being written.
+#[derive(Debug)]
+pub(super) struct Keyring {
+    path: PathBuf,
+    file: Option<File>,
+}
+
+/// What it takes to undo one request.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Held {
+    /// The number that the journal has it under.
+    pub number: u64,
+    /// The case.
+    pub case: String,
+    /// Where its undoing stands in the dialect.
+    pub steps: String,
+    /// Whether the answer to the request has been read.
+    pub answered: bool,
+    /// What templates read then.
+    pub mode: String,
+    /// The object.
+    pub object: serde_json::Value,
+    /// The arguments.
+    pub args: serde_json::Value,
+    /// What was kept.
+    pub kept: BTreeMap<String, serde_json::Value>,
+    /// Who sent it.
+    pub user: Credentials,
+    /// The companion.
+    pub other: Option<Credentials>,
+}
+
+/// A user's credentials, in the clear.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Credentials {
+    pub name: String,
+    password: String,
+    first: String,
+    former: Option<String>,
+    token: Option<String>,
+    totp: Option<String>,
+    key: Option<Stored>,
+    pub lent: bool,
+    pub logged_in: bool,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the credentials of {}", self.name)
+    }
+}
+
+impl Credentials {
+    /// What a persona proves itself with.
+    pub(super) fn of(persona: &Persona) -> Self {
+        let revealed = |secret: &Secret| secret.reveal().to_owned();
+        let own = !persona.lent;
+        Credentials {
+            name: persona.name.clone(),
+            password: revealed(&persona.password),
+            first: revealed(&persona.first),
+            former: persona.former.as_ref().map(revealed),
+            token: persona.token.as_ref().map(revealed),
+            totp: persona.ledger.as_ref().filter(|_| own).map(|ledger| ledger.secret().reveal()),
+            key: persona.key.as_ref().filter(|_| own).and_then(SecurityKey::stored),
+            lent: persona.lent,
+            logged_in: persona.logged_in,
+        }
+    }
+
+    /// The persona, whose codes up to `now` others may have spent.
+    pub(super) fn persona(self, skew: Skew, guard_ms: i64, now: UnixMillis) -> Result<Persona, String> {
+        let password = |value| Secret::new(SecretKind::Password, value);
+        let mut persona = Persona::new(self.name, password(self.first));
+        persona.password = password(self.password);
+        persona.former = self.former.map(password);
+        persona.token = self.token.map(|token| Secret::new(SecretKind::Token, token));
+        persona.ledger = match self.totp {
+            Some(secret) => Some(Ledger::resumed(TotpSecret::from_base32(&secret)?, skew, guard_ms, now)),
+            None => None,
+        };
+        persona.key = self.key.map(SecurityKey::resumed).transpose()?;
+        persona.lent = self.lent;
+        persona.logged_in = self.logged_in;
+        Ok(persona)
+    }
+}
+
+impl Keyring {
+    /// The keyring of a run. Its file is made when there is something to hold.
+    pub(super) fn of(run: &str) -> Self {
+        let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+        let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".local/state"));
+        let folder = state.or_else(home).unwrap_or_else(std::env::temp_dir).join("stepup");
+        Keyring { path: folder.join(format!("{run}.keys")), file: None }
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn hold(&mut self, held: &Held) -> Result<(), String> {
+        let cannot = |error: std::io::Error| format!("the keyring {} cannot be written: {error}", self.path.display());
+        let mut line = serde_json::to_string(held).map_err(|error| error.to_string())?;
+        line.push('\n');
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => {
+                let folder = self.path.parent().unwrap_or(Path::new("."));
+                DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(cannot)?;
+                let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.path);
+                none.insert(file.map_err(cannot)?)
+            }
+        };
+        file.write_all(line.as_bytes()).map_err(cannot)
+    }
+
+    /// Removes it: there is nothing to undo any more.
+    pub(super) fn discard(&mut self) {
+        if self.file.take().is_some() {
+            // One that cannot be removed is still its owner's alone.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Reads a keyring. Nothing of what it holds is repeated in the error.
+pub(super) fn read(path: &Path) -> Result<Vec<Held>, String> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| format!("the keyring {} cannot be read: {error}", path.display()))?;
+    // The last line may be half written.
+    Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+}

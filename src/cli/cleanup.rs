@@ -1,0 +1,29 @@
+//! `stepup cleanup`: remove what a run that was killed has left on its target.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Failure, exit};
+use crate::check::cleanup;
+
+#[derive(Debug, Args)]
+pub(super) struct Cleanup {
+    /// The run's `journal.jsonl`.
+    #[arg(value_name = "JOURNAL")]
+    journal: PathBuf,
+}
+
+impl Cleanup {
+    pub(super) fn run(self) -> Result<u8, Failure> {
+        let cleaned = super::runtime()?.block_on(cleanup::cleanup(&self.journal))?;
+        for left in &cleaned.left {
+            super::say!("left: {left}");
+        }
+        super::say!("{} undone, {} perhaps left", cleaned.undone, cleaned.left.len());
+        if cleaned.users > 0 {
+            super::say!("{} users stay, for the protocol has no request that removes one", cleaned.users);
+        }
+        Ok(if cleaned.left.is_empty() { exit::HELD } else { exit::DEVIATING })
+    }
+}
