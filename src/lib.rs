@@ -11,6 +11,7 @@
 //!   [`browser`] opens a registry's own pages.
 //! - [`accounts`] lends users that an operator handed over.
 //! - [`target`] says whom we drive, [`host`] brings it up ([`installed`] from the npm registry), [`dialect`] how it speaks, [`table`] and [`scenario`] what must hold: files into checked types.
+//! - [`consent`] says which hosts may be driven.
 //! - [`result`] is the document that a run writes; [`report`] renders it.
 //! - [`registry`] is the reference registry: the other side of the wire. It shares no code with the checker.
 //! - [`schema`] makes the JSON Schemas of all these files from the types that read them, and [`lint`] finds what is wrong with one.
@@ -22,6 +23,7 @@ mod built_in;
 pub mod check;
 pub mod cli;
 pub mod clock;
+pub mod consent;
 pub mod dialect;
 pub mod explore;
 pub mod host;

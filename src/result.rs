@@ -72,6 +72,9 @@ impl RunResult {
 pub struct TargetInfo {
     /// Its name.
     pub name: String,
+    /// Whether its certificate was not verified.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unverified: bool,
     /// The evidence that it has no second factor at all, when it has none.
     pub no_second_factor: Option<String>,
     /// How far its clock is ahead of this machine's, in milliseconds; zero when that cannot be told from none.

@@ -338,6 +338,13 @@ impl Scenario {
         self.acts.iter().any(|act| matches!(act, Act::Guess(_)))
     }
 
+    /// Whether it strains the target: much at once, or many wrong codes.
+    pub fn strains(&self) -> bool {
+        let at_once = |act: &Act| matches!(act, Act::AtOnce(_));
+        let fetched = |attempt: &Attempt| matches!(attempt.proof, Proof::Fetched(Fetch::AtOnce(_)));
+        self.guesses() || self.acts.iter().any(at_once) || self.attempts().any(fetched)
+    }
+
     /// The attempts.
     pub fn attempts(&self) -> impl Iterator<Item = &Attempt> {
         self.acts.iter().flat_map(|act| match act {

@@ -11,13 +11,13 @@ use serde::Deserialize;
 
 use crate::accounts::{self, Account};
 use crate::built_in;
+use crate::consent::{self, Allow, Permit};
 use crate::dialect::predicate::Predicate;
 use crate::dialect::step::Step;
 use crate::dialect::{Change, Dialect, Surface};
 use crate::judge::Verdict;
 use crate::persona::ledger::Skew;
 use crate::source::Source;
-use crate::wire::is_loopback;
 use crate::yaml::{self, FileError, Spanned};
 
 /// The folder of the built-in target files.
@@ -32,6 +32,8 @@ pub struct Target {
     pub about: String,
     /// How it comes to run.
     pub start: Start,
+    /// What its host serves as its consent to load and races, where it is not this machine.
+    pub consent: Option<String>,
     /// Which one-time passwords it accepts.
     pub skew: Skew,
     /// How it speaks.
@@ -91,6 +93,8 @@ pub(crate) struct TargetFile {
     /// The address of one that runs already; it may have a path.
     #[schemars(with = "Option<String>")]
     base: Option<Spanned<String>>,
+    /// What is allowed on a host other than this machine.
+    allow: Option<Allow>,
     /// The accounts file, where users cannot sign themselves up.
     accounts: Option<PathBuf>,
     /// How it speaks: `npm`, or the file of a dialect.
@@ -200,7 +204,7 @@ pub fn find_with(name: &str, pages: Pages) -> Result<Target, FileError> {
         let source = Source::BuiltIn(format!("{FOLDER}/url.yaml"));
         let mut file: TargetFile = source.parse()?;
         name.clone_into(&mut file.name);
-        let base = loopback(name).map_err(|(message, hint)| FileError::whole("--target", message, hint))?;
+        let base = address(name, None).map_err(|(message, hint)| FileError::whole("--target", message, hint))?;
         return checked(&source, file, Some(base), pages);
     }
     let is_file = Path::new(name).extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
@@ -222,9 +226,8 @@ fn checked(source: &Source, mut file: TargetFile, base: Option<Url>, pages: Page
         HowToStart::Running => {
             let base = match (&base, &file.base) {
                 (Some(base), _) => base.clone(),
-                (None, Some(text)) => {
-                    loopback(&text.value).map_err(|(message, hint)| source.wrong(text, message, hint))?
-                }
+                (None, Some(text)) => address(&text.value, file.allow.as_ref())
+                    .map_err(|(message, hint)| source.wrong(text, message, hint))?,
                 (None, None) => {
                     let hint = Some("`base: http://127.0.0.1:PORT`".to_owned());
                     return Err(source.wrong(&file.start, "a target that runs already needs its address", hint));
@@ -284,7 +287,8 @@ fn checked(source: &Source, mut file: TargetFile, base: Option<Url>, pages: Page
         }
     }
     let skew = Skew { behind: file.skew.behind.into(), ahead: file.skew.ahead.into() };
-    Ok(Target { name: file.name, about: file.about, start, skew, dialect, deviations, left_out })
+    let consent = file.allow.and_then(|allow| allow.consent).map(|consent| consent.value);
+    Ok(Target { consent, name: file.name, about: file.about, start, skew, dialect, deviations, left_out })
 }
 
 /// The deviations file that a target file names.
@@ -311,18 +315,19 @@ fn dialect_source(target: &Source, name: &Spanned<String>) -> Result<Source, Fil
     }
 }
 
-/// An address on this machine. The error is what is wrong with it, and a hint.
-fn loopback(text: &str) -> Result<Url, (String, Option<String>)> {
+/// An address that may be driven. The error is what is wrong with it, and a hint.
+fn address(text: &str, allow: Option<&Allow>) -> Result<Url, (String, Option<String>)> {
     let url = Url::parse(text)
         .map_err(|error| (format!("`{text}` is no address: {error}"), Some("allowed: http://HOST:PORT".to_owned())))?;
     if !url.username().is_empty() || url.password().is_some() {
         let message = "the address holds a name or a password".to_owned();
         return Err((message, Some("accounts belong into an accounts file".to_owned())));
     }
-    if is_loopback(&url) {
-        Ok(url)
-    } else {
-        let hint = "allowed: http://127.0.0.1:PORT, http://localhost:PORT".to_owned();
-        Err((format!("`{text}`: only this machine's own registries may be driven"), Some(hint)))
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err((format!("`{text}` is neither http nor https"), Some("allowed: http://HOST:PORT".to_owned())));
+    }
+    match consent::allowed(&url, allow, Permit::Check) {
+        Ok(()) => Ok(url),
+        Err((message, hint)) => Err((format!("`{text}`: {message}"), Some(hint))),
     }
 }

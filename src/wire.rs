@@ -1,9 +1,11 @@
 //! The wire client: sends one request within stated bounds and records the exchange with its secrets hidden.
 
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use reqwest::redirect::Policy;
-use reqwest::{Client, Url};
+use reqwest::{Certificate, Client, Url};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +18,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// The largest body that is read, in bytes.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
+/// How what rustls says of a certificate begins.
+const BAD_CERTIFICATE: &str = "invalid peer certificate";
 /// How much of a body is kept as evidence, in characters.
 const EVIDENCE_LIMIT: usize = 2_000;
 
@@ -71,17 +75,35 @@ pub enum Reuse {
     Never,
 }
 
+/// How the certificate of an https target is verified.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Trust {
+    /// Against the authorities that the system trusts.
+    #[default]
+    System,
+    /// Against those in this file (PEM), and no others.
+    Authorities(PathBuf),
+    /// Not at all.
+    Unverified,
+}
+
 /// A client of one target, and of no other host.
 #[derive(Debug, Clone)]
 pub struct Wire {
     client: Client,
     base: Url,
+    trust: Trust,
 }
 
 impl Wire {
     /// A client of the target at `base`. Without `reuse` each request has a connection of its own, so that a target
     /// that closes an idle one at the wrong moment is not taken for one that fails.
     pub fn new(base: Url, reuse: Reuse) -> Result<Self, String> {
+        Wire::trusting(base, reuse, Trust::System)
+    }
+
+    /// Such a client that verifies certificates in this way.
+    pub fn trusting(base: Url, reuse: Reuse, trust: Trust) -> Result<Self, String> {
         // A second call finds the provider installed already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = Client::builder()
@@ -93,20 +115,32 @@ impl Wire {
             builder = builder.pool_max_idle_per_host(0);
         }
         if is_loopback(&base) {
-            builder = builder.no_proxy();
+            // A name of loopback is loopback, whatever the resolver says of it.
+            let own: [SocketAddr; 2] = [(Ipv4Addr::LOCALHOST, 0).into(), (Ipv6Addr::LOCALHOST, 0).into()];
+            builder = builder.no_proxy().resolve_to_addrs("localhost", &own);
         }
+        builder = match &trust {
+            Trust::System => builder,
+            Trust::Authorities(file) => builder.tls_certs_only(authorities(file)?),
+            Trust::Unverified => builder.tls_danger_accept_invalid_certs(true),
+        };
         let client = builder.build().map_err(|error| format!("the HTTP client cannot start: {error}"))?;
-        Ok(Wire { client, base })
+        Ok(Wire { client, base, trust })
     }
 
     /// A client of the same target that keeps idle connections and uses them again.
     pub fn keeping_idle(&self) -> Result<Self, String> {
-        Wire::new(self.base.clone(), Reuse::WhenIdle)
+        Wire::trusting(self.base.clone(), Reuse::WhenIdle, self.trust.clone())
     }
 
     /// The target's address.
     pub fn base(&self) -> &Url {
         &self.base
+    }
+
+    /// Whether an address is on the target. The error says where else it is.
+    pub fn reaches(&self, address: &str) -> Result<(), String> {
+        locate(&self.base, address).map(|_| ())
     }
 
     /// Sends a request. The answer is absent when there was no usable one; the exchange says why.
@@ -177,6 +211,17 @@ impl Wire {
     }
 }
 
+/// The certificates in a file.
+fn authorities(file: &Path) -> Result<Vec<Certificate>, String> {
+    let cannot = |what: String| format!("--cacert {}: {what}", file.display());
+    let pem = std::fs::read(file).map_err(|error| cannot(format!("cannot be read: {error}")))?;
+    match Certificate::from_pem_bundle(&pem) {
+        Ok(certificates) if certificates.is_empty() => Err(cannot("holds no certificate in PEM".to_owned())),
+        Ok(certificates) => Ok(certificates),
+        Err(error) => Err(cannot(format!("holds no certificate in PEM: {error}"))),
+    }
+}
+
 /// The address of a place: a path below the target's own, or an absolute address that the target handed out, which
 /// must be on it. A target that calls itself by another name of loopback is spoken to under the name it was given by.
 fn locate(base: &Url, place: &str) -> Result<Url, String> {
@@ -229,6 +274,9 @@ fn describe(error: &reqwest::Error) -> String {
         cause = Some(deeper);
     }
     match cause {
+        Some(cause) if cause.to_string().starts_with(BAD_CERTIFICATE) => {
+            format!("its certificate cannot be verified: {cause}; `--cacert FILE` names who has issued it")
+        }
         Some(cause) => format!("{what}: {cause}"),
         None => what.to_owned(),
     }

@@ -154,7 +154,13 @@ fn result() -> impl Strategy<Value = RunResult> {
             RunResult {
                 format: word(0),
                 tool: word(1),
-                target: TargetInfo { name: word(2), no_second_factor, clock_offset_ms: 0, ended: None },
+                target: TargetInfo {
+                    name: word(2),
+                    unverified: false,
+                    no_second_factor,
+                    clock_offset_ms: 0,
+                    ended: None,
+                },
                 table: TableInfo { id: word(3), revision: word(4), source: word(5) },
                 level: Level::Recommended,
                 config: Some(Config { target: word(2), ..Config::default() }),

@@ -25,7 +25,7 @@ fn a_broken_target_file_is_pointed_at_with_what_is_allowed() {
         ("name: mine\nstart: runing\n".to_owned(), "2:8", "did you mean `running`?"),
         ("name: mine\nstart: running\n".to_owned(), "2:8", "needs its address"),
         ("name: mine\nstart: installed\n".to_owned(), "2:8", "needs its `program`"),
-        ("name: mine\nstart: running\nbase: http://192.0.2.1/\n".to_owned(), "3:7", "only this machine's own"),
+        ("name: mine\nstart: running\nbase: http://192.0.2.1/\n".to_owned(), "3:7", "does not allow it"),
         ("name: mine\nstart: running\nbase: here\n".to_owned(), "3:7", "is no address"),
         (format!("{running}dialect: nmp\n"), "4:10", "did you mean `npm`?"),
         (format!("{running}unsupported:\n  publsh: it has none\n"), "5:11", "did you mean `publish`?"),

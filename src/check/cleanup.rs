@@ -20,7 +20,7 @@ use crate::persona::key::{Maker, SecurityKey};
 use crate::persona::ledger::{GUARD_MS, Ledger};
 use crate::registry::Mutants;
 use crate::target::{self, Start};
-use crate::wire::{Reuse, Wire};
+use crate::wire::{Reuse, Trust, Wire};
 use crate::yaml::FileError;
 
 /// What cleaning up came to.
@@ -45,7 +45,7 @@ struct Replay {
 }
 
 /// Removes what the run of a journal left on its target.
-pub async fn cleanup(path: &Path) -> Result<Cleaned, Unready> {
+pub async fn cleanup(path: &Path, trust: Trust) -> Result<Cleaned, Unready> {
     let replay = read(path)?;
     let mut cleaned = Cleaned { users: replay.users, ..Cleaned::default() };
     if replay.open.is_empty() {
@@ -56,7 +56,7 @@ pub async fn cleanup(path: &Path) -> Result<Cleaned, Unready> {
         cleaned.left = replay.open.into_iter().map(|(_, request)| format!("{request}: {gone}")).collect();
         return Ok(cleaned);
     };
-    let mut crew = Crew::assemble(&replay, &held).await?;
+    let mut crew = Crew::assemble(&replay, &held, trust).await?;
     let journal = std::fs::read_to_string(path).unwrap_or_default();
     for record in open(held, &journal).into_iter().rev() {
         match crew.undo(&record).await {
@@ -131,7 +131,7 @@ struct Crew {
 }
 
 impl Crew {
-    async fn assemble(replay: &Replay, held: &[Held]) -> Result<Self, Unready> {
+    async fn assemble(replay: &Replay, held: &[Held], trust: Trust) -> Result<Self, Unready> {
         let target = target::find(&replay.target)?;
         let unusable = |message: String| Unready::Target(format!("target {}: {message}", replay.target));
         if !matches!(target.start, Start::Running { .. }) {
@@ -142,7 +142,7 @@ impl Crew {
             return Err(unusable(format!("the run was on {}, and the target's file says {}", replay.base, host.base)));
         }
         let mut stage = Stage {
-            wire: Wire::new(host.base.clone(), Reuse::Never).map_err(unusable)?,
+            wire: Wire::trusting(host.base.clone(), Reuse::Never, trust).map_err(Unready::Options)?,
             dialect: Arc::new(target.dialect),
             maker: Maker::Own,
             browser: Arc::default(),

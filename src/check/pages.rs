@@ -65,6 +65,9 @@ impl Scene {
 
     /// What the page showed in the persona's tab.
     async fn on_tab(&mut self, task: &Task) -> Result<Shown, String> {
+        if let Some(address) = &task.open {
+            self.stage.wire.reaches(address)?;
+        }
         let name = self.user.name.clone();
         if !self.tabs.contains_key(&name) {
             let tab = self.stage.browser.get_or_try_init(Browser::start).await?.tab().await?;

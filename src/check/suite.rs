@@ -7,16 +7,18 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use data_encoding::HEXLOWER;
+use globset::{Glob, GlobMatcher};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::alone::{Acted, End};
-use super::plan::{self, Case};
+use super::plan::{self, Case, Script};
 use super::scene::Stage;
 use super::{Journal, Preflight, Provisioner, Run, deviations, mix};
 use crate::accounts::Pool;
 use crate::built_in;
+use crate::consent;
 use crate::host::Host;
 use crate::persona::key::Maker;
 use crate::persona::ledger::GUARD_MS;
@@ -26,7 +28,7 @@ use crate::scenario::Scenario;
 use crate::source::Source;
 use crate::table::{Level, Table};
 use crate::target::{self, Deviation, Pages, Start, Target};
-use crate::wire::{Reuse, Wire};
+use crate::wire::{Reuse, Trust, Wire};
 use crate::yaml::FileError;
 
 /// The file of the action table.
@@ -55,6 +57,8 @@ pub struct Options {
     pub authenticator: Maker,
     /// How the target's own pages are answered.
     pub pages: Pages,
+    /// How the certificate of an https target is verified.
+    pub trust: Trust,
 }
 
 impl Default for Options {
@@ -70,6 +74,7 @@ impl Default for Options {
             mutants: Mutants::none(),
             authenticator: Maker::default(),
             pages: Pages::default(),
+            trust: Trust::default(),
         }
     }
 }
@@ -183,7 +188,7 @@ impl Suite {
         let started = Timestamp::now();
         let (config, made_of) = (self.config(), self.made_of());
         let Suite { options, table, cases, target } = self;
-        let Target { name, start, skew, dialect, deviations, mut left_out, .. } = target;
+        let Target { name, start, skew, dialect, deviations, mut left_out, consent, .. } = target;
         // Who names a case wants it.
         left_out.retain(|(glob, _)| !options.cases.iter().any(|id| glob.is_match(id) && !id.contains('*')));
         let unusable = |message: String| Unready::Target(format!("target {name}: {message}"));
@@ -197,7 +202,7 @@ impl Suite {
         let kept = dialect.in_browser || (host.lives_on && options.authenticator == Maker::default());
         let maker = if kept { Maker::Own } else { options.authenticator };
         let mut stage = Stage {
-            wire: Wire::new(host.base.clone(), reuse).map_err(unusable)?,
+            wire: Wire::trusting(host.base.clone(), reuse, options.trust.clone()).map_err(Unready::Options)?,
             dialect: Arc::new(dialect),
             maker,
             browser: Arc::default(),
@@ -209,7 +214,9 @@ impl Suite {
             jobs: Arc::new(Semaphore::new(options.jobs.into())),
             waiting: Arc::new(AtomicUsize::new(0)),
         };
+        let unverified = options.trust == Trust::Unverified && host.base.scheme() == "https";
         stage.read_clock().await;
+        left_out.extend(unconsented(&stage.wire, consent.as_deref(), &cases).await);
         let provisioner = match host.accounts.take() {
             Some(accounts) => Provisioner::Accounts(Pool::new(accounts, stage.skew, guard_ms, stage.target_time())),
             None => Provisioner::SelfService,
@@ -243,11 +250,25 @@ impl Suite {
             deviations,
             cases,
             all,
+            unverified,
             run,
             preflight,
             host: Mutex::new(host),
         })
     }
+}
+
+/// The cases that strain a host which has not consented to it, each with the reason that it is not run.
+async fn unconsented(wire: &Wire, consent: Option<&str>, cases: &[Case]) -> Vec<(GlobMatcher, String)> {
+    let strains = |case: &&Case| matches!(&case.script, Script::Scenario(scenario) if scenario.strains());
+    let ids: Vec<&str> = cases.iter().filter(strains).map(|case| case.id.as_str()).collect();
+    if ids.is_empty() {
+        return Vec::new();
+    }
+    let Err(why) = consent::given(wire, consent).await else { return Vec::new() };
+    let reason = format!("races and guessing need the host's own consent: {why}");
+    let exactly = |id: &str| Glob::new(&globset::escape(id)).ok().map(|glob| glob.compile_matcher());
+    ids.into_iter().filter_map(|id| Some((exactly(id)?, reason.clone()))).collect()
 }
 
 /// The action table.
@@ -290,6 +311,7 @@ pub struct Session {
     deviations: Vec<Deviation>,
     cases: Vec<Case>,
     all: bool,
+    unverified: bool,
     run: Run,
     preflight: Preflight,
     host: Mutex<Host>,
@@ -370,6 +392,7 @@ impl Session {
             tool: format!("stepup {}", env!("CARGO_PKG_VERSION")),
             target: TargetInfo {
                 name: self.name.clone(),
+                unverified: self.unverified,
                 no_second_factor: self.preflight.no_second_factor.clone(),
                 clock_offset_ms: self.preflight.clock_offset_ms,
                 // The host's state is valid between any two statements.

@@ -7,6 +7,7 @@ use std::pin::pin;
 use clap::Args;
 use jiff::Timestamp;
 
+use super::connection::Connection;
 use super::interrupt::Interruptions;
 use super::progress::Progress;
 use super::{Failure, exit, report};
@@ -60,6 +61,8 @@ pub(super) struct Check {
     /// How the registry's own pages are answered.
     #[arg(long, value_enum, default_value_t = Pages::Http)]
     pages: Pages,
+    #[command(flatten)]
+    connection: Connection,
     /// A seeded fault of the embedded registry.
     #[arg(long, value_name = "NAME")]
     mutant: Vec<Mutant>,
@@ -111,6 +114,7 @@ impl Check {
             mutants: self.mutant.iter().copied().collect(),
             authenticator: self.authenticator,
             pages: self.pages,
+            trust: self.connection.trust(),
         })?;
         if let Some(path) = &self.deviations {
             suite.with_deviations(target::deviations(path)?);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::connection::Connection;
 use super::{Failure, exit};
 use crate::check::cleanup;
 
@@ -12,11 +13,13 @@ pub(super) struct Cleanup {
     /// The run's `journal.jsonl`.
     #[arg(value_name = "JOURNAL")]
     journal: PathBuf,
+    #[command(flatten)]
+    connection: Connection,
 }
 
 impl Cleanup {
     pub(super) fn run(self) -> Result<u8, Failure> {
-        let cleaned = super::runtime()?.block_on(cleanup::cleanup(&self.journal))?;
+        let cleaned = super::runtime()?.block_on(cleanup::cleanup(&self.journal, self.connection.trust()))?;
         for left in &cleaned.left {
             super::say!("left: {left}");
         }

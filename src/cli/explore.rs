@@ -10,6 +10,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
+use super::connection::Connection;
 use super::interrupt::Interruptions;
 use super::{Failure, check, exit};
 use crate::explore::{Explored, Explorer, Options};
@@ -40,6 +41,8 @@ pub(super) struct Explore {
     /// How long is explored at most, in seconds; making what deviates smaller may take as long again.
     #[arg(long, value_name = "SECONDS", default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     limit: u64,
+    #[command(flatten)]
+    connection: Connection,
     /// A seeded fault of the embedded registry.
     #[arg(long, value_name = "NAME")]
     mutant: Vec<Mutant>,
@@ -61,6 +64,7 @@ impl Explore {
             seed: self.seed,
             jobs: self.jobs,
             limit: Duration::from_secs(self.limit),
+            trust: self.connection.trust(),
             mutants: self.mutant.into_iter().collect(),
             out: out.clone(),
         });

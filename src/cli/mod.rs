@@ -13,6 +13,7 @@ mod capacity;
 mod check;
 mod cleanup;
 mod compare;
+mod connection;
 pub mod exit;
 mod explore;
 mod interrupt;

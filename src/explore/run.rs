@@ -17,6 +17,7 @@ use crate::registry::Mutants;
 use crate::scenario::Scenario;
 use crate::source::Source;
 use crate::table::Mode;
+use crate::wire::Trust;
 
 /// How often a sequence is played at most while it is shrunk, on a simulated clock and on a real one.
 const MOST_TRIES: usize = 600;
@@ -37,6 +38,8 @@ pub struct Options {
     pub jobs: u16,
     /// How long is explored at most; shrinking may take as long again.
     pub limit: Duration,
+    /// How the certificate of an https target is verified.
+    pub trust: Trust,
     /// The seeded faults of the embedded registry.
     pub mutants: Mutants,
     /// Where the scenario files will be.
@@ -279,6 +282,7 @@ pub(super) fn check_options(options: &Options) -> suite::Options {
         target: options.target.clone(),
         seed: options.seed,
         jobs: options.jobs,
+        trust: options.trust.clone(),
         mutants: options.mutants.clone(),
         ..suite::Options::default()
     }

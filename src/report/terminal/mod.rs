@@ -17,6 +17,9 @@ pub fn render(result: &RunResult, paper: Paper) -> String {
     let table = &result.table;
     paper.text(&mut out, &format!("{}, revision {}", table.source, table.revision));
     paper.text(&mut out, &format!("target: {}", result.target.name));
+    if result.target.unverified {
+        paper.text(&mut out, "Its certificate was not verified (--insecure).");
+    }
     out.push('\n');
     if let Some(evidence) = &result.target.no_second_factor {
         let with_factor = result.cases.iter().filter(|case| case.factor != "none").count();
