@@ -110,19 +110,43 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T, FileError> {
     parse(&name, &text)
 }
 
-/// Reads a file that holds secrets: its errors point at the place and never show it.
+/// Reads a file that holds secrets: its errors point at the place and never show it, nor repeat what stands there.
 pub fn read_secret<T: DeserializeOwned>(path: &Path) -> Result<T, FileError> {
-    read(path).map_err(FileError::without_source)
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| FileError::whole(&name, format!("cannot be read: {error}"), None))?;
+    parsed(&text).map_err(|error| locate(&name, &text, &error, Repeat::Typos).without_source())
 }
 
 /// Parses `text`, the content of the file called `name`, into `T`.
 pub fn parse<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, FileError> {
-    let options = serde_saphyr::options! { with_snippet: false };
-    serde_saphyr::from_str_with_options(text, options).map_err(|error| locate(name, text, &error))
+    parsed(text).map_err(|error| locate(name, text, &error, Repeat::All))
 }
 
-fn locate(name: &str, text: &str, error: &YamlError) -> FileError {
-    let (message, hint) = explain(error);
+fn parsed<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
+    let options = serde_saphyr::options! { with_snippet: false };
+    serde_saphyr::from_str_with_options(text, options)
+}
+
+/// What of a file's words an error repeats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Repeat {
+    /// Whatever is wrong.
+    All,
+    /// What is nearly a word that is allowed, and so none of the file's secrets.
+    Typos,
+}
+
+impl Repeat {
+    /// The word that was seen, between quotes and after a space, if it may be repeated.
+    fn seen(self, word: &str, allowed: &[&str]) -> String {
+        let may = self == Repeat::All || nearest(word, allowed).is_some();
+        if may { format!(" `{word}`") } else { String::new() }
+    }
+}
+
+fn locate(name: &str, text: &str, error: &YamlError, repeat: Repeat) -> FileError {
+    let (message, hint) = explain(error, repeat);
     let place = error.location().map(|location| place(name, text, location.line(), location.column()));
     FileError { name: name.to_owned(), place, message, hint }
 }
@@ -152,13 +176,13 @@ fn byte_offset(text: &str, line: u64, column: u64) -> usize {
     text.len()
 }
 
-fn explain(error: &YamlError) -> (String, Option<String>) {
+fn explain(error: &YamlError, repeat: Repeat) -> (String, Option<String>) {
     match error.without_snippet() {
         YamlError::SerdeUnknownField { field, expected, .. } => {
-            (format!("unknown key `{field}`"), Some(allowed(field, expected)))
+            (format!("unknown key{}", repeat.seen(field, expected)), Some(allowed(field, expected)))
         }
         YamlError::SerdeUnknownVariant { variant, expected, .. } => {
-            (format!("unknown value `{variant}`"), Some(allowed(variant, expected)))
+            (format!("unknown value{}", repeat.seen(variant, expected)), Some(allowed(variant, expected)))
         }
         YamlError::SerdeMissingField { field, .. } => (format!("the key `{field}` is missing"), None),
         other => {
