@@ -8,6 +8,7 @@ mod ceremony;
 pub mod cleanup;
 mod company;
 pub mod deviations;
+pub mod dry_run;
 pub mod faults;
 mod guess;
 mod journal;

@@ -11,6 +11,7 @@ use super::connection::Connection;
 use super::interrupt::Interruptions;
 use super::progress::Progress;
 use super::{Failure, exit, report};
+use crate::check::dry_run;
 use crate::check::suite::{Options, Session, Suite};
 use crate::persona::key::Maker;
 use crate::registry::Mutant;
@@ -61,6 +62,9 @@ pub(super) struct Check {
     /// How the registry's own pages are answered.
     #[arg(long, value_enum, default_value_t = Pages::Http)]
     pages: Pages,
+    /// Say what would be sent for the selected cases, and send nothing.
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     connection: Connection,
     /// A seeded fault of the embedded registry.
@@ -70,6 +74,12 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(self) -> Result<u8, Failure> {
+        if self.dry_run {
+            let suite = self.suite()?;
+            let (_, target) = suite.subject();
+            super::say!("{}", dry_run::render(target, suite.cases()).trim_end());
+            return Ok(exit::HELD);
+        }
         super::runtime()?.block_on(self.play())
     }
 
@@ -101,8 +111,8 @@ impl Check {
         Ok(code)
     }
 
-    /// Everything before the first case. The folder of the reports is made before anything is done to the target.
-    async fn begin(&self, out: &Path) -> Result<Session, Failure> {
+    /// What was selected, on a target that has not been touched.
+    fn suite(&self) -> Result<Suite, Failure> {
         let mut suite = Suite::new(Options {
             target: self.target.clone(),
             cases: self.case.clone(),
@@ -119,6 +129,12 @@ impl Check {
         if let Some(path) = &self.deviations {
             suite.with_deviations(target::deviations(path)?);
         }
+        Ok(suite)
+    }
+
+    /// Everything before the first case. The folder of the reports is made before anything is done to the target.
+    async fn begin(&self, out: &Path) -> Result<Session, Failure> {
+        let suite = self.suite()?;
         std::fs::create_dir_all(out).map_err(|error| report::unwritable(out, &error))?;
         Ok(suite.begin(&out.join("journal.jsonl")).await?)
     }

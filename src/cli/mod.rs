@@ -13,6 +13,7 @@ mod capacity;
 mod check;
 mod cleanup;
 mod compare;
+mod completions;
 mod connection;
 pub mod exit;
 mod explore;
@@ -67,6 +68,10 @@ enum Command {
     Report(report::ReportCommand),
     /// Print the JSON Schema of a kind of file, for editors.
     Schema(schema::Schema),
+    /// Print the completions of a shell.
+    Completions(completions::Completions),
+    /// Print the man page.
+    Man(completions::Man),
     /// Run the reference registry on its own.
     Serve(serve::Serve),
     /// List, install or start the registries that target files describe.
@@ -133,6 +138,8 @@ pub fn main() -> u8 {
         Command::Pool(pool) => pool.run(),
         Command::Report(report) => report.run(),
         Command::Schema(schema) => schema.run(),
+        Command::Completions(completions) => completions.run(),
+        Command::Man(man) => man.run(),
         Command::Serve(serve) => serve.run(),
         Command::Target(target) => target.run(),
         Command::Verify(verify) => verify.run(),
