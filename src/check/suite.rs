@@ -1,7 +1,8 @@
 //! The suite: everything between the name of a target and the result of a run.
 //!
-//! This is the library's own door: what `stepup check` does, in process.
+//! This is the library's own door: what `stepup check` does, in process. `examples/in_process.rs` goes through it.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -93,6 +94,19 @@ pub enum Unready {
     /// The target cannot be used.
     Target(String),
 }
+
+impl fmt::Display for Unready {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unready::File(error) => error.fmt(f),
+            Unready::Options(message) | Unready::Target(message) => f.write_str(message),
+            Unready::NothingSelected => f.write_str("no case matches; `stepup list cases` shows their ids"),
+            Unready::Journal(error) => write!(f, "the journal cannot be written: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Unready {}
 
 impl From<FileError> for Unready {
     fn from(error: FileError) -> Self {

@@ -103,14 +103,10 @@ impl From<Unready> for Failure {
     fn from(unready: Unready) -> Self {
         match unready {
             Unready::File(error) => error.into(),
-            Unready::Options(message) => Failure::new(exit::USAGE, message),
-            Unready::NothingSelected => {
-                Failure::new(exit::NOTHING, "no case matches; `stepup list cases` shows their ids")
-            }
-            Unready::Journal(error) => {
-                Failure::new(exit::INCOMPLETE, format!("the journal cannot be written: {error}"))
-            }
-            Unready::Target(message) => Failure::new(exit::UNREACHABLE, message),
+            Unready::Options(_) => Failure::new(exit::USAGE, unready.to_string()),
+            Unready::NothingSelected => Failure::new(exit::NOTHING, unready.to_string()),
+            Unready::Journal(_) => Failure::new(exit::INCOMPLETE, unready.to_string()),
+            Unready::Target(_) => Failure::new(exit::UNREACHABLE, unready.to_string()),
         }
     }
 }
