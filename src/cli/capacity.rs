@@ -28,7 +28,7 @@ impl Capacity {
 
     async fn play(self) -> Result<u8, Failure> {
         let mut interruptions = listen()?;
-        let (session, out) = self.common.begin(&self.profile, For::Search).await?;
+        let (session, out) = self.common.begin(&self.profile, For::Search, &mut interruptions).await?;
         let stop = Arc::new(AtomicBool::new(false));
         let heard = Arc::clone(&stop);
         let mut search = tokio::task::spawn_blocking(move || {

@@ -68,13 +68,29 @@ impl From<Unready> for Failure {
 
 impl Common {
     /// Brings the session up, and makes the folder of the reports before anything is sent.
-    pub(super) async fn begin(self, profile: &str, what_for: For) -> Result<(Session, PathBuf), Failure> {
+    pub(super) async fn begin(
+        self,
+        profile: &str,
+        what_for: For,
+        interruptions: &mut Interruptions,
+    ) -> Result<(Session, PathBuf), Failure> {
         let profile = profile::find(profile)?;
         let out = self.out.unwrap_or_else(|| check::folder(Timestamp::now()));
         std::fs::create_dir_all(&out).map_err(|error| unwritable(&out, &error))?;
         let (target, pool, seed, threads, mutants) = (self.target, self.pool, self.seed, self.threads, self.mutant);
         let options = Options { profile, target, pool, seed, threads, mutants };
-        Ok((Session::begin(options, what_for).await?, out))
+        let session = Session::begin(options, what_for).await?;
+        let rest = session.rest();
+        if !rest.is_zero() {
+            eprintln!("the users' codes were spent before; waiting {:.0} s for fresh ones", rest.as_secs_f64().ceil());
+            tokio::select! {
+                () = tokio::time::sleep(rest) => {}
+                () = interruptions.next() => {
+                    return Err(Failure::new(exit::INCOMPLETE, "interrupted before anything was sent"));
+                }
+            }
+        }
+        Ok((session, out))
     }
 }
 
@@ -92,8 +108,8 @@ pub(super) fn write_json(path: &Path, document: &impl Serialize) -> Result<(), F
 impl Load {
     pub(super) fn run(self) -> Result<u8, Failure> {
         super::runtime()?.block_on(async {
-            let interruptions = listen()?;
-            let (session, out) = self.common.begin(&self.profile, For::Pace).await?;
+            let mut interruptions = listen()?;
+            let (session, out) = self.common.begin(&self.profile, For::Pace, &mut interruptions).await?;
             play(session, &out, interruptions).await
         })
     }

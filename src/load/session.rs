@@ -25,6 +25,8 @@ use crate::yaml::FileError;
 
 /// File descriptors beside those of connections: standard streams, epolls, reports.
 const OTHER_FILES: u64 = 64;
+/// Unspent codes are waited for no longer: two steps, and the one that a target may accept ahead.
+const LONGEST_REST: Duration = Duration::from_secs(90);
 
 /// What a session is asked for.
 #[derive(Debug)]
@@ -170,6 +172,12 @@ impl Session {
         Ok(Session { profile, target: name, base, plan, needed, users, pool, keeper })
     }
 
+    /// How long no user has an unspent code, because the codes of the present step were spent before.
+    pub fn rest(&self) -> Duration {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        until_unspent(self.plan.spent_through, now)
+    }
+
     /// What the embedded registry has counted.
     pub fn counted(&self) -> Option<Statistics> {
         match &self.keeper {
@@ -200,6 +208,12 @@ impl Session {
 
 fn steps(steps: impl TryInto<u32>) -> u32 {
     steps.try_into().unwrap_or_default()
+}
+
+/// How long it is until a step begins in which nobody has spent a code. A clock that was far ahead is not waited for.
+fn until_unspent(spent_through: u32, now: Duration) -> Duration {
+    let unspent = sizing::STEP.saturating_mul(spent_through.saturating_add(1));
+    Some(unspent.saturating_sub(now)).filter(|wait| *wait <= LONGEST_REST).unwrap_or_default()
 }
 
 /// Who is needed to sustain a rate while it is searched for.
@@ -309,6 +323,16 @@ mod tests {
         let error = foresee(4_000_000, 1).expect_err("no system has so many");
         assert!(error.contains("open files") || error.contains("local ports"), "{error}");
         assert_eq!(foresee(8, 2), Ok(()));
+    }
+
+    #[test]
+    fn a_pool_rests_until_a_step_that_nobody_has_spent() {
+        let at = Duration::from_secs;
+        assert_eq!(until_unspent(0, at(300)), Duration::ZERO);
+        assert_eq!(until_unspent(9, at(300)), Duration::ZERO);
+        assert_eq!(until_unspent(10, at(301)), at(29));
+        assert_eq!(until_unspent(11, at(301)), at(59));
+        assert_eq!(until_unspent(1_000, at(301)), Duration::ZERO);
     }
 
     #[test]
