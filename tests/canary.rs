@@ -12,11 +12,13 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, Response};
+use clap::ValueEnum as _;
 use data_encoding::{BASE32_NOPAD, BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER, HEXUPPER};
 use in_process::Target;
 use serde_json::Value;
 use stepup::check::Provisioner;
-use stepup::report::{junit, terminal};
+use stepup::report::terminal::Paper;
+use stepup::report::{Document, Format, evidence};
 use stepup::result::{CaseResult, FORMAT, RunResult, Summary, TableInfo, TargetInfo};
 use stepup::table::Level;
 
@@ -176,6 +178,8 @@ fn result_of(mut cases: Vec<CaseResult>) -> RunResult {
     RunResult {
         format: FORMAT.to_owned(),
         tool: "stepup".to_owned(),
+        config: None,
+        suite: None,
         target: TargetInfo {
             name: "test".to_owned(),
             unverified: false,
@@ -198,13 +202,14 @@ fn result_of(mut cases: Vec<CaseResult>) -> RunResult {
 }
 
 fn outputs(result: &RunResult, journal: String) -> Outputs {
-    vec![
-        ("result.json".to_owned(), serde_json::to_string_pretty(result).expect("JSON")),
-        ("junit.xml".to_owned(), junit::render(result).expect("XML")),
-        ("the terminal".to_owned(), terminal::render(result, terminal::Paper { width: 100, colour: false })),
-        ("the result in a panic".to_owned(), format!("{result:?}")),
-        ("journal.jsonl".to_owned(), journal),
-    ]
+    let document = Document::Run(Box::new(result.clone()));
+    let paper = Paper { width: 100, colour: false };
+    let render = |format: &Format| (format.file().to_owned(), document.render(*format, paper).expect("a report"));
+    let mut outputs: Outputs = Format::value_variants().iter().map(render).collect();
+    outputs.extend(evidence::bundle(&document).expect("a bundle"));
+    outputs.push(("the result in a panic".to_owned(), format!("{result:?}")));
+    outputs.push(("journal.jsonl".to_owned(), journal));
+    outputs
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -239,7 +244,8 @@ async fn no_secret_of_a_run_is_in_anything_that_it_writes() {
         assert!(kinds.contains(&kind), "no {kind} crossed the wire");
     }
     let outputs = outputs(&result_of([own, lent].concat()), journal);
-    assert!(outputs.iter().all(|(_, text)| text.len() > 1_000));
+    let of = |name: &str| outputs.iter().find(|(known, _)| known == name).map_or(0, |(_, text)| text.len());
+    assert!(["result.json", "index.html", "junit.xml", "journal.jsonl"].iter().all(|name| of(name) > 10_000));
     let leaks = leaks(&secrets, &outputs);
     assert!(leaks.is_empty(), "{} leaks:\n{}", leaks.len(), leaks[..leaks.len().min(40)].join("\n"));
 }

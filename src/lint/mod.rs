@@ -14,7 +14,7 @@ use jiff::civil::Date;
 use crate::check::suite::{self, Unready};
 use crate::check::{faults, plan};
 use crate::dialect::{Change, Dialect, Surface};
-use crate::result::RunResult;
+use crate::report::Document;
 use crate::scenario::Scenario;
 use crate::schema::Kind;
 use crate::source::Source;
@@ -69,7 +69,7 @@ impl Linter {
             },
             Kind::Surfaces => read::<Vec<Spanned<Surface>>>(source, |surfaces| self.surfaces(source, path, surfaces)),
             Kind::Faults => faults::check(source, &self.cases),
-            Kind::Result => result(source),
+            Kind::Result => Document::read(path).err().into_iter().collect(),
         }
     }
 
@@ -154,20 +154,6 @@ fn case_ids(table: &Table, target: &Target) -> Result<Vec<String>, FileError> {
         }
     })?;
     Ok(cases.into_iter().map(|case: plan::Case| case.id).collect())
-}
-
-fn result(source: &Source) -> Vec<FileError> {
-    let parsed = source.text().map(|text| serde_json::from_str::<RunResult>(&text).map_err(|error| (text, error)));
-    match parsed {
-        Ok(Ok(_)) => Vec::new(),
-        Ok(Err((text, error))) => {
-            let (line, column) = (error.line() as u64, error.column() as u64);
-            let message = error.to_string();
-            let message = message.split(" at line ").next().unwrap_or(&message);
-            vec![FileError::at_place(&source.name(), &text, (line, column), message.to_owned(), None)]
-        }
-        Err(error) => vec![error],
-    }
 }
 
 /// The YAML files in the folder of this one, this one among them.

@@ -140,6 +140,7 @@ struct Raw {
     /// The most wrong codes that are sent.
     #[schemars(range(min = 1, max = MOST_GUESSES))]
     at_most: Option<u32>,
+    /// How a security key is registered, where the act registers one; as a browser and a key do when not said.
     registration: Option<Manner>,
 }
 
