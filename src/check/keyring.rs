@@ -83,7 +83,7 @@ impl Credentials {
             first: revealed(&persona.first),
             former: persona.former.as_ref().map(revealed),
             token: persona.token.as_ref().map(revealed),
-            totp: persona.ledger.as_ref().filter(|_| own).map(|ledger| ledger.secret().reveal()),
+            totp: persona.ledger.as_ref().filter(|_| own).map(|ledger| ledger.secret().base32().reveal().to_owned()),
             key: persona.key.as_ref().filter(|_| own).and_then(SecurityKey::stored),
             lent: persona.lent,
             logged_in: persona.logged_in,

@@ -56,11 +56,6 @@ impl Ledger {
         Ledger { last: Some(step_at(now.0)), ..Ledger::new(secret, skew, guard_ms) }
     }
 
-    /// The secret.
-    pub fn secret(&self) -> &TotpSecret {
-        &self.secret
-    }
-
     /// The next code, spent from now on whatever becomes of it.
     pub fn issue(&mut self, now: UnixMillis) -> Issue {
         let earliest = OtpStep(step_at(now.0).0 - self.skew.behind);

@@ -78,11 +78,6 @@ impl TotpSecret {
         Secret::new(SecretKind::TotpSecret, data_encoding::BASE32_NOPAD.encode(&self.0))
     }
 
-    /// The secret in the clear, in base32: for the keyring alone.
-    pub fn reveal(&self) -> String {
-        self.base32().reveal().to_owned()
-    }
-
     /// The forms in which it may turn up.
     pub fn guises(&self) -> Guises {
         Guises::of_bytes(SecretKind::TotpSecret, &self.0)
