@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::accounts::Account;
 use crate::check::faults;
 use crate::dialect::{DialectFile, Surface};
+use crate::load::profile;
 use crate::result::RunResult;
 use crate::scenario::Scenario;
 use crate::table::Table;
@@ -34,13 +35,15 @@ pub enum Kind {
     Surfaces,
     /// Which cases must find each seeded fault.
     Faults,
+    /// A load profile: what is sent, how fast, and what the run must show.
+    Load,
     /// The document that a run writes.
     Result,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 10] = [
         Kind::Target,
         Kind::Deviations,
         Kind::Accounts,
@@ -49,6 +52,7 @@ impl Kind {
         Kind::Dialect,
         Kind::Surfaces,
         Kind::Faults,
+        Kind::Load,
         Kind::Result,
     ];
 
@@ -63,6 +67,7 @@ impl Kind {
             Kind::Dialect => "dialect",
             Kind::Surfaces => "surfaces",
             Kind::Faults => "faults",
+            Kind::Load => "load",
             Kind::Result => "result",
         }
     }
@@ -78,6 +83,7 @@ impl Kind {
             Kind::Dialect => "stepup dialect: how registries speak",
             Kind::Surfaces => "stepup surfaces: every way to perform every action",
             Kind::Faults => "stepup faults: which cases must find each seeded fault",
+            Kind::Load => "stepup load profile: what is sent, how fast, and what the run must show",
             Kind::Result => "stepup result: the document that a run writes",
         }
     }
@@ -94,6 +100,7 @@ impl Kind {
             Kind::Dialect => made::<DialectFile>(reading),
             Kind::Surfaces => made::<Vec<Surface>>(reading),
             Kind::Faults => made::<faults::File>(reading),
+            Kind::Load => made::<profile::Raw>(reading),
             Kind::Result => made::<RunResult>(reading.for_serialize()),
         };
         let version = schema.remove("$schema").unwrap_or_default();

@@ -87,7 +87,7 @@ fn a_result_holds_to_its_schema_which_lets_members_be_added() {
 type Slip = (&'static str, &'static str);
 
 /// For each kind, a file that holds, and what makes it wrong: a text in it, and what stands there instead.
-const BROKEN: [(Kind, &str, &[Slip]); 6] = [
+const BROKEN: [(Kind, &str, &[Slip]); 7] = [
     (
         Kind::Scenario,
         "rule: A rule\nlevel: implied\ncites: [here]\nmodes: [auth-only]\nacts:\n  - { wait: 2 }\n  - { perform: publish, proof: { expired: 2 }, must: be-refused, times: 3 }\n",
@@ -151,6 +151,21 @@ const BROKEN: [(Kind, &str, &[Slip]); 6] = [
             ("read: { request: GET /a }", "read: { do: enrol }"),
             ("status: 200", "status: 99"),
             (", absent: { status: 404 }", ""),
+        ],
+    ),
+    (
+        Kind::Load,
+        "name: mine\naction: publish\npace:\n  - constant: { rate: 10/s, for: 20 s }\nmix: { right: 3 }\nwarm-up: 2 s\nobjectives: [success >= 99 %]\n",
+        &[
+            ("pace:", "paces:"),
+            ("10/s", "10 a second"),
+            ("20 s", "20 weeks"),
+            ("rate: 10/s, ", ""),
+            ("constant", "constantly"),
+            ("right: 3", "rihgt: 3"),
+            ("right: 3", "right: -3"),
+            ("success >= 99 %", "success"),
+            ("action: publish\n", ""),
         ],
     ),
     (

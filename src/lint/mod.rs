@@ -14,6 +14,7 @@ use jiff::civil::Date;
 use crate::check::suite::{self, Unready};
 use crate::check::{faults, plan};
 use crate::dialect::{Change, Dialect, Surface};
+use crate::load::profile;
 use crate::report::Document;
 use crate::scenario::Scenario;
 use crate::schema::Kind;
@@ -69,6 +70,7 @@ impl Linter {
             },
             Kind::Surfaces => read::<Vec<Spanned<Surface>>>(source, |surfaces| self.surfaces(source, path, surfaces)),
             Kind::Faults => faults::check(source, &self.cases),
+            Kind::Load => profile::read(source).err().into_iter().collect(),
             Kind::Result => Document::read(path).err().into_iter().collect(),
         }
     }
@@ -183,6 +185,7 @@ fn kind_of(path: &Path, text: &str) -> Result<Kind, FileError> {
     let told = [
         (path.extension().is_some_and(|extension| extension == "json"), Kind::Result),
         (top("acts"), Kind::Scenario),
+        (top("pace"), Kind::Load),
         (top("proof-header"), Kind::Dialect),
         (top("start") || top("base"), Kind::Target),
         (top("auth-and-writes") || top("auth-only"), Kind::Table),

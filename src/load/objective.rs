@@ -218,6 +218,20 @@ impl FromStr for Quantile {
     }
 }
 
+impl schemars::JsonSchema for Objective {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Objective".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "What is measured, and what it must be, as in `p99 response_time < 250 ms` or `success >= 99.9 %`.",
+            "type": "string",
+            "pattern": "^\\s*\\S+.*(<|<=|>=)\\s*[0-9]",
+        })
+    }
+}
+
 impl<'de> Deserialize<'de> for Objective {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(de::Error::custom)

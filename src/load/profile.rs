@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::mix::{Kind, Mix};
@@ -62,7 +63,7 @@ pub struct Validity {
     pub cast: Share,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize, Default)]
+#[derive(Debug, Clone, Copy, Deserialize, Default, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 struct RawValidity {
     lateness_p99: Option<Span>,
@@ -85,7 +86,7 @@ impl RawValidity {
 }
 
 /// How the capacity is searched for.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Capacity {
     /// The first rate.
@@ -118,35 +119,60 @@ impl Default for Capacity {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Raw {
+pub(crate) struct Raw {
+    /// Its name.
     name: String,
+    /// What it is for, in a line.
     #[serde(default)]
     about: String,
+    /// The action, by its surface.
     action: String,
+    /// How arrivals come.
     #[serde(default)]
     model: Model,
+    /// When arrivals are due: phases, one after the other.
+    #[schemars(with = "Vec<Phase>")]
     pace: Spanned<Vec<Phase>>,
+    /// How arrivals are spaced.
     #[serde(default)]
     arrivals: Spacing,
+    /// A herd that arrives at each edge of a 30-second step, beside the pace.
     herd: Option<RawHerd>,
+    /// What arrivals carry, by weight; valid codes alone when not said.
+    #[schemars(with = "Option<Mix>")]
     mix: Option<Spanned<Mix>>,
+    /// The beginning that is left out of the whole.
+    #[schemars(with = "Option<Span>")]
     warm_up: Option<Spanned<Span>>,
+    /// How many connections there may be at once.
+    #[schemars(with = "Option<u32>")]
     connections: Option<Spanned<u32>>,
+    /// Whether connections are used again.
     #[serde(default)]
     connect: Connect,
+    /// How long an arrival waits for a connection, and then for its answer.
+    #[schemars(with = "Option<Span>")]
     patience: Option<Spanned<Span>>,
+    /// How often a user guesses at most.
+    #[schemars(with = "Option<u32>")]
     guesses_per_user: Option<Spanned<u32>>,
+    /// What the run must show.
+    #[schemars(with = "Vec<Objective>")]
     objectives: Spanned<Vec<Objective>>,
+    /// What must not fail for long, or the run is ended.
     #[serde(default)]
     abort: Vec<Objective>,
+    /// When a run says nothing about the target.
     #[serde(default)]
     valid: RawValidity,
+    /// How the capacity is searched for.
+    #[schemars(with = "Option<Capacity>")]
     capacity: Option<Spanned<Capacity>>,
 }
 
-#[derive(Debug, Deserialize, Default, Clone, Copy)]
+#[derive(Debug, Deserialize, Default, Clone, Copy, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum Model {
     /// Arrivals by schedule, whatever becomes of those before.
@@ -154,7 +180,7 @@ enum Model {
     Open,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RawHerd {
     size: u32,
@@ -162,7 +188,7 @@ struct RawHerd {
 }
 
 /// A phase of a pace, as people think of it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 enum Phase {
     Constant {

@@ -143,6 +143,25 @@ macro_rules! read_from_text {
 }
 read_from_text!(Rate, Share, Span);
 
+macro_rules! written_as {
+    ($($quantity:ident: $pattern:literal),+) => {
+        $(impl schemars::JsonSchema for $quantity {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($quantity).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "pattern": $pattern })
+            }
+        })+
+    };
+}
+written_as!(
+    Rate: r"^\s*[0-9.eE+]+\s*/\s*(s|min)\s*$",
+    Share: r"^\s*[0-9.eE+-]+\s*%\s*$",
+    Span: r"^\s*[0-9.]+\s*(us|ms|s|min|h)\s*$"
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -143,7 +143,7 @@ fn write_number(number: u64, out: &mut Vec<u8>) {
 }
 
 /// Whether connections are used again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Connect {
     /// As clients with a pool of connections do.
