@@ -23,7 +23,9 @@ pub(super) type Learnt = Result<Vec<Verdict>, String>;
 enum Came {
     /// All were answered alike.
     All,
-    /// This one was answered otherwise than those before.
+    /// This one was answered in other words than the first: a lock-out that is told, or a warning before one.
+    Reworded { seconds: Option<u64> },
+    /// This one was throttled.
     Told { seconds: Option<u64> },
     /// This one cannot be counted: it was let through, or failed.
     Ended(Verdict),
@@ -36,15 +38,17 @@ impl Play<'_> {
         let right = self.scene.lasting_code().await?;
         let step = self.scene.step();
         let mut first: Option<Exchange> = None;
-        let (mut sent, mut came) = (0, Came::All);
-        while sent < guess.at_most && matches!(came, Came::All) {
+        let (mut sent, mut came, mut reworded) = (0, Came::All, None);
+        while sent < guess.at_most && matches!(came, Came::All | Came::Reworded { .. }) {
             let wrong = Conduct::Proof(self.scene.wrong_code());
             let ended = self.scene.routine(&guess.routine.value, &wrong).await?;
             sent += 1;
             let exchanges = std::mem::take(&mut self.scene.exchanges);
             let last = exchanges.last().cloned();
             came = compare(&ended, first.as_ref(), last.as_ref());
-            if sent == 1 || sent == guess.at_most || !matches!(came, Came::All) {
+            let news = matches!(came, Came::Reworded { .. }) && reworded.is_none();
+            reworded = matches!(came, Came::Reworded { .. }).then(|| reworded.unwrap_or(sent));
+            if sent == 1 || sent == guess.at_most || news || matches!(came, Came::Told { .. } | Came::Ended(_)) {
                 self.note_guess(&format!("guess {sent}"), "wrong code", &ended, exchanges);
             }
             first = first.or(last);
@@ -60,21 +64,25 @@ impl Play<'_> {
         let ended = self.scene.routine(routine, &Conduct::Proof(right)).await?;
         let exchanges = std::mem::take(&mut self.scene.exchanges);
         self.note_guess("right", "valid code", &ended, exchanges);
-        let heard = ended.outcome == Outcome::Accepted;
+        let (heard, throttled) = (ended.outcome == Outcome::Accepted, ended.outcome == Outcome::Throttled);
         if !heard && step.is_some_and(|step| !self.scene.is_live(step)) {
             return Ok(Err("the code aged out before the target answered".to_owned()));
         }
         let guessed = match (&came, heard) {
             // It says that it does not listen, and listens: whoever guesses goes on.
             (Came::Told { seconds }, true) if self.is_within(told, *seconds) => Guessed::HeardOut,
-            (Came::Told { .. }, _) => Guessed::Told,
+            (Came::Told { .. }, _) | (Came::Reworded { .. }, false) => Guessed::Told,
             (_, true) => Guessed::HeardOut,
             (_, false) => Guessed::Untold,
         };
-        let seconds = if let Came::Told { seconds } = came { seconds } else { None };
+        let seconds = if let Came::Told { seconds } | Came::Reworded { seconds } = came { seconds } else { None };
         let skew = self.scene.user.ledger.as_ref().map_or(Skew { behind: 0, ahead: 0 }, |ledger| ledger.skew());
         // The one that told it was not listened to.
-        let heard_out = if matches!(came, Came::Told { .. }) { sent - 1 } else { sent };
+        let heard_out = match (&came, reworded) {
+            (Came::Told { .. }, _) => sent - 1,
+            (Came::Reworded { .. }, Some(first)) if !heard => first - 1,
+            _ => sent,
+        };
         let then = if heard { "accepted" } else { "refused" };
         self.statements.push(if strangers {
             // What a stranger's codes are worth depends on what else he knows; what is told is what they do to the user.
@@ -86,6 +94,10 @@ impl Play<'_> {
         Ok(match guess.must {
             Listening::BeStated => Ok(vec![]),
             Listening::BeHarmless if heard => Ok(vec![]),
+            // A limit of the address alone would turn away whatever comes from it, and says nothing of the user.
+            Listening::BeHarmless if throttled && self.is_address_limited().await? => {
+                Err("whatever comes from this address is throttled by then".to_owned())
+            }
             Listening::BeHarmless => Ok(vec![Verdict::RightProofRefused]),
             Listening::Stop => Ok(judge_guesses(true, guessed).into_iter().collect()),
             Listening::BeTold => match judge_guesses(false, guessed) {
@@ -93,6 +105,14 @@ impl Play<'_> {
                 None => Err(format!("after {sent} wrong codes a right one was accepted")),
             },
         })
+    }
+
+    /// Whether a request without any code is throttled as well.
+    async fn is_address_limited(&mut self) -> Result<bool, Mistake> {
+        let ended = self.scene.routine("spend", &Conduct::Bare).await?;
+        let exchanges = std::mem::take(&mut self.scene.exchanges);
+        self.note_guess("bare", "none", &ended, exchanges);
+        Ok(ended.outcome == Outcome::Throttled)
     }
 
     /// Whether the time for which it said that it does not listen is not over yet.
@@ -114,7 +134,9 @@ fn compare(ended: &Ended, first: Option<&Exchange>, last: Option<&Exchange>) -> 
         Outcome::Failed => Came::Ended(Verdict::TargetFailed),
         Outcome::Throttled => Came::Told { seconds: retry_after(last) },
         Outcome::Challenged { .. } | Outcome::Refused => match (first, last) {
-            (Some(first), Some(last)) if said(first) != said(last) => Came::Told { seconds: retry_after(Some(last)) },
+            (Some(first), Some(last)) if said(first) != said(last) => {
+                Came::Reworded { seconds: retry_after(Some(last)) }
+            }
             _ => Came::All,
         },
     }
