@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
@@ -42,18 +43,21 @@ impl Page {
             .arg("about:blank")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .kill_on_drop(true);
-        let child = command.spawn().expect("chromium starts");
-        let deadline = Instant::now() + LIMIT;
-        let address = loop {
-            let text = std::fs::read_to_string(profile.path().join("DevToolsActivePort")).unwrap_or_default();
-            if let Some((port, path)) = text.trim().split_once('\n') {
-                break format!("ws://127.0.0.1:{port}{path}");
+        let mut child = command.spawn().expect("chromium starts");
+        let mut says = BufReader::new(child.stderr.take().expect("it is piped")).lines();
+        let address = timeout(LIMIT, async {
+            loop {
+                let line = says.next_line().await.expect("readable").expect("chromium says where it can be driven");
+                if let Some(address) = line.strip_prefix("DevTools listening on ") {
+                    break address.to_owned();
+                }
             }
-            assert!(Instant::now() < deadline, "chromium can be driven in time");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        };
+        });
+        let address = address.await.expect("in time");
+        // What else it says is read, so that it is never stopped by a full pipe.
+        tokio::spawn(async move { while let Ok(Some(_)) = says.next_line().await {} });
         let (socket, _) = tokio_tungstenite::connect_async(address).await.expect("a connection");
         let mut page = Page {
             socket,
@@ -124,11 +128,10 @@ impl Page {
 
     /// Waits until an expression is true.
     pub async fn until(&mut self, expression: &str) {
-        let deadline = Instant::now() + LIMIT;
-        while self.value(expression).await != Value::Bool(true) {
-            assert!(Instant::now() < deadline, "in time: {expression}");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        let each_frame = format!(
+            "new Promise(done => {{ const look = () => ({expression}) === true ? done(true) : requestAnimationFrame(look); look(); }})"
+        );
+        timeout(LIMIT, self.value(&each_frame)).await.unwrap_or_else(|_| panic!("in time: {expression}"));
     }
 
     /// Presses and releases a key.
