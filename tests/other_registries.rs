@@ -3,13 +3,19 @@
 mod in_process;
 mod program;
 
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use in_process::relay::{Alteration, Relayed, relay};
 use in_process::{Target, wrong};
 use serde_json::{Value, json};
 use stepup::check::Provisioner;
-use stepup::result::Status;
+use stepup::judge::Verdict;
+use stepup::registry::Mutant;
+use stepup::result::{CaseResult, Status};
 
 fn same(path: &str) -> String {
     path.to_owned()
@@ -84,6 +90,65 @@ async fn a_package_that_is_gone_may_be_remembered() {
         _ => (status, json),
     };
     assert_eq!(faults(same, alteration, &["*/unpublish:all/*/*"]).await, Vec::<String>::new());
+}
+
+/// Counts the requests with a code by who sends them, and says of each how many there have been.
+fn counted() -> impl Fn(&Parts) -> u32 + Send + Sync {
+    let counts: Mutex<HashMap<String, u32>> = Mutex::default();
+    move |parts| {
+        if !parts.headers.contains_key("npm-otp") {
+            return 0;
+        }
+        let who = parts.headers.get("authorization").map_or(parts.uri.path(), |value| value.to_str().expect("text"));
+        let mut counts = counts.lock().expect("no test panics with it");
+        let count = counts.entry(who.to_owned()).or_default();
+        *count += 1;
+        *count
+    }
+}
+
+/// The verdicts and observations of the cases on guessing, where the fifth wrong code and those after it are answered
+/// with a warning.
+async fn warned(mutants: &[Mutant]) -> Vec<(String, Vec<Verdict>, String)> {
+    let warning: Alteration = |status, mut json| {
+        if status == StatusCode::UNAUTHORIZED && json.is_object() {
+            json["warning"] = "few tries are left".into();
+        }
+        (status, json)
+    };
+    let plain: Alteration = |status, json| (status, json);
+    let mut target = Target::start(mutants).await;
+    let count = counted();
+    let decide = move |parts: &Parts| Relayed::Altered(same, if count(parts) > 4 { warning } else { plain });
+    target.base = relay(&target, "/", decide).await;
+    let results = target.run(Provisioner::SelfService, &["otp/guesses-*/*/*/*"]).await;
+    results.into_iter().map(|case| (case.id, case.verdicts, case.observed)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_warning_before_a_lock_out_is_not_the_lock_out() {
+    let sound = warned(&[]).await;
+    assert!(sound.len() == 2 && sound.iter().all(|case| case.1 == [Verdict::Exact]), "{sound:#?}");
+    assert!(sound.iter().all(|case| case.2.starts_with("10 wrong codes in a row")), "{sound:#?}");
+    let endless = warned(&[Mutant::WrongCodesNeverThrottled]).await;
+    assert!(endless.iter().all(|case| case.1 == [Verdict::NeverThrottled]), "{endless:#?}");
+}
+
+/// One that throttles whatever comes from an address says nothing of what a stranger elsewhere does to the user.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_of_the_address_is_no_lock_out_by_a_stranger() {
+    let mut target = Target::start(&[]).await;
+    let guesses = AtomicU32::new(0);
+    let decide = move |parts: &Parts| {
+        let guess = parts.method == "PUT" && parts.uri.path().starts_with("/-/user/");
+        let sent = guesses.fetch_add(u32::from(guess && parts.headers.contains_key("npm-otp")), Ordering::Relaxed);
+        let limited = sent >= 20 && parts.method == "POST";
+        if limited { Relayed::Throttled(60) } else { Relayed::Forwarded }
+    };
+    target.base = relay(&target, "/", decide).await;
+    let results = target.run(Provisioner::SelfService, &["otp/lock-out-by-a-stranger/*/*/*"]).await;
+    let told = |case: &CaseResult| case.observed.ends_with("whatever comes from this address is throttled by then");
+    assert!(results.len() == 1 && results[0].status == Status::Skipped && told(&results[0]), "{results:#?}");
 }
 
 /// One whose pages do not work says nothing of what they would do with a forged assertion.
