@@ -54,6 +54,19 @@ fn a_pool_is_enrolled_filled_up_exported_and_retired() {
 }
 
 #[test]
+fn a_host_that_may_be_checked_is_not_filled_with_users() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let target = folder.path().join("mine.yaml");
+    let text = "name: mine\nstart: running\nbase: http://registry.example.test/\nallow: { host: registry.example.test, what: [check] }\n";
+    std::fs::write(&target, text).expect("written");
+    let pool = folder.path().join("pool.jsonl");
+    let (pool, target) = (pool.to_str().expect("a path"), target.to_str().expect("a path"));
+    let (code, _, said) = stepup(&["pool", "create", pool, "--users", "1", "--target", target]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("with the users for it, keeps to it") && !Path::new(pool).exists(), "{said}");
+}
+
+#[test]
 fn an_interrupted_enrolment_goes_on_with_names_that_were_never_used() {
     let folder = tempfile::tempdir().expect("a folder");
     let registry = registry([1; 32], 0, None);

@@ -24,7 +24,7 @@ use crate::persona::ledger::{GUARD_MS, Ledger};
 use crate::persona::totp::{PERIOD, TotpSecret};
 use crate::secret::{Secret, SecretKind};
 use crate::target::{Start, Target};
-use crate::wire::{Reuse, Wire};
+use crate::wire::{Reuse, Wire, is_loopback};
 
 /// An enrolment is given up after so many users that failed, one after the other.
 const FAILURES: usize = 10;
@@ -53,6 +53,10 @@ pub fn stage(target: Target, jobs: usize) -> Result<(Stage, Url), String> {
         Start::Embedded => return Err("the embedded registry has users of a seed, and needs no pool".to_owned()),
         Start::Installed(_) => return Err(format!("it would end with this command; {hint}")),
     };
+    if !is_loopback(&base) {
+        // What a file allows there is checking; many users at once are load.
+        return Err(format!("{base} is not on this machine, and load, with the users for it, keeps to it"));
+    }
     let stage = Stage {
         wire: Wire::new(base.clone(), Reuse::WhenIdle)?,
         dialect: Arc::new(target.dialect),
