@@ -84,7 +84,8 @@ impl Effect {
         }
     }
 
-    fn leaked(self) -> bool {
+    /// Whether anything of it happened.
+    pub fn leaked(self) -> bool {
         matches!(self, Effect::Applied | Effect::Partial | Effect::Unconfirmed)
     }
 }

@@ -106,6 +106,9 @@ pub struct Config {
     pub pages: String,
     /// How many deviations were known before.
     pub deviations: usize,
+    /// How often a case that could not be judged was played again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub retries: u8,
 }
 
 /// The suite of a run.
@@ -150,6 +153,9 @@ pub struct Summary {
     pub errored: usize,
     /// Cases beside these that were observed and not judged.
     pub observed: usize,
+    /// How many of the exact could not be judged at first.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub flaky: usize,
 }
 
 impl Summary {
@@ -158,7 +164,10 @@ impl Summary {
         let mut summary = Summary { selected: cases.len(), observed, ..Summary::default() };
         for case in cases {
             match case.status {
-                Status::Pass => summary.exact += 1,
+                Status::Pass => {
+                    summary.exact += 1;
+                    summary.flaky += usize::from(case.is_flaky());
+                }
                 Status::Fail => {
                     summary.deviating += 1;
                     summary.known += usize::from(case.known.is_some());
@@ -233,12 +242,18 @@ pub struct CaseResult {
     pub expected: String,
     /// What was seen.
     pub observed: String,
+    /// What it states beside its verdict: what an attacker's guesses are worth, how sure it is of a race.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub statements: Vec<String>,
     /// Where it is said.
     pub cites: Vec<String>,
     /// Why it is known to deviate, when the target's file says so.
     pub known: Option<String>,
     /// What was tried.
     pub probes: Vec<Probe>,
+    /// How it ended before, where it could not be judged and was played again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Earlier>,
     /// The command that runs this case again.
     pub repeat: String,
     /// What it made or changed on the target and could not undo.
@@ -249,6 +264,34 @@ pub struct CaseResult {
     pub source: Option<Place>,
 }
 
+/// An end of a case that said nothing of the target, so that the case was played again.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
+pub struct Earlier {
+    /// What it showed, the worst first.
+    pub verdicts: Vec<Verdict>,
+    /// What was seen.
+    pub observed: String,
+    /// What was tried.
+    pub probes: Vec<Probe>,
+}
+
+impl CaseResult {
+    /// Whether it could not be judged at first, and then held.
+    pub fn is_flaky(&self) -> bool {
+        self.status == Status::Pass && !self.earlier.is_empty()
+    }
+
+    /// This end of a case that has ended otherwise before.
+    #[must_use]
+    pub fn after(mut self, before: CaseResult) -> Self {
+        let CaseResult { verdicts, observed, probes, earlier, left, .. } = before;
+        self.earlier = earlier;
+        self.earlier.push(Earlier { verdicts, observed, probes });
+        self.left.splice(0..0, left);
+        self
+    }
+}
+
 /// A line of a file.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 pub struct Place {
@@ -256,6 +299,10 @@ pub struct Place {
     pub file: String,
     /// The line, the first being 1.
     pub line: usize,
+}
+
+fn is_zero<N: Default + PartialEq>(number: &N) -> bool {
+    *number == N::default()
 }
 
 /// A word as a shell takes it.

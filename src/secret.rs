@@ -4,12 +4,14 @@
 //! [`Secret::reveal`], so a search for that name lists every place that handles one in the clear.
 
 mod guises;
+mod tickets;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 pub use guises::{Guises, Searched};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+pub use tickets::tickets;
 
 /// What kind of secret a value is; printed in place of the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -28,6 +30,8 @@ pub enum SecretKind {
     SecurityKey,
     /// The proof that a page hands out once a security key has answered.
     WebToken,
+    /// What an address names that is open for one user: a page, or what it makes.
+    WebSession,
 }
 
 impl SecretKind {
@@ -41,6 +45,7 @@ impl SecretKind {
             SecretKind::RecoveryCode => "‹recovery code›",
             SecretKind::SecurityKey => "‹security key›",
             SecretKind::WebToken => "‹web token›",
+            SecretKind::WebSession => "‹web session›",
         }
     }
 }

@@ -100,17 +100,30 @@ fn no_secret_reaches_a_report() {
 }
 
 #[test]
-fn what_is_stated_of_guesses_and_races_is_in_the_result() {
+fn what_is_stated_of_guesses_and_races_is_in_the_result_and_in_the_terminal() {
     let (_, result) = check(&["--case", "otp/lock-out-by-a-stranger/*/*/*"]);
     let own = |after: &str, then: &str| format!("{after} a right code of the user's own session was {then}");
     let without = own("after 30 wrong codes in a row (`log-in-with-wrong-password`)", "accepted");
     let with = own("after 11 wrong codes in a row (`log-in`)", "refused");
     assert!(result.cases[0].observed.starts_with(&format!("{without}; {with}")), "{}", result.cases[0].observed);
-    let (_, result) = check(&["--case", "otp/guesses-are-throttled/*/*/*", "--case", "otp/replay-at-once/*/*/*"]);
-    let observed: Vec<&str> = result.cases.iter().map(|case| case.observed.as_str()).collect();
-    assert!(
-        observed[0].contains("10 wrong codes in a row") && observed[0].contains("14400 tries a day"),
-        "{observed:?}"
-    );
-    assert!(observed[1].contains("volley 17 of 8 requests at once") && observed[1].contains("99 %"), "{observed:?}");
+    let ran = program::check(&["--case", "otp/guesses-are-throttled/auth-only/*/*", "--case", "otp/replay-at-once/*"]);
+    let result = ran.result.expect("a result");
+    let stated: Vec<&str> = result.cases.iter().map(|case| case.statements[0].as_str()).collect();
+    assert!(stated[0].contains("10 wrong codes in a row") && stated[0].contains("14400 tries a day"), "{stated:?}");
+    assert!(stated[1].contains("sent 17 times: one that is lost in one time of four"), "{stated:?}");
+    let said = ran.said.split_whitespace().collect::<Vec<_>>().join(" ");
+    for (case, statement) in result.cases.iter().zip(stated) {
+        assert!(said.contains(&format!("{} states {statement}", case.id)), "{said}");
+    }
+}
+
+#[test]
+fn the_addresses_of_pages_that_are_open_for_one_user_are_not_in_the_result() {
+    let (_, result) = check(&["--case", "auth-only/login:web/*", "--case", "*/token-create/security-key/*"]);
+    let text = serde_json::to_string(&result).expect("JSON");
+    for kind in ["/-/v1/login/", "/-/v1/done/", "/-/auth/"] {
+        let after: Vec<&str> = text.split(kind).skip(1).collect();
+        assert!(after.len() > 3, "{kind}");
+        assert!(after.iter().all(|rest| rest.starts_with("‹web session›")), "{kind}");
+    }
 }

@@ -54,9 +54,14 @@ fn request_line(connection: &mut TcpStream) -> String {
 
 /// A run whose first case is under way, and its messages.
 fn begin(target: &Target, out: &Path) -> (Child, BufReader<ChildStderr>) {
+    begin_with(target, out, &["--case", "disabled/*"])
+}
+
+fn begin_with(target: &Target, out: &Path, cases: &[&str]) -> (Child, BufReader<ChildStderr>) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_stepup"))
-        .args(["check", "--jobs", "1", "--case", "disabled/*", "--target", &target.address, "--out"])
+        .args(["check", "--jobs", "1", "--target", &target.address, "--out"])
         .arg(out)
+        .args(cases)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -109,4 +114,25 @@ fn a_second_interruption_abandons_what_is_under_way() {
     assert!(!folder.path().join("result.json").exists(), "nothing may read as a result");
     let journal = std::fs::read_to_string(folder.path().join("journal.jsonl")).expect("the journal");
     assert!(journal.lines().count() >= 2, "{journal}");
+}
+
+#[test]
+fn an_interruption_ends_a_long_wait() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("patient.yaml");
+    let acts = "acts:\n  - wait: 40\n  - { perform: whoami, proof: none, must: succeed }\n";
+    let head = "rule: a rule\nlevel: implied\ncites: [somewhere]\nmodes: [disabled]\n";
+    std::fs::write(&file, format!("{head}{acts}")).expect("a file");
+    let target = Target::start();
+    let file = file.display().to_string();
+    let cases = ["--scenario", &file, "--case", "patient/*", "--level", "implied"];
+    let (child, mut messages) = begin_with(&target, folder.path(), &cases);
+    target.go_on.send(()).expect("the target listens");
+    interrupt(&child, "INT", &mut messages);
+    let output = child.wait_with_output().expect("stepup ends");
+    assert_eq!(output.status.code(), Some(5), "{}", String::from_utf8_lossy(&output.stdout));
+    let text = std::fs::read_to_string(folder.path().join("result.json")).expect("a result");
+    let result: RunResult = serde_json::from_str(&text).expect("a result");
+    let case = &result.cases[0];
+    assert_eq!((case.status, case.observed.as_str()), (Status::Skipped, "interrupted while it waited"));
 }

@@ -9,6 +9,7 @@ use in_process::relay::{Relayed, relay};
 use in_process::{Target, wrong};
 use stepup::check::Provisioner;
 use stepup::judge::Verdict;
+use stepup::registry::Mutant;
 use stepup::result::Status;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,4 +60,22 @@ async fn a_target_that_asks_for_a_years_patience_or_asks_again_is_throttled_and_
         let results = target.run(Provisioner::SelfService, &["disabled/token-create/*"]).await;
         assert_eq!((results[0].status, results[0].verdicts.as_slice()), (Status::Error, &[Verdict::Throttled][..]));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_judged_is_played_again_where_that_is_asked_for_and_is_flaky() {
+    let target = impatient(2, 1).await;
+    target.retries.set(1);
+    let results = target.run(Provisioner::SelfService, &["disabled/token-create/*"]).await;
+    assert_eq!(wrong(&results), Vec::<String>::new());
+    let [earlier] = results[0].earlier.as_slice() else { panic!("{:?}", results[0].earlier) };
+    assert!(results[0].is_flaky() && earlier.verdicts == [Verdict::Throttled], "{earlier:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deviation_is_never_played_again() {
+    let target = Target::start(&[Mutant::TokenCreateUnchallenged]).await;
+    target.retries.set(3);
+    let results = target.run(Provisioner::SelfService, &["auth-only/token-create/totp/*"]).await;
+    assert_eq!((results[0].status, results[0].earlier.as_slice()), (Status::Fail, &[][..]));
 }

@@ -136,6 +136,12 @@ async fn shows(mutant: Mutant, world: &World) -> bool {
             let (early, user) = early_publication(world).await;
             early && world.read(&user, "/@doer-org0/p/-/p-1.0.0.tgz").await.status == 404
         }
+        M::PublishAfterChallenge => {
+            let (early, user) = early_publication(world).await;
+            let code = world.code(&user);
+            world.publish(&user, "p", "1.0.0", Some(&code)).await;
+            !early && world.read(&user, "/@doer-org0/p/-/p-1.0.0.tgz").await.status == 200
+        }
         M::TokenCreateBeforeChallenge => early(world, Deed::CreateToken).await,
         M::PasswordBeforeChallenge => early(world, Deed::SetPassword).await,
         M::AnyProofAccepted => accepts(world, async |_, _| vec!["anything".to_owned()]).await,
@@ -312,6 +318,8 @@ async fn shows(mutant: Mutant, world: &World) -> bool {
         | M::WebTokenForAnotherAction
         | M::WebTokenAfterExpiry
         | M::WebTokenOfAnotherUser
+        | M::LogInDoneTwice
+        | M::LogInDoneAfterExpiry
         | M::WebLogInTokenBeforeFactor => key_faults::shows(mutant, world).await,
         M::ExpiredByOneRefused => {
             !accepts(world, async |world, user| vec![code_at(&user.seed, world.now() / 30 - 1)]).await

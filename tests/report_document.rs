@@ -134,6 +134,8 @@ fn case() -> impl Strategy<Value = CaseResult> {
             verdicts,
             expected: word(6),
             observed: word(7),
+            statements: vec![],
+            earlier: vec![],
             cites,
             known,
             probes,
@@ -205,7 +207,7 @@ proptest! {
 
     #[test]
     fn totals_add_up(result in result()) {
-        let Summary { selected, exact, deviating, known, unsupported, skipped, errored, observed } = result.summary;
+        let Summary { selected, exact, deviating, known, unsupported, skipped, errored, observed, .. } = result.summary;
         prop_assert_eq!(selected, exact + deviating + unsupported + skipped + errored);
         prop_assert_eq!((selected, observed), (result.cases.len(), result.observations.len()));
         prop_assert!(known <= deviating);

@@ -88,6 +88,25 @@ fn interrupted() -> RunResult {
     result
 }
 
+/// A run of which one case held only when it was played again.
+fn flaky() -> RunResult {
+    let mut result = run(&["--case", "auth-only/token-create/totp/*"]);
+    let case = &mut result.cases[0];
+    let (verdicts, observed) = (vec![Verdict::TargetFailed], "set-up: the connection was reset".to_owned());
+    case.earlier = vec![stepup::result::Earlier { verdicts, observed, probes: vec![] }];
+    recount(&mut result);
+    result
+}
+
+#[test]
+fn every_report_lists_what_is_flaky() {
+    let result = flaky();
+    insta::assert_snapshot!("flaky_terminal", terminal(&result));
+    insta::assert_snapshot!("flaky_junit", junit::render(&result).expect("renders"));
+    insta::assert_snapshot!("flaky_summary", markdown::render(&result));
+    insta::assert_snapshot!("flaky_tap", tap::render(&result));
+}
+
 /// Every end that an observed write can have.
 fn observed() -> RunResult {
     let mut result = run(&["--case", "*/dist-tag-add:*/*", "--case", "*/star/*"]);

@@ -73,6 +73,11 @@ fn what_is_wrong_with_a_cast_is_said_where_it_stands() {
             "own.yaml:7:16",
             "no earlier attempt has `as: enrolment`",
         ),
+        (
+            "cast: [ann]\nacts:\n  - { run: sign-up, by: ann }\n  - { run: enrol, by: ann, mode: auth-only }\n  - { perform: publish, by: ann, mode: auth-and-writes, proof: none, must: be-challenged }\n",
+            "own.yaml:8:29",
+            "`ann` is in mode `auth-only` by then, not in `auth-and-writes`",
+        ),
     ] {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let ran = play(folder.path(), acts, &[]);

@@ -4,7 +4,6 @@ use super::keys::Given;
 use super::play::{self, Play, Played};
 use super::scene::{Conduct, Mistake};
 use super::script::{Found, Left};
-use super::volley::most_volleys;
 use crate::judge::{self, Asks, Must, Outcome, Verdict};
 use crate::persona::key::Manner;
 use crate::result::Probe;
@@ -79,7 +78,11 @@ impl Play<'_> {
             self.probes.push(Probe::set_up(&ended, exchanges));
             return Ok(None);
         }
-        let seen = self.read_back(ended).await?;
+        let seen = if on_page && *ended.outcome() == Outcome::Accepted {
+            self.collect_session(&fetch, ended).await?
+        } else {
+            self.read_back(ended).await?
+        };
         // What a page says while it waits belongs to the challenge.
         let of_challenge = matches!((&fetch, &seen.outcome), (Fetch::Seeing(_), Outcome::Challenged { .. }));
         let must =
@@ -101,7 +104,7 @@ impl Play<'_> {
             return Err("an attempt that is made once was to be made again".to_owned());
         };
         let wanted = judge::volleys_for(percent);
-        let most = wanted.min(most_volleys(self.scene.stage.clock.is_real()));
+        let most = wanted.min(self.most_volleys());
         let first = self.shown.len();
         let mut volleys = 0;
         loop {

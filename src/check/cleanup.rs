@@ -153,6 +153,7 @@ impl Crew {
             skew: target.skew,
             jobs: Arc::new(Semaphore::new(1)),
             waiting: Arc::new(AtomicUsize::new(0)),
+            stop: super::stop::Stop::default(),
         };
         stage.read_clock().await;
         let accounts = host.accounts.take().unwrap_or_default();

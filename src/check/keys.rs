@@ -164,7 +164,7 @@ impl Scene {
         match fetch {
             Fetch::Once | Fetch::BeforeAssertion | Fetch::Seeing(_) => {}
             Fetch::By(routine) => return self.collect_by(&routine, &offer).await,
-            Fetch::After(steps) => self.let_steps_pass(steps).await,
+            Fetch::After(steps) => self.let_steps_pass(steps).await?,
             Fetch::ByAnother => {
                 self.change_places();
                 let fetched = self.collect(&offer).await;
@@ -211,6 +211,31 @@ impl Scene {
             Some(token) if ended.outcome == Outcome::Accepted => Ok(Secret::new(SecretKind::WebToken, token)),
             _ => Err(ended),
         })
+    }
+
+    /// Fetches what a log-in's own page has made, in this way. `None` where that is left to the read-back.
+    pub(super) async fn collect_session(&mut self, fetch: &Fetch) -> Result<Option<Ended>, Mistake> {
+        match fetch {
+            Fetch::Twice => {
+                let first = self.one_session().await?;
+                if first.outcome != Outcome::Accepted {
+                    return Ok(Some(unfetched(&first.saw)));
+                }
+            }
+            Fetch::After(steps) => self.let_steps_pass(*steps).await?,
+            _ => return Ok(None),
+        }
+        self.one_session().await.map(Some)
+    }
+
+    async fn one_session(&mut self) -> Result<Ended, Mistake> {
+        let mut ended = Box::pin(self.routine("collect-session", &Conduct::Assisted)).await?;
+        // The next is one of its own.
+        self.kept.remove("token");
+        if ended.outcome == Outcome::NotImplemented {
+            ended.outcome = Outcome::Refused;
+        }
+        Ok(ended)
     }
 
     /// Lets the steps be challenged, answers with the security key, and returns the proof for them.

@@ -23,14 +23,13 @@ mod proving;
 mod record;
 pub mod scene;
 mod script;
+pub mod stop;
 pub mod suite;
 mod volley;
 mod watch;
 mod writing;
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::FutureExt as _;
 use globset::GlobMatcher;
@@ -69,6 +68,8 @@ pub struct Run {
     pub target: String,
     /// The least binding level that is wanted.
     pub level: Level,
+    /// How often a case that cannot be judged is played again.
+    pub retries: u8,
     /// The seed.
     pub seed: u64,
     /// What passwords are made from: the seed on a simulated clock, and a number that nobody knows elsewhere.
@@ -79,8 +80,6 @@ pub struct Run {
     pub left_out: Vec<(GlobMatcher, String)>,
     /// Where its personas come from.
     pub provisioner: Provisioner,
-    /// Set when the run should end early.
-    pub interrupted: Arc<AtomicBool>,
 }
 
 /// Runs the cases, a bounded number at a time, and sends each result as it comes. Returns what is left of the run as a
@@ -93,21 +92,19 @@ pub async fn run(
 ) -> Vec<String> {
     // While cases are being started, simulated time stands still, so that the same seed gives the same run.
     let starting = run.stage.clock.work();
+    let all = cases.len();
     let mut tasks = tokio::task::JoinSet::new();
     for (number, case) in cases.iter().cloned().enumerate() {
         let (run, preflight, done) = (run.clone(), preflight.clone(), done.clone());
         tasks.spawn(async move {
-            let result = match caught(one(&run, number, &case, &preflight)).await {
-                Ok(result) => result,
-                Err(panic) => {
-                    // What the case made is not undone, so what that takes must not be forgotten.
-                    if let Some(journal) = &run.stage.journal {
-                        journal.keep();
-                    }
-                    let saw = format!("stepup itself failed: {panic}");
-                    CaseResult::new(&case, &run).ended(Status::Error, vec![Verdict::HarnessError], saw)
+            let mut result = whole(&run, number, &case, &preflight).await;
+            for retry in 1..=usize::from(run.retries) {
+                // A deviation is never played again: a hole that was open once is open.
+                if result.status != Status::Error || run.stage.stop.is_asked() {
+                    break;
                 }
-            };
+                result = whole(&run, number + retry * all, &case, &preflight).await.after(result);
+            }
             // The receiver lives until all senders are gone.
             let _ = done.send((number, result));
         });
@@ -115,6 +112,21 @@ pub async fn run(
     drop((starting, done));
     while tasks.join_next().await.is_some() {}
     cast::log_out(run).await
+}
+
+/// Plays a case to its end, whatever comes. Its number is one that no other has.
+async fn whole(run: &Run, number: usize, case: &Case, preflight: &Preflight) -> CaseResult {
+    match caught(one(run, number, case, preflight)).await {
+        Ok(result) => result,
+        Err(panic) => {
+            // What the case made is not undone, so what that takes must not be forgotten.
+            if let Some(journal) = &run.stage.journal {
+                journal.keep();
+            }
+            let saw = format!("stepup itself failed: {panic}");
+            CaseResult::new(case, run).ended(Status::Error, vec![Verdict::HarnessError], saw)
+        }
+    }
 }
 
 /// What comes of a case, or the words that it panicked with: one that does must not be missing from the result.
@@ -165,7 +177,7 @@ async fn one(run: &Run, number: usize, case: &Case, preflight: &Preflight) -> Ca
     };
     let mut scene = Scene::open(&run.stage, cast.user, case.mode.name(), &case.id).await;
     scene.other = cast.other;
-    if run.interrupted.load(Ordering::Relaxed) {
+    if run.stage.stop.is_asked() {
         run.provisioner.release(scene, cast.loans, true);
         return result.ended(Status::Skipped, vec![], "interrupted before it started".to_owned());
     }
@@ -173,6 +185,9 @@ async fn one(run: &Run, number: usize, case: &Case, preflight: &Preflight) -> Ca
     let played = play.play().await;
     let (probes, statements) = (play.probes, play.statements);
     let mut result = judged(result, &mut scene, played, probes);
+    if scene.cut_short && result.status == Status::Error {
+        result = result.ended(Status::Skipped, vec![], "interrupted while it waited".to_owned());
+    }
     result.state(&statements);
     let undone = cast::clean_up(run, &mut scene, &case.id).await;
     let as_before = match case.leaves_account(dialect) {

@@ -15,6 +15,7 @@ use crate::judge::{Asks, Effect, Expectation, Must, Observation, Outcome, Seen, 
 use crate::persona::key::Maker;
 use crate::persona::totp::OtpStep;
 use crate::result::Probe;
+use crate::scenario::key::Fetch;
 use crate::secret::Secret;
 use crate::table::Factor;
 use crate::wire::Exchange;
@@ -369,6 +370,20 @@ impl<'a> Play<'a> {
         Ok(sent)
     }
 
+    /// Reads the effect of a log-in on a page, whose session is fetched in this way.
+    pub(super) async fn collect_session(&mut self, fetch: &Fetch, mut sent: Sent) -> Result<Seen, Mistake> {
+        let Worked { object, kept, .. } = &self.worked[sent.at];
+        self.scene.take_up(object.clone(), kept.clone());
+        let Some(ended) = self.scene.collect_session(fetch).await? else { return self.read_back(sent).await };
+        sent.exchanges.append(&mut self.scene.exchanges);
+        sent.ended = ended;
+        if *sent.outcome() == Outcome::Accepted {
+            // What was fetched has been seen to be a session.
+            return Ok(self.record(sent, Effect::Applied));
+        }
+        self.read_back(sent).await
+    }
+
     /// Reads the effect of a probe.
     pub(super) async fn read_back(&mut self, mut sent: Sent) -> Result<Seen, Mistake> {
         let Worked { surface, object, kept, .. } = &self.worked[sent.at];
@@ -377,6 +392,25 @@ impl<'a> Play<'a> {
         self.worked[sent.at].kept = self.scene.kept();
         sent.exchanges.append(&mut self.scene.exchanges);
         Ok(self.record(sent, effect))
+    }
+
+    /// Reads the effect of an earlier probe once more, and keeps what it shows when that is more than was seen before.
+    pub(super) async fn read_late(&mut self, at: usize, name: &str, seen: &mut Seen) -> Result<(), Mistake> {
+        let Worked { surface, object, kept, .. } = self.worked.get(at).ok_or("more probes than objects")?;
+        self.scene.take_up(object.clone(), kept.clone());
+        let effect = self.scene.effect(&surface.effect).await?;
+        let exchanges = std::mem::take(&mut self.scene.exchanges);
+        if !effect.leaked() {
+            return Ok(());
+        }
+        self.worked[at].kept = self.scene.kept();
+        seen.effect = effect;
+        if let Some(probe) = self.probes.iter_mut().rfind(|probe| probe.name == name) {
+            probe.effect = effect;
+            probe.outcome.push_str("; the effect came later, and was seen just before the right proof");
+            probe.exchanges.extend(exchanges);
+        }
+        Ok(())
     }
 
     fn record(&mut self, sent: Sent, effect: Effect) -> Seen {

@@ -55,10 +55,12 @@ impl Play<'_> {
             observation.replay = Some(self.read_back(replay).await?);
             let fresh = Conduct::Proof(self.scene.code().await?);
             let step = self.scene.step();
+            self.look_again(surface, observation).await?;
             let right = self.send("right", "valid code", fresh, step).await?;
             observation.right = Some(self.read_back(right).await?);
             return Ok(());
         }
+        self.look_again(surface, observation).await?;
         let right = self.send("right", "valid code", Conduct::Proof(proof.clone()), step).await?;
         let accepted = *right.outcome() == Outcome::Accepted;
         self.scene.user.confirmed |= accepted && matches!(observation.bare.outcome, Outcome::Challenged { .. });
@@ -94,6 +96,7 @@ impl Play<'_> {
             // No page was offered, so there is nothing that a security key could answer.
             return Ok(());
         }
+        self.look_again(surface, observation).await?;
         let right = self.send("right", Manner::Right.words(), Conduct::ByKey, None).await?;
         let accepted = *right.outcome() == Outcome::Accepted;
         if self.unproven {
@@ -114,6 +117,23 @@ impl Play<'_> {
             };
             self.scene.given = Given::default();
             observation.replay = Some(self.read_back(replay?).await?);
+        }
+        Ok(())
+    }
+
+    /// Reads once more what the probes before the right one have left undone, for what a target does after its answer is
+    /// done all the same. Where one of them did something, or later, it could not be told who did what.
+    async fn look_again(&mut self, surface: &Surface, observation: &mut Observation) -> Result<(), Mistake> {
+        let Observation { bare, wrong, replay, .. } = observation;
+        let probes = [("bare", Some(bare)), ("wrong", wrong.as_mut()), ("replay", replay.as_mut())];
+        let leaked = probes.iter().any(|(_, seen)| seen.as_ref().is_some_and(|seen| seen.effect.leaked()));
+        if leaked || !surface.read_again {
+            return Ok(());
+        }
+        for (at, (name, seen)) in probes.into_iter().enumerate() {
+            if let Some(seen) = seen.filter(|seen| seen.effect == Effect::NotApplied) {
+                self.read_late(at, name, seen).await?;
+            }
         }
         Ok(())
     }

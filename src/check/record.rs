@@ -54,17 +54,20 @@ impl CaseResult {
             verdicts: Vec::new(),
             expected,
             observed: String::new(),
+            statements: Vec::new(),
             cites: case.cites.clone(),
             known: None,
             probes: Vec::new(),
+            earlier: Vec::new(),
             repeat: repeat.join(" "),
             left: Vec::new(),
             source: source(case, run),
         }
     }
 
-    /// Puts what the case states, beside its verdict, before what was seen.
+    /// Keeps what the case states beside its verdict, and puts it before what was seen.
     pub fn state(&mut self, statements: &[String]) {
+        self.statements = statements.to_vec();
         if !statements.is_empty() {
             let seen = std::mem::take(&mut self.observed);
             let all: Vec<&str> = statements

@@ -8,9 +8,11 @@ use std::time::Duration;
 use minijinja::Value;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
+use super::MOST_STEPS;
 use super::journal::Journal;
 use super::keyring::{Credentials, Held};
 use super::keys::{Given, Offer};
+use super::stop::Stop;
 use crate::browser::{Browser, Tab};
 use crate::clock::{AtWork, Clock, UnixMillis};
 use crate::dialect::Dialect;
@@ -52,6 +54,8 @@ pub struct Stage {
     pub jobs: Arc<Semaphore>,
     /// How many scenes wait for a new time step.
     pub waiting: Arc<AtomicUsize>,
+    /// Whether the run should end early.
+    pub stop: Stop,
 }
 
 impl Stage {
@@ -141,6 +145,8 @@ pub struct Scene {
     pub(super) shown: Option<Vec<SecretKind>>,
     /// What was sent and received since it was last taken.
     pub exchanges: Vec<Exchange>,
+    /// Whether a long wait was cut short, for the run should end.
+    pub(super) cut_short: bool,
     undos: Vec<Undo>,
     /// The numbers under which the journal has what is to be undone.
     pub(super) made: Vec<u64>,
@@ -177,6 +183,7 @@ impl Scene {
             bearer: None,
             shown: None,
             exchanges: Vec::new(),
+            cut_short: false,
             undos: Vec::new(),
             made: Vec::new(),
             permit,
@@ -230,11 +237,20 @@ impl Scene {
 
     /// Waits. Another scene may work meanwhile.
     pub(super) async fn rest(&mut self, long: Duration) {
+        self.rest_unless(long, std::future::pending()).await;
+    }
+
+    /// Waits unless something else happens before. Whether it waited to the end.
+    async fn rest_unless(&mut self, long: Duration, other: impl Future<Output = ()>) -> bool {
         self.permit = None;
         self.stage.waiting.fetch_add(1, Ordering::Relaxed);
-        self.stage.clock.wait_until(self.stage.clock.now().after(long)).await;
+        let whole = tokio::select! {
+            () = self.stage.clock.wait_until(self.stage.clock.now().after(long)) => true,
+            () = other => false,
+        };
         self.stage.waiting.fetch_sub(1, Ordering::Relaxed);
         self.permit = Arc::clone(&self.stage.jobs).acquire_owned().await.ok();
+        whole
     }
 
     /// Whether the last code is still of a step that the target accepts, so that its refusal says something.
@@ -297,9 +313,16 @@ impl Scene {
         Ok(ledger.take(steps, now))
     }
 
-    /// Lets so many steps pass.
-    pub async fn let_steps_pass(&mut self, steps: u32) {
-        self.rest(Duration::from_secs(u64::from(steps) * PERIOD.unsigned_abs())).await;
+    /// Lets so many steps pass. A wait that is longer than any other of a run ends early with the run.
+    pub async fn let_steps_pass(&mut self, steps: u32) -> Result<(), Mistake> {
+        let long = Duration::from_secs(u64::from(steps) * PERIOD.unsigned_abs());
+        if steps <= MOST_STEPS {
+            self.rest(long).await;
+            return Ok(());
+        }
+        let stop = self.stage.stop.clone();
+        self.cut_short = !self.rest_unless(long, stop.asked()).await;
+        if self.cut_short { Err("interrupted while it waited".to_owned()) } else { Ok(()) }
     }
 
     /// A wrong code. Of who has no codes, any is.

@@ -1,19 +1,26 @@
 //! Acting a scenario out: its acts one after the other, each attempt with its proof, and what lies between them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use super::asking::PATIENCE;
+use super::guess::retry_after;
 use super::play::{Manner, Play, Played};
 use super::scene::{Conduct, Mistake};
-use super::volley::{Load, most_volleys};
+use super::volley::Load;
 use crate::judge::{self, Must, Outcome, Seen, Verdict, judge_attempts};
 use crate::persona::totp::OtpStep;
 use crate::scenario::key::{Assertion, Fetch};
 use crate::scenario::{self, Act, Attempt, COMPANION, Carrier, Client, Errand, ErrandEnd, Proof, Race, Scenario};
 use crate::secret::{Secret, SecretKind};
-use crate::table::Factor;
+use crate::table::{Factor, Level};
 
 /// How far ahead a code that begins with a zero is looked for, in steps: on a simulated clock, and on a real one.
 const ZERO_WITHIN: (i64, i64) = (300, 3);
+
+/// The most volleys of one race, where they cost little and where each takes half a minute.
+const MOST_VOLLEYS: u32 = 20;
+const FEW_VOLLEYS: u32 = 3;
 
 /// What earlier acts have left for later ones.
 #[derive(Default)]
@@ -73,7 +80,7 @@ impl<'a> Play<'a> {
     /// Plays one act. What ends the scenario is returned.
     async fn act(&mut self, number: usize, act: &'a Act, left: &mut Left) -> Result<Option<Played>, Mistake> {
         match act {
-            Act::Wait(steps) => self.scene.let_steps_pass(*steps).await,
+            Act::Wait(steps) => self.scene.let_steps_pass(*steps).await?,
             Act::Run(errand) => return self.errand(number, errand, left).await,
             Act::Guess(guess) => match self.guess(guess).await? {
                 Ok(verdicts) => self.verdicts.extend(verdicts),
@@ -156,9 +163,9 @@ impl<'a> Play<'a> {
     /// volley showed is returned, for those before it were clean.
     async fn race(&mut self, race: &Race, left: &Left) -> Result<Result<Vec<(Must, Seen)>, Played>, Mistake> {
         let wanted = race.confidence.map_or(1, judge::volleys_for);
-        let bound = most_volleys(self.scene.stage.clock.is_real());
+        let bound = self.most_volleys();
         let copies: usize = race.attempts.iter().map(|attempt| attempt.times as usize).sum();
-        let (mut volleys, mut clean) = (0, Vec::new());
+        let (mut volleys, mut rests, mut clean) = (0, 0, Vec::new());
         loop {
             let seen = match self.at_once(&race.attempts, volleys, left).await? {
                 Ok(seen) => seen,
@@ -168,8 +175,17 @@ impl<'a> Play<'a> {
             };
             let verdicts = judge_attempts(&seen);
             if volleys > 0 && verdicts == [Verdict::Throttled] {
-                // It stops listening to so many proofs: what was clean so far stands.
-                break;
+                let wait = self.patience_asked_for(copies).filter(|_| rests < volleys);
+                let Some(wait) = wait else {
+                    // It stops listening to so many proofs: what was clean so far stands.
+                    break;
+                };
+                self.scene.rest(wait).await;
+                rests = volleys;
+                if let Some(ended) = self.again(copies).await? {
+                    return Ok(Err(Played::SetUpFailed(ended)));
+                }
+                continue;
             }
             (volleys, clean) = (volleys + 1, seen);
             if verdicts != [Verdict::Exact] || volleys >= wanted.min(bound) {
@@ -185,13 +201,34 @@ impl<'a> Play<'a> {
         Ok(Ok(clean))
     }
 
+    /// How long the target asks, in answers to the last so many probes, to be left alone, where that is not too long.
+    fn patience_asked_for(&self, probes: usize) -> Option<Duration> {
+        let last = self.probes.iter().rev().take(probes).flat_map(|probe| &probe.exchanges);
+        let longest = last.filter_map(|exchange| retry_after(Some(exchange))).max()?;
+        Some(Duration::from_secs(longest)).filter(|wait| *wait <= PATIENCE)
+    }
+
+    /// The most volleys of one race: each needs a code of its own, which on a real clock takes a step to come.
+    pub(super) fn most_volleys(&self) -> u32 {
+        let short = self.scene.stage.clock.is_real() && self.run.level < Level::Recommended;
+        if short { FEW_VOLLEYS } else { MOST_VOLLEYS }
+    }
+
     /// States how sure it is that so many volleys, of those that were sought, would have shown a race.
     pub(super) fn state_confidence(&mut self, volleys: u32, copies: usize, wanted: u32) {
-        let bound = most_volleys(self.scene.stage.clock.is_real());
+        let bound = self.most_volleys();
         let percent = judge::confidence(volleys) * 100.0;
+        let short = match (volleys < wanted, bound == FEW_VOLLEYS) {
+            (true, true) => {
+                format!(" of the {wanted} sought, for on a real clock there are {bound} unless --level is recommended")
+            }
+            (true, false) => format!(" of the {wanted} sought"),
+            (false, _) => String::new(),
+        };
+        let times = if volleys == 1 { "once".to_owned() } else { format!("{volleys} times") };
         self.statements.push(format!(
-            "volley {volleys} of {copies} requests at once over warm connections, {wanted} sought, at most {bound}; \
-             a race lost in one volley of four shows in so many with {percent:.0} %"
+            "race of {copies} requests at once over warm connections, sent {times}{short}: one that is lost in \
+             one time of four would have shown with {percent:.0} %"
         ));
     }
 

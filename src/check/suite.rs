@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use data_encoding::HEXLOWER;
@@ -16,6 +16,7 @@ use tokio::sync::{Semaphore, mpsc};
 use super::alone::{Acted, End};
 use super::plan::{self, Case, Script};
 use super::scene::Stage;
+use super::stop::Stop;
 use super::{Journal, Preflight, Provisioner, Run, deviations, mix};
 use crate::accounts::Pool;
 use crate::built_in;
@@ -60,6 +61,8 @@ pub struct Options {
     pub pages: Pages,
     /// How the certificate of an https target is verified.
     pub trust: Trust,
+    /// How often a case that cannot be judged is played again.
+    pub retries: u8,
 }
 
 impl Default for Options {
@@ -76,6 +79,7 @@ impl Default for Options {
             authenticator: Maker::default(),
             pages: Pages::default(),
             trust: Trust::default(),
+            retries: 0,
         }
     }
 }
@@ -174,6 +178,7 @@ impl Suite {
                 Pages::Browser => "browser".to_owned(),
             },
             deviations: self.target.deviations.len(),
+            retries: options.retries,
         }
     }
 
@@ -227,6 +232,7 @@ impl Suite {
             skew,
             jobs: Arc::new(Semaphore::new(options.jobs.into())),
             waiting: Arc::new(AtomicUsize::new(0)),
+            stop: Stop::default(),
         };
         let unverified = options.trust == Trust::Unverified && host.base.scheme() == "https";
         stage.read_clock().await;
@@ -242,12 +248,12 @@ impl Suite {
             prefix: format!("su{:08x}", mix(prefix_seed, "prefix") & 0xffff_ffff),
             target: options.target,
             level: options.level,
+            retries: options.retries,
             seed: options.seed,
             password_seed: if simulated { options.seed } else { rand::random() },
             mutants: options.mutants,
             left_out,
             provisioner,
-            interrupted: Arc::new(AtomicBool::new(false)),
         };
         if let Some(journal) = &run.stage.journal {
             let begun = journal.begin(&run.prefix, &run.target, run.stage.wire.base().as_str());
@@ -367,7 +373,7 @@ impl Session {
 
     /// Lets the cases under way end and begins no other. Whether it was the first call.
     pub fn interrupt(&self) -> bool {
-        !self.run.interrupted.swap(true, Ordering::Relaxed)
+        self.run.stage.stop.ask()
     }
 
     /// What was made is undone: what `stepup cleanup` would need is forgotten.
@@ -423,7 +429,7 @@ impl Session {
             seed: self.run.seed,
             started: self.started.to_string(),
             finished: Timestamp::now().to_string(),
-            complete: !self.run.interrupted.load(Ordering::Relaxed),
+            complete: !self.run.stage.stop.is_asked(),
             summary: Summary::of(&judged, observations.len()),
             stale_deviations,
             left,

@@ -15,14 +15,6 @@ use crate::scenario::{Carrier, Client};
 use crate::secret::{Secret, SecretKind};
 use crate::wire::{Exchange, Wire};
 
-/// The most volleys of one race: on a simulated clock, and on a real one, where each needs a code of its own.
-const MOST_VOLLEYS: (u32, u32) = (20, 3);
-
-/// The most volleys of one race.
-pub(super) fn most_volleys(clock_is_real: bool) -> u32 {
-    if clock_is_real { MOST_VOLLEYS.1 } else { MOST_VOLLEYS.0 }
-}
-
 /// The routine that opens a connection.
 const WARM_UP: &str = "warm-up";
 

@@ -1,12 +1,20 @@
 //! Looking for secrets in answers: those that a registry shows once, and never again.
 
 use super::scene::Scene;
+use super::writing::each_address;
 use crate::dialect::predicate::Answer;
-use crate::secret::{Searched, SecretKind};
+use crate::secret::{Searched, SecretKind, tickets};
 
 impl Scene {
-    /// Notes which of the user's secrets an answer shows, while that is looked for.
+    /// Notes what an answer gives away: addresses that nobody else may know and, while that is looked for, which of the
+    /// user's secrets it shows.
     pub(super) fn watch(&mut self, answer: Option<&Answer>) {
+        if let Some(mut json) = answer.and_then(|answer| answer.json.clone()) {
+            let carried = &mut self.carried;
+            each_address(&mut json, &self.stage.dialect.address_members, &mut |address| {
+                carried.extend(tickets(address));
+            });
+        }
         let (Some(shown), Some(answer)) = (&mut self.shown, answer) else { return };
         let headers = answer.headers.iter().map(|(_, value)| value.as_str());
         let text: String = std::iter::once(String::from_utf8_lossy(&answer.body).as_ref()).chain(headers).collect();

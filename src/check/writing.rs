@@ -11,7 +11,7 @@ use crate::dialect::template::{Document, Unfilled};
 use crate::persona::Persona;
 use crate::persona::ledger::Ledger;
 use crate::scenario::Carrier;
-use crate::secret::{Guises, Searched, Secret, SecretKind};
+use crate::secret::{Guises, Searched, Secret, SecretKind, tickets};
 use crate::wire::Outgoing;
 
 impl Scene {
@@ -122,6 +122,11 @@ impl Scene {
         let text = match serde_json::from_str::<serde_json::Value>(text) {
             Ok(mut json) if json.is_object() || json.is_array() => {
                 hide_members(&mut json, &self.stage.dialect.secret_members);
+                each_address(&mut json, &self.stage.dialect.address_members, &mut |address| {
+                    for ticket in tickets(address) {
+                        *address = address.replace(ticket.reveal(), &ticket.to_string());
+                    }
+                });
                 json.to_string()
             }
             _ => text.to_owned(),
@@ -140,6 +145,22 @@ impl Scene {
         let kept = kept.map(|token| Guises::of_text(SecretKind::Token, token));
         let others: Vec<Guises> = password.into_iter().chain(kept).collect();
         Searched::new(&text).without(secrets.chain(ledgers.map(Ledger::guises)).chain(&others))
+    }
+}
+
+/// Does something with the values of the JSON members that the dialect says are addresses.
+pub(super) fn each_address(json: &mut serde_json::Value, names: &[String], deed: &mut impl FnMut(&mut String)) {
+    match json {
+        serde_json::Value::Object(members) => {
+            for (name, value) in members {
+                match value {
+                    serde_json::Value::String(text) if names.contains(name) => deed(text),
+                    _ => each_address(value, names, deed),
+                }
+            }
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| each_address(item, names, deed)),
+        _ => {}
     }
 }
 

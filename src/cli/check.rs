@@ -50,6 +50,9 @@ pub(super) struct Check {
     /// Run the selected cases this many times over.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=100))]
     repeat: u16,
+    /// Play a case that cannot be judged again, up to this many times. A deviation is never played again.
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=5))]
+    retries: u8,
     /// What the target is known to do differently, in place of the list that its own file names.
     #[arg(long, value_name = "FILE")]
     deviations: Option<PathBuf>,
@@ -125,6 +128,7 @@ impl Check {
             authenticator: self.authenticator,
             pages: self.pages,
             trust: self.connection.trust(),
+            retries: self.retries,
         })?;
         if let Some(path) = &self.deviations {
             suite.with_deviations(target::deviations(path)?);

@@ -45,6 +45,8 @@ pub struct Dialect {
     pub throttled: Vec<Predicate>,
     /// Names of JSON members whose values are secrets in any answer.
     pub secret_members: Vec<String>,
+    /// Names of JSON members whose addresses are as good as a password to whoever knows them.
+    pub address_members: Vec<String>,
     /// Named sequences of steps.
     pub routines: BTreeMap<String, Vec<Step>>,
     /// Every way to perform every action.
@@ -71,6 +73,10 @@ pub(crate) struct DialectFile {
     throttled: Vec<Predicate>,
     /// Names of JSON members whose values are secrets in any answer.
     secret_members: Vec<String>,
+    /// Names of JSON members that hold addresses of pages and of what they make: their long path segments and query
+    /// values are shown as placeholders.
+    #[serde(default)]
+    address_members: Vec<String>,
     /// Routines that only a target can describe.
     #[serde(default)]
     target_routines: Vec<String>,
@@ -148,7 +154,17 @@ impl Dialect {
             .iter()
             .find(|needed| !names.iter().any(|name| name == *needed))
             .map(|missing| format!("the target file does not describe the routine `{missing}`"));
-        let DialectFile { name, headers, proof_header, challenge, web_challenge, throttled, secret_members, .. } = file;
+        let DialectFile {
+            name,
+            headers,
+            proof_header,
+            challenge,
+            web_challenge,
+            throttled,
+            secret_members,
+            address_members,
+            ..
+        } = file;
         Ok(Dialect {
             name,
             headers,
@@ -161,6 +177,7 @@ impl Dialect {
             not_implemented,
             throttled,
             secret_members,
+            address_members,
             routines,
             surfaces,
         })
@@ -339,6 +356,9 @@ pub struct Surface {
     /// What a read-back shows.
     #[serde(default)]
     pub effect: Vec<Fact>,
+    /// Whether what was not applied is read once more before the right proof is sent, as it is unless said.
+    #[serde(default = "yes")]
+    pub read_again: bool,
     /// How it leaves the account that it was played on.
     #[serde(default)]
     pub leaves_account: LeavesAccount,
@@ -361,6 +381,10 @@ pub enum LeavesAccount {
     Restored,
     /// Without its authenticator.
     UsedUp,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Surface {

@@ -69,6 +69,7 @@ pub fn stage(target: Target, jobs: usize) -> Result<(Stage, Url), String> {
         journal: None,
         jobs: Arc::new(Semaphore::new(jobs)),
         waiting: Arc::new(AtomicUsize::new(0)),
+        stop: crate::check::stop::Stop::default(),
     };
     Ok((stage, base))
 }

@@ -61,6 +61,7 @@ mutants! {
 
     PublishBeforeChallenge, "publish-before-challenge", "a version is published before the challenge is answered";
     PackumentBeforeChallenge, "packument-before-challenge", "a version is listed without its tarball before the challenge is answered";
+    PublishAfterChallenge, "publish-after-challenge", "a publication that was challenged is carried out with the user's next one, whatever becomes of that";
     TokenCreateBeforeChallenge, "token-create-before-challenge", "a token exists before the challenge is answered";
     PasswordBeforeChallenge, "password-before-challenge", "the password changes before the challenge is answered";
 
@@ -145,6 +146,8 @@ mutants! {
     DoneForGetOnly, "done-for-get-only", "doneUrl answers no verb but GET";
     DoneTwice, "done-twice", "doneUrl yields a token each time";
     DoneAfterExpiry, "done-after-expiry", "doneUrl yields its token after the page has expired";
+    LogInDoneTwice, "login-done-twice", "the doneUrl of a web login yields a session each time";
+    LogInDoneAfterExpiry, "login-done-after-expiry", "the doneUrl of a web login yields its session after the page has expired";
     PollsAtOnce, "polls-at-once", "polls of one doneUrl that are sent at once each yield a token";
     PendingWithoutRetryAfter, "pending-without-retry-after", "doneUrl does not say when to ask again, so npm asks without a pause";
     WebTokenReusable, "web-token-reusable", "the token of a web challenge is accepted more than once";

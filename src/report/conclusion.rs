@@ -38,7 +38,11 @@ impl Conclusion {
                 0 => "",
                 _ => ", but for recommended clauses, which decide with --level recommended",
             };
-            Conclusion::good(format!("Held: {judged} judged, all as documented{but}{advisory}{without}"))
+            let flaky = match s.flaky {
+                0 => String::new(),
+                flaky => format!("; {flaky} of them when played again, for they could not be judged at first"),
+            };
+            Conclusion::good(format!("Held: {judged} judged, all as documented{but}{advisory}{without}{flaky}"))
         }
     }
 

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestRerun, TestSuite};
 
 use crate::result::{CaseResult, RunResult, Status};
 
@@ -126,7 +126,18 @@ fn judged(case: &CaseResult, result: &RunResult) -> TestCaseStatus {
         status
     };
     match (case.status, &case.known) {
-        (Status::Pass, _) => TestCaseStatus::success(),
+        (Status::Pass, _) => {
+            let mut status = TestCaseStatus::success();
+            for earlier in &case.earlier {
+                let mut rerun = TestRerun::new(NonSuccessKind::Error);
+                rerun.set_message(earlier.observed.as_str());
+                if let Some(worst) = earlier.verdicts.first() {
+                    rerun.set_type(worst.word());
+                }
+                status.add_rerun(rerun);
+            }
+            status
+        }
         (Status::Fail, Some(known)) => skipped(&format!("known deviation, {verdicts}: {known}"), case),
         (Status::Fail, None) if !result.decides(case) => {
             skipped(&format!("recommended clause, {verdicts}: {}", case.label), case)

@@ -32,6 +32,7 @@ pub fn render(result: &RunResult) -> String {
         out.push_str("\n## Stale entries of the target's list\n\n");
         list(&mut out, result.stale_deviations.iter().map(|stale| code(stale)).collect());
     }
+    flaky(&mut out, result);
     untested(&mut out, result);
     for table in tables::of(result) {
         write_table(&mut out, &table);
@@ -76,6 +77,17 @@ fn wrong(out: &mut String, result: &RunResult) {
             }
         }
     }
+}
+
+/// What held when it was played again.
+fn flaky(out: &mut String, result: &RunResult) {
+    let cases: Vec<&CaseResult> = result.cases.iter().filter(|case| case.is_flaky()).collect();
+    if cases.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\n## {}\n\nThey are {}.\n", Ending::Flaky.title(), Ending::Flaky.about());
+    let before = |case: &CaseResult| case.earlier.first().map(|earlier| code(&earlier.observed)).unwrap_or_default();
+    list(out, cases.iter().map(|case| format!("{}, at first {}", code(&case.id), before(case))).collect());
 }
 
 fn untested(out: &mut String, result: &RunResult) {

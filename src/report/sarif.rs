@@ -71,7 +71,13 @@ fn rule(verdict: Verdict) -> Value {
 fn finding(result: &RunResult, case: &CaseResult, ending: Ending, verdict: Verdict, rules: &[Verdict]) -> Value {
     let level = match ending {
         Ending::Advisory => "warning",
-        Ending::New | Ending::Unjudged | Ending::Known | Ending::Unsupported | Ending::NotRun | Ending::Held => "error",
+        Ending::New
+        | Ending::Unjudged
+        | Ending::Known
+        | Ending::Flaky
+        | Ending::Unsupported
+        | Ending::NotRun
+        | Ending::Held => "error",
     };
     let message = format!(
         "{}: {}\nexpected: {}\nobserved: {}\ncites: {}\nrepeat: {}",

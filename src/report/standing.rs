@@ -14,6 +14,8 @@ pub enum Ending {
     Advisory,
     /// It deviates, and the target's file lists it.
     Known,
+    /// It could not be judged at first, and was as documented when it was played again.
+    Flaky,
     /// The target does not have the action.
     Unsupported,
     /// It was not run.
@@ -24,11 +26,12 @@ pub enum Ending {
 
 impl Ending {
     /// Every one, in the order of attention.
-    pub const ALL: [Ending; 7] = [
+    pub const ALL: [Ending; 8] = [
         Ending::New,
         Ending::Unjudged,
         Ending::Advisory,
         Ending::Known,
+        Ending::Flaky,
         Ending::Unsupported,
         Ending::NotRun,
         Ending::Held,
@@ -37,6 +40,7 @@ impl Ending {
     /// The end of a case of a run.
     pub fn of(case: &CaseResult, result: &RunResult) -> Self {
         match case.status {
+            Status::Pass if case.is_flaky() => Ending::Flaky,
             Status::Pass => Ending::Held,
             Status::Fail if case.known.is_some() => Ending::Known,
             Status::Fail if result.decides(case) => Ending::New,
@@ -54,6 +58,7 @@ impl Ending {
             Ending::Unjudged => "unjudged",
             Ending::Advisory => "advisory",
             Ending::Known => "known",
+            Ending::Flaky => "flaky",
             Ending::Unsupported => "unsupported",
             Ending::NotRun => "not-run",
             Ending::Held => "held",
@@ -67,6 +72,7 @@ impl Ending {
             Ending::Unjudged => "Could not be judged",
             Ending::Advisory => "Deviations from recommended clauses",
             Ending::Known => "Known deviations",
+            Ending::Flaky => "Flaky",
             Ending::Unsupported => "Unsupported",
             Ending::NotRun => "Not run",
             Ending::Held => "As documented",
@@ -80,6 +86,7 @@ impl Ending {
             Ending::Unjudged => "no usable evidence; never counted as passed",
             Ending::Advisory => "they decide the exit code with --level recommended alone",
             Ending::Known => "not as documented, and on the target's list with a reason",
+            Ending::Flaky => "could not be judged at first, and as documented when played again (--retries)",
             Ending::Unsupported => "the registry does not have this; neither pass nor failure",
             Ending::NotRun => "left out or interrupted; neither pass nor failure",
             Ending::Held => "everything asked, refused and carried out as the documentation has it",

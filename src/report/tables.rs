@@ -158,6 +158,7 @@ fn cell<'a>(number: usize, case: &'a CaseResult, result: &RunResult) -> Cell<'a>
     let words = match ending {
         None => observed(case).to_owned(),
         Some(Ending::NotRun) => "not run".to_owned(),
+        Some(Ending::Flaky) => "exact, flaky".to_owned(),
         Some(_) => case.verdicts.first().map_or("not run", |verdict| verdict.word()).to_owned(),
     };
     Cell { case: number, factor: factor(&case.factor), ending, words }

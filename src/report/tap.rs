@@ -51,6 +51,7 @@ fn judged(case: &CaseResult, result: &RunResult) -> Point {
     let told = verdicts(case);
     let (ok, directive, shown) = match Ending::of(case, result) {
         Ending::Held => ("ok", String::new(), false),
+        Ending::Flaky => ("ok", String::new(), true),
         Ending::New | Ending::Unjudged => ("not ok", String::new(), true),
         Ending::Known => {
             let why = format!("known, {told}: {}", case.known.as_deref().unwrap_or_default());
@@ -60,15 +61,17 @@ fn judged(case: &CaseResult, result: &RunResult) -> Point {
         Ending::Unsupported => ("ok", directive("SKIP", &format!("unsupported: {}", why_untested(case))), false),
         Ending::NotRun => ("ok", directive("SKIP", &format!("not run: {}", why_untested(case))), false),
     };
+    let before = case.earlier.iter().map(|earlier| ("before", clean(&earlier.observed)));
     let diagnostics = if shown {
-        vec![
+        let told = vec![
             ("verdicts", told),
             ("row", clean(&case.label)),
             ("expected", clean(&case.expected)),
             ("observed", clean(&case.observed)),
             ("cites", clean(&case.cites.join("; "))),
             ("repeat", clean(&case.repeat)),
-        ]
+        ];
+        told.into_iter().chain(before).collect()
     } else {
         Vec::new()
     };

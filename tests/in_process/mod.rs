@@ -6,7 +6,7 @@ pub mod relay;
 use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -34,6 +34,8 @@ pub struct Target {
     pub base: reqwest::Url,
     /// How far the last run found its clock ahead, in milliseconds.
     pub offset_ms: Cell<i64>,
+    /// How often the next runs play a case again that cannot be judged.
+    pub retries: Cell<u8>,
     client: reqwest::Client,
     folder: tempfile::TempDir,
 }
@@ -59,6 +61,7 @@ impl Target {
             clock,
             base,
             offset_ms: Cell::new(0),
+            retries: Cell::new(0),
             client,
             folder: tempfile::tempdir().expect("a temporary folder"),
         }
@@ -145,6 +148,7 @@ impl Target {
             journal: Some(Journal::create(&self.journal()).expect("a journal")),
             jobs: Arc::new(Semaphore::new(8)),
             waiting: Arc::default(),
+            stop: stepup::check::stop::Stop::default(),
         };
         stage.read_clock().await;
         let mut run = Run {
@@ -152,12 +156,12 @@ impl Target {
             prefix: "su0".to_owned(),
             target: "test".to_owned(),
             level: Level::Implied,
+            retries: self.retries.get(),
             seed: 1,
             password_seed: 1,
             mutants: Mutants::none(),
             left_out: vec![],
             provisioner,
-            interrupted: Arc::new(AtomicBool::new(false)),
         };
         let (done, mut results) = mpsc::unbounded_channel();
         let all = async {

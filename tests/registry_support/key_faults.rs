@@ -88,6 +88,15 @@ async fn half_logged_in(world: &World, user: &User) -> (String, String) {
     (path("loginUrl"), path("doneUrl"))
 }
 
+/// Where a web login's session is fetched, whose page has been filled in.
+async fn logged_in_on_page(world: &World) -> String {
+    let user = world.enrolled("alice", WRITES).await;
+    let (page, done) = half_logged_in(world, &user).await;
+    assert_eq!(world.get(&done).await.status, 202);
+    send(world.request("POST", &page).body(format!("otp={}", world.code(&user)))).await;
+    done
+}
+
 /// Whether a fault shows.
 pub async fn shows(mutant: Mutant, world: &World) -> bool {
     match mutant {
@@ -285,6 +294,16 @@ pub async fn shows(mutant: Mutant, world: &World) -> bool {
         M::WebLogInTokenBeforeFactor => {
             let (user, _) = holder(world).await;
             let (_, done) = half_logged_in(world, &user).await;
+            world.get(&done).await.status == 200
+        }
+        M::LogInDoneTwice => {
+            let done = logged_in_on_page(world).await;
+            assert_eq!(world.get(&done).await.status, 200);
+            world.get(&done).await.status == 200
+        }
+        M::LogInDoneAfterExpiry => {
+            let done = logged_in_on_page(world).await;
+            world.pass(1_200);
             world.get(&done).await.status == 200
         }
         other => unreachable!("{other} is no fault of keys"),

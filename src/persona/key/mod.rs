@@ -51,25 +51,25 @@ pub enum Manner {
     /// As a browser and a key do.
     #[default]
     Right,
-    /// The signature is of something else (§7.2 step 21).
+    /// The signature is of something else (§7.2: `sig`).
     BrokenSignature,
-    /// The client data name another challenge than the one that was given out (§7.1 step 8, §7.2 step 12).
+    /// The client data name another challenge than the one that was given out (§7.1, §7.2: `C.challenge`).
     OtherChallenge,
-    /// The client data name another origin (§7.1 step 9, §7.2 step 13).
+    /// The client data name another origin (§7.1, §7.2: `C.origin`).
     WrongOrigin,
-    /// The client data say that the page was embedded in another origin's (§7.1 step 10, §7.2 step 14).
+    /// The client data say that the page was embedded in another origin's (§7.1, §7.2: `C.crossOrigin`).
     CrossOrigin,
-    /// The client data are of the other ceremony (§7.1 step 7, §7.2 step 11).
+    /// The client data are of the other ceremony (§7.1, §7.2: `C.type`).
     WrongType,
-    /// The authenticator data are for another relying party (§7.1 step 14, §7.2 step 15).
+    /// The authenticator data are for another relying party (§7.1, §7.2: `rpIdHash`).
     WrongRpId,
-    /// Nobody touched the key (§7.1 step 15, §7.2 step 16).
+    /// Nobody touched the key (§7.1, §7.2: the UP bit).
     UserNotPresent,
-    /// The key did not verify its user though it was asked to (§7.1 step 16, §7.2 step 17).
+    /// The key did not verify its user though it was asked to (§7.1, §7.2: the UV bit).
     UserNotVerified,
-    /// The signature counter is lower than before (§7.2 step 22).
+    /// The signature counter is lower than before (§7.2: `authData.signCount`).
     CounterBack,
-    /// The key names another user (§7.2 step 6).
+    /// The key names another user (§7.2: the user handle).
     OtherUserHandle,
 }
 

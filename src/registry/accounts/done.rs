@@ -24,8 +24,9 @@ pub(crate) fn poll(desk: &Desk, call: &Call, ticket: &str) -> Reply {
         return Err(Refusal::WrongVerb(vec![Verb::Get]));
     }
     let of = if mutants.has(Mutant::DoneAfterExpiry) { Of::AnyAge } else { Of::GoodAt(tx.now()) };
-    if let Some(page) = tx.log_ins.page_of(ticket, of) {
-        poll_log_in(&mut tx, ticket, &page, of)
+    let of_log_in = if mutants.has(Mutant::LogInDoneAfterExpiry) { Of::AnyAge } else { of };
+    if let Some(page) = tx.log_ins.page_of(ticket, of_log_in) {
+        poll_log_in(&mut tx, ticket, &page, of_log_in)
     } else if let Some(page) = tx.authorizations.page_of(ticket, of) {
         poll_authorization(&mut tx, call, ticket, &page, of)
     } else {
@@ -38,7 +39,7 @@ fn poll_log_in(tx: &mut Transaction<'_>, ticket: &str, page: &str, of: Of) -> Re
     let Some(user) = tx.logged_in(log_in).cloned() else {
         return Ok(pending(tx));
     };
-    if !tx.yields_again(ticket) {
+    if !tx.yields_again(ticket) && !tx.settings().mutants.has(Mutant::LogInDoneTwice) {
         tx.log_ins.end(page);
     }
     let token = tx.open_session(&user);

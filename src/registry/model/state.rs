@@ -7,7 +7,7 @@ use crate::registry::accounts::LogIn;
 use crate::registry::factor::{Authorization, Mode, WebTokens};
 use crate::registry::hooks::Hooks;
 use crate::registry::keys::Ceremonies;
-use crate::registry::packages::Stages;
+use crate::registry::packages::{Publication, Stages};
 
 /// Everything that the registry remembers. One lock guards it all.
 #[derive(Default)]
@@ -26,6 +26,8 @@ pub(crate) struct State {
     pub(crate) old_challenges: Vec<(UserName, String)>,
     pub(crate) stages: Stages,
     pub(crate) hooks: Hooks,
+    /// What users' last challenged publications were. Only a fault fills this in.
+    pub(crate) challenged_publications: HashMap<UserName, (PackageName, Publication)>,
     /// The mode that any user chose last. Only a fault reads it.
     pub(crate) mode_chosen_last: Option<Mode>,
 }

@@ -17,6 +17,7 @@ mod unpublish;
 pub(super) use access::{change_access, collaborators, show_access, show_visibility};
 pub(super) use dist_tags::{list_tags, merge_tags, remove_tag, replace_tags, set_tag, show_tag};
 pub(super) use owners::{add_owner, list_owners, remove_owner};
+pub(super) use publication::Publication;
 pub(super) use put::{put, put_at};
 pub(super) use read::{show, show_version, tarball};
 pub(super) use search::search;

@@ -9,8 +9,8 @@ use crate::registry::model::{PackageName, VersionNumber, Visibility};
 use crate::registry::wire::{Fields, Refusal};
 
 /// One version, checked and unpacked, not yet published.
-#[derive(Debug)]
-pub(super) struct Publication {
+#[derive(Debug, Clone)]
+pub(in crate::registry) struct Publication {
     pub(super) version: VersionNumber,
     pub(super) manifest: Map<String, Value>,
     pub(super) tarball: Bytes,

@@ -30,7 +30,13 @@ pub(super) fn publish(
         tx.release(caller, name, publication);
         tx.lose_tarball(name, publication);
     }
+    if let Some((name, publication)) = tx.challenged_publications.remove(&caller.user) {
+        tx.release(caller, &name, &publication);
+    }
     let cleared = tx.demand_publisher(caller, Action::Publish, call, name);
+    if matches!(cleared, Err(Refusal::Challenge(_))) && mutants.has(Mutant::PublishAfterChallenge) {
+        tx.challenged_publications.insert(caller.user.clone(), (name.clone(), publication.clone()));
+    }
     if matches!(cleared, Err(Refusal::Forbidden(_))) && mutants.has(Mutant::RefusalHalfWritten) {
         tx.release(caller, name, publication);
         tx.lose_tarball(name, publication);

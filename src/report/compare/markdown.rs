@@ -86,7 +86,9 @@ fn words(cells: &[GridCell]) -> String {
         match cell.ending {
             Some(Ending::New | Ending::Unjudged) => format!("**{words}**{which}"),
             Some(Ending::Known | Ending::Advisory) => format!("{words} \\*{which}"),
-            Some(Ending::Held | Ending::Unsupported | Ending::NotRun) | None => format!("{words}{which}"),
+            Some(Ending::Held | Ending::Flaky | Ending::Unsupported | Ending::NotRun) | None => {
+                format!("{words}{which}")
+            }
         }
     };
     if cells.is_empty() { "–".to_owned() } else { cells.iter().map(word).collect::<Vec<_>>().join("<br>") }

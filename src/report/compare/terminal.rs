@@ -111,7 +111,7 @@ fn words(cells: &[GridCell]) -> String {
 fn tone(cells: &[GridCell]) -> Tone {
     match cells.first().map(|cell| cell.ending) {
         Some(Some(Ending::New | Ending::Unjudged)) => Tone::Bad,
-        Some(Some(Ending::Known | Ending::Advisory)) => Tone::Known,
+        Some(Some(Ending::Known | Ending::Advisory | Ending::Flaky)) => Tone::Known,
         Some(Some(Ending::Held)) => Tone::Good,
         Some(Some(Ending::Unsupported | Ending::NotRun)) => Tone::Quiet,
         Some(None) | None => Tone::Plain,

@@ -111,6 +111,7 @@
       found.known === null ? null : fact('Known, because', found.known),
       ...found.cites.map((cite, at) => fact(at === 0 ? 'Said in' : '', cite)),
       fact('Binding', `${found.level}, ${found.standing}`),
+      ...(found.earlier ?? []).map((earlier) => fact('At first', `${earlier.verdicts.join(', ')}: ${earlier.observed}`)),
       ...(found.left ?? []).map((left) => fact('Left on the target', left)),
       fact('Repeat', repeat(found.repeat)));
     const sequence = found.probes.length === 0 ? null : make('div', {},

@@ -339,6 +339,7 @@ fn shown_case(number: usize, case: &CaseResult, ending: Option<Ending>) -> Shown
     let words = match ending {
         None => tables::observed(case).to_owned(),
         Some(Ending::NotRun) => "not run".to_owned(),
+        Some(Ending::Flaky) => "exact, flaky".to_owned(),
         Some(_) => verdicts(case),
     };
     let verdicts = case.verdicts.iter().map(|verdict| verdict.word()).collect::<Vec<_>>().join(" ");

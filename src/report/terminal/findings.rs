@@ -16,6 +16,8 @@ const MANY: usize = 20;
 pub(super) fn write(out: &mut String, result: &RunResult, paper: Paper) {
     unsupported(out, result, paper);
     not_run(out, result, paper);
+    stated(out, result, paper);
+    flaky(out, result, paper);
     left(out, result, paper);
     let judged = |wanted: fn(&CaseResult) -> bool| result.cases.iter().filter(move |case| wanted(case)).collect();
     let parts: [(&str, Tone, Vec<&CaseResult>); 4] = [
@@ -107,10 +109,50 @@ fn not_run(out: &mut String, result: &RunResult, paper: Paper) {
     }
     heading(out, paper, "Not run: neither pass nor failure");
     for (reason, ids) in reasons {
-        let others = if ids.len() > 1 { format!(" and {} more", ids.len() - 1) } else { String::new() };
-        out.push_str(&format!("  {}{others}\n", clean(ids[0])));
+        out.push_str(&format!("  {}{}\n", clean(ids[0]), and_others(ids.len() - 1)));
         paper.field(out, 4, "why", reason);
     }
+}
+
+/// What cases state beside their verdicts: a line per statement, with the cases that make it.
+fn stated(out: &mut String, result: &RunResult, paper: Paper) {
+    let mut statements: Vec<(&str, Vec<&str>)> = Vec::new();
+    for case in &result.cases {
+        for statement in &case.statements {
+            match statements.iter_mut().find(|(known, _)| known == statement) {
+                Some((_, ids)) => ids.push(&case.id),
+                None => statements.push((statement, vec![&case.id])),
+            }
+        }
+    }
+    if statements.is_empty() {
+        return;
+    }
+    heading(out, paper, "Stated beside the verdicts");
+    for (statement, ids) in statements {
+        out.push_str(&format!("  {}{}\n", clean(ids[0]), and_others(ids.len() - 1)));
+        paper.field(out, 4, "states", statement);
+    }
+}
+
+/// What held when it was played again, and why it had to be.
+fn flaky(out: &mut String, result: &RunResult, paper: Paper) {
+    let cases: Vec<&CaseResult> = result.cases.iter().filter(|case| case.is_flaky()).collect();
+    if cases.is_empty() {
+        return;
+    }
+    heading(out, paper, &format!("Flaky: {}. Not judged at first, and as documented when played again", cases.len()));
+    for case in cases {
+        out.push_str(&format!("  {}\n", clean(&case.id)));
+        for earlier in &case.earlier {
+            paper.field(out, 4, "before", &earlier.observed);
+        }
+    }
+}
+
+/// How many more there are of what is named by one.
+fn and_others(others: usize) -> String {
+    if others > 0 { format!(" and {others} more") } else { String::new() }
 }
 
 /// What could not be undone on the target.
