@@ -164,9 +164,25 @@ struct Shelved {
 #[derive(Debug, Clone)]
 pub struct Pool(Arc<HashMap<Shelf, Resting>>);
 
-/// An account that is lent, and where it goes back to.
-#[derive(Debug, Clone, Copy)]
-pub struct Loan(Shelf);
+/// An account that is lent, and where it goes back to. One that is dropped, as when a case panics, is written off: nobody
+/// knows what was done to it.
+#[derive(Debug)]
+pub struct Loan {
+    pool: Pool,
+    shelf: Option<Shelf>,
+}
+
+impl Drop for Loan {
+    fn drop(&mut self) {
+        if let Some(resting) = self.shelf.take().and_then(|shelf| self.pool.0.get(&shelf)) {
+            let mut shelved = lock(&resting.personas);
+            shelved.all -= 1;
+            if shelved.all == 0 {
+                resting.free.close();
+            }
+        }
+    }
+}
 
 impl Pool {
     /// A pool of these accounts on a target that accepts codes within `skew` and whose clock shows `now`.
@@ -206,12 +222,12 @@ impl Pool {
         let resting = self.0.get(&shelf).ok_or_else(missing)?;
         resting.free.acquire().await.map_err(|_| missing())?.forget();
         let persona = lock(&resting.personas).resting.pop_front().ok_or_else(missing)?;
-        Ok((persona, Loan(shelf)))
+        Ok((persona, Loan { pool: self.clone(), shelf: Some(shelf) }))
     }
 
     /// Takes an account back.
-    pub fn give_back(&self, persona: Persona, loan: Loan) {
-        if let Some(resting) = self.0.get(&loan.0) {
+    pub fn give_back(&self, persona: Persona, mut loan: Loan) {
+        if let Some(resting) = loan.shelf.take().and_then(|shelf| self.0.get(&shelf)) {
             lock(&resting.personas).resting.push_back(persona);
             resting.free.add_permits(1);
         }
@@ -221,17 +237,6 @@ impl Pool {
     pub fn close(&self) -> Vec<Persona> {
         let all = self.0.values().flat_map(|resting| std::mem::take(&mut lock(&resting.personas).resting));
         all.collect()
-    }
-
-    /// Counts an account as used up. Who waits for the last one waits no longer.
-    pub fn write_off(&self, loan: Loan) {
-        if let Some(resting) = self.0.get(&loan.0) {
-            let mut shelved = lock(&resting.personas);
-            shelved.all -= 1;
-            if shelved.all == 0 {
-                resting.free.close();
-            }
-        }
     }
 }
 
@@ -289,13 +294,13 @@ mod tests {
         pool.give_back(first, loan);
         let (third, other) = pool.lend(Mode::Disabled, Factor::None, Role::Lasting).await.expect("two are free");
         assert_eq!(third.name, "b");
-        pool.write_off(other);
+        drop(other);
         let (_, last) = pool.lend(Mode::Disabled, Factor::None, Role::Lasting).await.expect("one is left");
         let waiting = pool.clone();
         let waiting =
             tokio::spawn(async move { waiting.lend(Mode::Disabled, Factor::None, Role::Lasting).await.map(|_| ()) });
         tokio::task::yield_now().await;
-        pool.write_off(last);
+        drop(last);
         assert!(waiting.await.expect("the task ends").is_err());
         assert!(pool.lend(Mode::AuthOnly, Factor::Totp, Role::Lasting).await.is_err());
     }

@@ -123,7 +123,10 @@ impl Provisioner {
         let (user, other) = scene.exit();
         let mut loans = loans.into_iter();
         if let Some(loan) = loans.next() {
-            if as_before { pool.give_back(user, loan) } else { pool.write_off(loan) }
+            // One that is not given back is written off.
+            if as_before {
+                pool.give_back(user, loan);
+            }
         }
         if let (Some(other), Some(loan)) = (other, loans.next()) {
             pool.give_back(other, loan);
