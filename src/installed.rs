@@ -143,16 +143,20 @@ fn with_last_lines(what: String, said: &[u8]) -> String {
 }
 
 /// Installs a target's packages into the cache folder, unless they are there already, and says where.
+pub async fn install(program: &Program) -> Result<PathBuf, String> {
+    packages("targets", &program.name, &program.manifest, &program.lockfile).await
+}
+
+/// Installs what a lock file names onto a shelf of the cache folder, unless it is there already, and says where.
 ///
 /// The packages are put together beside their place and moved there when they are complete, so that two processes
 /// may install at once and a broken-off installation leaves nothing that looks like a whole one.
-pub async fn install(program: &Program) -> Result<PathBuf, String> {
-    let Program { name, manifest, lockfile, .. } = program;
+pub async fn packages(shelf: &str, name: &str, manifest: &str, lockfile: &str) -> Result<PathBuf, String> {
     let cache = std::env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache")))
         .ok_or("neither XDG_CACHE_HOME nor HOME is set")?;
-    let shelf = cache.join("stepup/targets");
+    let shelf = cache.join("stepup").join(shelf);
     let home = shelf.join(format!("{name}-{:016x}", crate::check::mix(0, lockfile)));
     if home.exists() {
         return Ok(home);

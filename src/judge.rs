@@ -148,6 +148,8 @@ pub enum Verdict {
     TargetFailed,
     /// The checker could not do its part.
     HarnessError,
+    /// The client could not do its part, through no fault of the target's.
+    ClientLimit,
     /// The target does not have the action.
     Unsupported,
     /// As documented.
@@ -173,6 +175,7 @@ impl Verdict {
             Verdict::Throttled => "throttled",
             Verdict::TargetFailed => "target-failed",
             Verdict::HarnessError => "harness-error",
+            Verdict::ClientLimit => "client-limit",
             Verdict::Unsupported => "unsupported",
             Verdict::Exact => "exact",
         }

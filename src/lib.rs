@@ -9,6 +9,7 @@
 //! - [`load`] finds how many verifications a second a registry bears.
 //! - [`persona`] holds the simulated users, the ledger of their proofs and their security keys; [`wire`] sends requests,
 //!   [`browser`] opens a registry's own pages.
+//! - [`client`] runs the command-line tools that people use, and records what they send.
 //! - [`accounts`] lends users that an operator handed over.
 //! - [`target`] says whom we drive, [`host`] brings it up ([`installed`] from the npm registry), [`dialect`] how it speaks, [`table`] and [`scenario`] what must hold: files into checked types.
 //! - [`consent`] says which hosts may be driven.
@@ -22,6 +23,7 @@ pub mod browser;
 mod built_in;
 pub mod check;
 pub mod cli;
+pub mod client;
 pub mod clock;
 pub mod consent;
 pub mod dialect;

@@ -1,7 +1,11 @@
 //! The one versioned document that a run writes; every report is a pure function of it.
 
+mod session;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use session::{Asked, ClientCommand, ClientLimit, ClientSession, LimitKind};
 
 use crate::judge::{Effect, Verdict};
 use crate::table::Level;
@@ -90,6 +94,9 @@ pub struct TargetInfo {
 pub struct Config {
     /// How the target was named.
     pub target: String,
+    /// The clients that were named; none for the wire alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clients: Vec<String>,
     /// The globs that chose the cases; none for all.
     pub cases: Vec<String>,
     /// Files of scenarios beside those that the program carries.
@@ -249,6 +256,9 @@ pub struct CaseResult {
     pub cites: Vec<String>,
     /// Why it is known to deviate, when the target's file says so.
     pub known: Option<String>,
+    /// What a real client did, where one performed the action.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<ClientSession>,
     /// What was tried.
     pub probes: Vec<Probe>,
     /// How it ended before, where it could not be judged and was played again.

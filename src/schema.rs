@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::accounts::Account;
 use crate::check::faults;
+use crate::client::file::ClientFile;
 use crate::dialect::{DialectFile, Surface};
 use crate::load::profile;
 use crate::result::RunResult;
@@ -33,6 +34,8 @@ pub enum Kind {
     Dialect,
     /// Surfaces of a dialect: every way to perform every action.
     Surfaces,
+    /// A real client: how it is installed, called, prompted and read.
+    Client,
     /// Which cases must find each seeded fault.
     Faults,
     /// A load profile: what is sent, how fast, and what the run must show.
@@ -43,7 +46,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 10] = [
+    pub const ALL: [Kind; 11] = [
         Kind::Target,
         Kind::Deviations,
         Kind::Accounts,
@@ -51,6 +54,7 @@ impl Kind {
         Kind::Table,
         Kind::Dialect,
         Kind::Surfaces,
+        Kind::Client,
         Kind::Faults,
         Kind::Load,
         Kind::Result,
@@ -66,6 +70,7 @@ impl Kind {
             Kind::Table => "table",
             Kind::Dialect => "dialect",
             Kind::Surfaces => "surfaces",
+            Kind::Client => "client",
             Kind::Faults => "faults",
             Kind::Load => "load",
             Kind::Result => "result",
@@ -82,6 +87,7 @@ impl Kind {
             Kind::Table => "stepup table: which actions are challenged in which mode",
             Kind::Dialect => "stepup dialect: how registries speak",
             Kind::Surfaces => "stepup surfaces: every way to perform every action",
+            Kind::Client => "stepup client: how a real client is installed, called, prompted and read",
             Kind::Faults => "stepup faults: which cases must find each seeded fault",
             Kind::Load => "stepup load profile: what is sent, how fast, and what the run must show",
             Kind::Result => "stepup result: the document that a run writes",
@@ -99,6 +105,7 @@ impl Kind {
             Kind::Table => made::<Table>(reading),
             Kind::Dialect => made::<DialectFile>(reading),
             Kind::Surfaces => made::<Vec<Surface>>(reading),
+            Kind::Client => made::<ClientFile>(reading),
             Kind::Faults => made::<faults::File>(reading),
             Kind::Load => made::<profile::Raw>(reading),
             Kind::Result => made::<RunResult>(reading.for_serialize()),

@@ -173,6 +173,26 @@ impl Wire {
         (answer, exchange)
     }
 
+    /// Passes on what another client has sent to a place of the target, as it is. What came back is as it came.
+    pub async fn relay(
+        &self,
+        method: &str,
+        place: &str,
+        headers: &[(String, String)],
+        body: Vec<u8>,
+    ) -> Result<Answer, String> {
+        let mut url = self.base.clone();
+        let (path, query) = place.split_once('?').map_or((place, None), |(path, query)| (path, Some(query)));
+        url.set_path(path);
+        url.set_query(query);
+        let method = reqwest::Method::from_bytes(method.as_bytes()).map_err(|error| error.to_string())?;
+        let mut request = self.client.request(method, url).body(body);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        received(request.send().await.map_err(|error| describe(&error))?).await
+    }
+
     async fn exchange(&self, outgoing: Outgoing) -> Result<Answer, String> {
         let url = locate(&self.base, &outgoing.place)?;
         let method = match outgoing.method {
@@ -188,27 +208,31 @@ impl Wire {
         if let Some((body, _)) = outgoing.body {
             request = request.body(body);
         }
-        let mut response = request.send().await.map_err(|error| describe(&error))?;
-        let status = response.status().as_u16();
-        let headers = response
-            .headers()
-            .iter()
-            .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
-            .collect();
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| describe(&error))? {
-            if body.len() + chunk.len() > BODY_LIMIT {
-                return Err(format!("status {status} with a body of more than {BODY_LIMIT} bytes"));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        let answer = Answer { status, json: serde_json::from_slice(&body).ok(), headers, body };
+        let answer = received(request.send().await.map_err(|error| describe(&error))?).await?;
         let claims_json = answer.header("content-type").any(|kind| kind.contains("json"));
         if claims_json && answer.json.is_none() && !answer.body.is_empty() {
-            return Err(format!("status {status} with a body that says JSON and is not"));
+            return Err(format!("status {} with a body that says JSON and is not", answer.status));
         }
         Ok(answer)
     }
+}
+
+/// All of an answer, within the bound.
+async fn received(mut response: reqwest::Response) -> Result<Answer, String> {
+    let status = response.status().as_u16();
+    let headers = response
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .collect();
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| describe(&error))? {
+        if body.len() + chunk.len() > BODY_LIMIT {
+            return Err(format!("status {status} with a body of more than {BODY_LIMIT} bytes"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer { status, json: serde_json::from_slice(&body).ok(), headers, body })
 }
 
 /// The certificates in a file.
@@ -282,7 +306,8 @@ fn describe(error: &reqwest::Error) -> String {
     }
 }
 
-fn shorten(text: &str) -> String {
+/// A text of evidence, shortened to what is kept of one.
+pub fn shorten(text: &str) -> String {
     match text.char_indices().nth(EVIDENCE_LIMIT) {
         Some((end, _)) => format!("{}… ({} bytes in all)", &text[..end], text.len()),
         None => text.to_owned(),

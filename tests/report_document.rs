@@ -138,6 +138,7 @@ fn case() -> impl Strategy<Value = CaseResult> {
             earlier: vec![],
             cites,
             known,
+            session: None,
             probes,
             repeat: word(8),
             left: words[5..6].to_vec(),

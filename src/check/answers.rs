@@ -13,10 +13,26 @@ use crate::secret::{Secret, SecretKind};
 impl Scene {
     /// What an answer means.
     pub(super) fn classify(&self, step: &Request, answer: Option<&Answer>) -> Result<Ended, Mistake> {
-        let Some(answer) = answer else {
-            let fault = self.exchanges.last().and_then(|exchange| exchange.fault.clone()).unwrap_or_default();
-            return Ok(Ended { outcome: Outcome::Failed, saw: fault });
-        };
+        let last = self.exchanges.last();
+        match answer {
+            Some(answer) => {
+                let request = last.map(|exchange| exchange.request.as_str()).unwrap_or_default();
+                self.meaning((&step.challenge, step.expect.as_ref()), answer, request)
+            }
+            None => {
+                let fault = last.and_then(|exchange| exchange.fault.clone()).unwrap_or_default();
+                Ok(Ended { outcome: Outcome::Failed, saw: fault })
+            }
+        }
+    }
+
+    /// What an answer to a request means, where the request has these challenges of its own and this success.
+    pub(super) fn meaning(
+        &self,
+        (challenges, expect): (&[Predicate], Option<&Predicate>),
+        answer: &Answer,
+        request: &str,
+    ) -> Result<Ended, Mistake> {
         let dialect = &self.stage.dialect;
         let variables = self.variables(None, false);
         let holds = |predicate: &Predicate| predicate.holds(answer, &variables).map_err(|error| error.to_string());
@@ -28,15 +44,14 @@ impl Scene {
             }
             Ok(false)
         };
-        let request = self.exchanges.last().map(|exchange| exchange.request.as_str()).unwrap_or_default();
         let ended = |outcome, what: &str| Ok(Ended { outcome, saw: format!("{request} → {} {what}", answer.status) });
-        if any(&step.challenge)? {
+        if any(challenges)? {
             return ended(
                 Outcome::Challenged { flaw: None, asks: Asks::OnPage },
                 "asks for a second factor on its page",
             );
         }
-        if step.challenge.is_empty()
+        if challenges.is_empty()
             && let Some(recogniser) = dialect.recognise(answer, &variables).map_err(|error| error.to_string())?
         {
             let on_page = holds(&dialect.web_challenge.when)?;
@@ -50,11 +65,11 @@ impl Scene {
             return ended(Outcome::Challenged { flaw: Some(flaw), asks }, &what);
         }
         let class = answer.status / 100;
-        let success = match &step.expect {
+        let success = match expect {
             Some(predicate) => holds(predicate)?,
             None => class == 2,
         };
-        let wants_json = step.expect.as_ref().is_some_and(|predicate| !predicate.json.is_empty());
+        let wants_json = expect.is_some_and(|predicate| !predicate.json.is_empty());
         if success {
             ended(Outcome::Accepted, "success")
         } else if any(&dialect.throttled)? {

@@ -21,15 +21,21 @@ mod play;
 mod preflight;
 mod proving;
 mod record;
+mod recorded;
 pub mod scene;
 mod script;
+pub mod seat;
+mod sitting;
 pub mod stop;
 pub mod suite;
 mod volley;
 mod watch;
 mod writing;
 
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use globset::GlobMatcher;
@@ -80,6 +86,8 @@ pub struct Run {
     pub left_out: Vec<(GlobMatcher, String)>,
     /// Where its personas come from.
     pub provisioner: Provisioner,
+    /// Where the clients of its cases are installed, by their names.
+    pub clients: Arc<BTreeMap<String, PathBuf>>,
 }
 
 /// Runs the cases, a bounded number at a time, and sends each result as it comes. Returns what is left of the run as a
@@ -160,6 +168,9 @@ async fn one(run: &Run, number: usize, case: &Case, preflight: &Preflight) -> Ca
     if let Some(reason) = dialect.no_keys.as_ref().filter(|_| case.factor.has_key()) {
         return result.ended(Status::Unsupported, vec![Verdict::Unsupported], reason.clone());
     }
+    if let Some(reason) = case.unspoken(dialect) {
+        return result.ended(Status::Unsupported, vec![Verdict::Unsupported], reason);
+    }
     if let Some((_, reason)) = run.left_out.iter().find(|(glob, _)| glob.is_match(&case.id)) {
         return result.ended(Status::Skipped, vec![], reason.clone());
     }
@@ -183,11 +194,12 @@ async fn one(run: &Run, number: usize, case: &Case, preflight: &Preflight) -> Ca
     }
     let mut play = Play::new(run, case, &mut scene, number);
     let played = play.play().await;
-    let (probes, statements) = (play.probes, play.statements);
+    let (probes, statements, session) = (play.probes, play.statements, play.session);
     let mut result = judged(result, &mut scene, played, probes);
     if scene.cut_short && result.status == Status::Error {
         result = result.ended(Status::Skipped, vec![], "interrupted while it waited".to_owned());
     }
+    result.session = session;
     result.state(&statements);
     let undone = cast::clean_up(run, &mut scene, &case.id).await;
     let as_before = match case.leaves_account(dialect) {
@@ -264,7 +276,7 @@ fn judged(
 fn status(verdicts: &[Verdict]) -> Status {
     match verdicts.first() {
         None | Some(Verdict::Exact) => Status::Pass,
-        Some(Verdict::Unsupported) => Status::Unsupported,
+        Some(Verdict::Unsupported | Verdict::ClientLimit) => Status::Unsupported,
         Some(Verdict::Throttled | Verdict::TargetFailed | Verdict::HarnessError) => Status::Error,
         Some(
             Verdict::MissingChallenge

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
+use super::seat::Seat;
 use crate::dialect::{Dialect, LeavesAccount, Surface};
 use crate::judge::Expectation;
 use crate::result::Standing;
@@ -32,6 +33,8 @@ pub struct Case {
     pub command: String,
     /// Where it is said.
     pub cites: Vec<String>,
+    /// The real client that performs it; the wire when there is none.
+    pub seat: Option<Seat>,
 }
 
 /// What a case plays.
@@ -59,6 +62,9 @@ impl Case {
         match &self.script {
             Script::Row { surface, expectation } => {
                 let challenged = *expectation == Some(Expectation::Challenged);
+                if let Some(seat) = &self.seat {
+                    return vec![*surface; seat.commands(challenged, self.factor)];
+                }
                 vec![
                     *surface;
                     if !challenged {
@@ -103,6 +109,7 @@ pub fn scenarios(scenarios: Vec<Scenario>) -> Vec<Case> {
                 label: scenario.rule.clone(),
                 command: String::new(),
                 cites: scenario.cites.clone(),
+                seat: None,
             });
         }
     }
@@ -170,6 +177,7 @@ fn case(table: &Table, surface: &Surface, index: usize, (mode, factor): (Mode, F
         label: String::new(),
         command: String::new(),
         cites,
+        seat: None,
     }
 }
 

@@ -10,11 +10,11 @@ use super::scene::{Conduct, Ended, Mistake, Scene};
 use super::volley::{Copy, Landed, Load};
 use super::{Run, mix};
 use crate::dialect::step::Step;
-use crate::dialect::{Dialect, Surface};
+use crate::dialect::{Dialect, Fact, Surface};
 use crate::judge::{Asks, Effect, Expectation, Must, Observation, Outcome, Seen, Verdict, judge};
 use crate::persona::key::Maker;
 use crate::persona::totp::OtpStep;
-use crate::result::Probe;
+use crate::result::{ClientSession, Probe};
 use crate::scenario::key::Fetch;
 use crate::secret::Secret;
 use crate::table::Factor;
@@ -80,6 +80,8 @@ pub(super) struct Play<'a> {
     pub shown: Vec<(usize, Must, Seen)>,
     /// What its acts showed that are no attempts.
     pub verdicts: Vec<Verdict>,
+    /// What a real client did, where one performs the case.
+    pub session: Option<ClientSession>,
 }
 
 /// A probe that was sent and whose effect is still to be read.
@@ -93,7 +95,7 @@ pub(super) struct Sent {
 }
 
 /// Why an action that is only observed showed nothing, when it did not.
-fn unobserved(outcome: &Outcome) -> Option<Verdict> {
+pub(super) fn unobserved(outcome: &Outcome) -> Option<Verdict> {
     match outcome {
         Outcome::NotImplemented => Some(Verdict::Unsupported),
         Outcome::Throttled => Some(Verdict::Throttled),
@@ -151,6 +153,7 @@ impl<'a> Play<'a> {
             stops: false,
             shown: vec![],
             verdicts: vec![],
+            session: None,
         }
     }
 
@@ -163,6 +166,9 @@ impl<'a> Play<'a> {
         match &self.case.script {
             Script::Row { surface, expectation } => {
                 let surface = &self.run.stage.dialect.surfaces[*surface];
+                if let Some(seat) = &self.case.seat {
+                    return self.sit(seat, surface, *expectation).await;
+                }
                 let bare = self.send("bare", "none", Conduct::Bare, None).await?;
                 let bare = self.read_back(bare).await?;
                 let mut observation = Observation { bare, wrong: None, right: None, replay: None, other: None };
@@ -336,6 +342,25 @@ impl<'a> Play<'a> {
         Ok(Sent { name: name.into(), proof, ended, baseless, at, exchanges: std::mem::take(&mut self.scene.exchanges) })
     }
 
+    /// The next probe, which something else than the wire performs: its number and how what comes before it was read.
+    pub(super) async fn begin_next(&mut self) -> Result<(usize, Ended), Mistake> {
+        let before = self.prepare_next().await?;
+        self.next += 1;
+        Ok((self.next - 1, before))
+    }
+
+    /// A probe that something else than the wire has performed.
+    pub(super) fn performed(
+        &mut self,
+        at: usize,
+        (name, proof): (&str, &str),
+        ended: Ended,
+        exchanges: Vec<Exchange>,
+    ) -> Sent {
+        self.worked[at].kept = self.scene.kept();
+        Sent { name: name.to_owned(), proof: proof.to_owned(), ended, baseless: false, at, exchanges }
+    }
+
     /// The surface of the next probe.
     pub(super) fn next_surface(&self) -> Option<&'a Surface> {
         self.worked.get(self.next).map(|worked| worked.surface)
@@ -385,10 +410,16 @@ impl<'a> Play<'a> {
     }
 
     /// Reads the effect of a probe.
-    pub(super) async fn read_back(&mut self, mut sent: Sent) -> Result<Seen, Mistake> {
-        let Worked { surface, object, kept, .. } = &self.worked[sent.at];
+    pub(super) async fn read_back(&mut self, sent: Sent) -> Result<Seen, Mistake> {
+        let surface = self.worked[sent.at].surface;
+        self.read_back_by(sent, &surface.effect).await
+    }
+
+    /// Reads the effect of a probe in these facts.
+    pub(super) async fn read_back_by(&mut self, mut sent: Sent, facts: &[Fact]) -> Result<Seen, Mistake> {
+        let Worked { object, kept, .. } = &self.worked[sent.at];
         self.scene.take_up(object.clone(), kept.clone());
-        let effect = if sent.baseless { Effect::Unknown } else { self.scene.effect(&surface.effect).await? };
+        let effect = if sent.baseless { Effect::Unknown } else { self.scene.effect(facts).await? };
         self.worked[sent.at].kept = self.scene.kept();
         sent.exchanges.append(&mut self.scene.exchanges);
         Ok(self.record(sent, effect))

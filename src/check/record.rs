@@ -32,6 +32,7 @@ impl CaseResult {
         } else if run.stage.maker != Maker::default() && may_have_key {
             repeat.push(format!("--authenticator {}", run.stage.maker.name()));
         }
+        repeat.extend(case.seat.as_ref().map(|seat| format!("--client {}", quoted(&seat.named))));
         repeat.extend(run.mutants.iter().map(|mutant| format!("--mutant {mutant}")));
         if let Script::Scenario(scenario) = &case.script
             && let Some(file) = &scenario.file
@@ -48,7 +49,7 @@ impl CaseResult {
             command: case.command.clone(),
             mode: case.mode.name().to_owned(),
             factor: case.factor.name().to_owned(),
-            client: "wire".to_owned(),
+            client: case.seat.as_ref().map_or("wire", |seat| seat.client.name.as_str()).to_owned(),
             level: case.level,
             status: Status::Error,
             verdicts: Vec::new(),
@@ -57,6 +58,7 @@ impl CaseResult {
             statements: Vec::new(),
             cites: case.cites.clone(),
             known: None,
+            session: None,
             probes: Vec::new(),
             earlier: Vec::new(),
             repeat: repeat.join(" "),

@@ -17,7 +17,7 @@ use super::alone::{Acted, End};
 use super::plan::{self, Case, Script};
 use super::scene::Stage;
 use super::stop::Stop;
-use super::{Journal, Preflight, Provisioner, Run, deviations, mix};
+use super::{Journal, Preflight, Provisioner, Run, deviations, mix, seat};
 use crate::accounts::Pool;
 use crate::built_in;
 use crate::consent;
@@ -41,6 +41,8 @@ pub(super) const TABLE: &str = "scenarios/tables/npm-docs-2022-08.yaml";
 pub struct Options {
     /// A built-in target, a target file, or the address of a running registry.
     pub target: String,
+    /// Who performs the rows: `wire`, built-in clients, client files, or `all` built-in clients; the wire when none.
+    pub clients: Vec<String>,
     /// Only the cases whose id one of these globs matches; all when there is none.
     pub cases: Vec<String>,
     /// Files of scenarios beside those that the program carries.
@@ -69,6 +71,7 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             target: "embedded".to_owned(),
+            clients: Vec::new(),
             cases: Vec::new(),
             scenarios: Vec::new(),
             level: Level::Implied,
@@ -95,6 +98,8 @@ pub enum Unready {
     NothingSelected,
     /// The journal cannot be written.
     Journal(std::io::Error),
+    /// A client cannot be installed.
+    Client(String),
     /// The target cannot be used.
     Target(String),
 }
@@ -103,7 +108,7 @@ impl fmt::Display for Unready {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Unready::File(error) => error.fmt(f),
-            Unready::Options(message) | Unready::Target(message) => f.write_str(message),
+            Unready::Options(message) | Unready::Client(message) | Unready::Target(message) => f.write_str(message),
             Unready::NothingSelected => f.write_str("no case matches; `stepup list cases` shows their ids"),
             Unready::Journal(error) => write!(f, "the journal cannot be written: {error}"),
         }
@@ -152,7 +157,8 @@ impl Suite {
             return Err(Unready::Options("--mutant is for the embedded registry".to_owned()));
         }
         let table = table()?;
-        let all = [all_cases(&table, &target)?, plan::scenarios(own_scenarios(&options.scenarios, &target)?)].concat();
+        let wire = [all_cases(&table, &target)?, plan::scenarios(own_scenarios(&options.scenarios, &target)?)].concat();
+        let all = seat::take(wire, &target.dialect, &options.clients)?;
         let once = plan::select(all, &options.cases).map_err(Unready::Options)?;
         let cases: Vec<Case> = (0..options.repeat).flat_map(|_| once.clone()).collect();
         Ok(Suite { options, table, cases, target })
@@ -167,6 +173,7 @@ impl Suite {
         let options = &self.options;
         Config {
             target: options.target.clone(),
+            clients: options.clients.clone(),
             cases: options.cases.clone(),
             scenarios: options.scenarios.iter().map(|file| file.display().to_string()).collect(),
             mutants: options.mutants.iter().map(|mutant| mutant.name().to_owned()).collect(),
@@ -211,6 +218,7 @@ impl Suite {
         // Who names a case wants it.
         left_out.retain(|(glob, _)| !options.cases.iter().any(|id| glob.is_match(id) && !id.contains('*')));
         let unusable = |message: String| Unready::Target(format!("target {name}: {message}"));
+        let clients = seat::install(&cases).await.map_err(Unready::Client)?;
         let mut host = Host::bring_up(start, options.seed, options.mutants.clone()).await.map_err(unusable)?;
         let simulated = !host.clock.is_real();
         let guard_ms = if simulated { 0 } else { GUARD_MS };
@@ -254,6 +262,7 @@ impl Suite {
             mutants: options.mutants,
             left_out,
             provisioner,
+            clients: Arc::new(clients),
         };
         if let Some(journal) = &run.stage.journal {
             let begun = journal.begin(&run.prefix, &run.target, run.stage.wire.base().as_str());

@@ -26,6 +26,10 @@ pub(super) struct Check {
     /// A built-in target, a target file, or the address of a running registry.
     #[arg(long, value_name = "NAME|FILE|URL", default_value = "embedded")]
     target: String,
+    /// Who performs the rows: `wire` (the default), a built-in client such as `npm@11`, a client file, or `all` built-in
+    /// clients; may be given several times.
+    #[arg(long, value_name = "NAME|FILE")]
+    client: Vec<String>,
     /// Only the cases whose id matches; may be given several times.
     #[arg(long, value_name = "GLOB")]
     case: Vec<String>,
@@ -118,6 +122,7 @@ impl Check {
     fn suite(&self) -> Result<Suite, Failure> {
         let mut suite = Suite::new(Options {
             target: self.target.clone(),
+            clients: self.client.clone(),
             cases: self.case.clone(),
             scenarios: self.scenario.clone(),
             level: self.level,

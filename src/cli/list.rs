@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::{Failure, exit};
 use crate::check::suite;
+use crate::client;
 
 #[derive(Debug, Args)]
 pub(super) struct List {
@@ -15,6 +16,8 @@ pub(super) struct List {
 enum What {
     /// The table's cases, by id.
     Cases,
+    /// The real clients that can perform the rows.
+    Clients,
     /// The reference registry's seeded faults.
     Mutants,
 }
@@ -26,6 +29,11 @@ impl List {
                 for case in suite::carried()? {
                     let level = if case.is_observed() { "observed" } else { case.level.name() };
                     super::say!("{:<12} {}", level, case.id);
+                }
+            }
+            What::Clients => {
+                for client in client::find("all")? {
+                    super::say!("{:<12} {}", client.name, client.about);
                 }
             }
             What::Mutants => {

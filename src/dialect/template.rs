@@ -283,8 +283,7 @@ fn split(pointer: &str) -> Result<(&str, String), Error> {
 
 /// `tarball(name, version)`: a real package archive with its digests, the same each time it is made.
 fn tarball(name: String, version: String) -> Result<Value, Error> {
-    let manifest = serde_json::json!({ "name": name, "version": version, "description": "made by stepup" });
-    let archive = pack(&manifest.to_string())
+    let archive = archive(&name, &version)
         .map_err(|error| Error::new(ErrorKind::InvalidOperation, "the archive cannot be packed").with_source(error))?;
     Ok(Value::from(minijinja::value::Serde(serde_json::json!({
         "base64": STANDARD.encode(&archive),
@@ -293,6 +292,12 @@ fn tarball(name: String, version: String) -> Result<Value, Error> {
         "integrity": format!("sha512-{}", STANDARD.encode(sha2::Sha512::digest(&archive))),
         "sha512": data_encoding::HEXLOWER.encode(&sha2::Sha512::digest(&archive)),
     }))))
+}
+
+/// A real package archive, the same each time it is made.
+pub fn archive(name: &str, version: &str) -> std::io::Result<Vec<u8>> {
+    let manifest = serde_json::json!({ "name": name, "version": version, "description": "made by stepup" });
+    pack(&manifest.to_string())
 }
 
 fn pack(manifest: &str) -> std::io::Result<Vec<u8>> {

@@ -13,6 +13,7 @@ use jiff::civil::Date;
 
 use crate::check::suite::{self, Unready};
 use crate::check::{faults, plan};
+use crate::client;
 use crate::dialect::{Change, Dialect, Surface};
 use crate::load::profile;
 use crate::report::Document;
@@ -69,6 +70,7 @@ impl Linter {
                 Err(error) => vec![error],
             },
             Kind::Surfaces => read::<Vec<Spanned<Surface>>>(source, |surfaces| self.surfaces(source, path, surfaces)),
+            Kind::Client => client::file::read(source).err().into_iter().collect(),
             Kind::Faults => faults::check(source, &self.cases),
             Kind::Load => profile::read(source).err().into_iter().collect(),
             Kind::Result => Document::read(path).err().into_iter().collect(),
@@ -151,7 +153,7 @@ fn case_ids(table: &Table, target: &Target) -> Result<Vec<String>, FileError> {
         Unready::File(error) => error,
         Unready::Options(message) => FileError::whole(&target.name, message, None),
         // Listing cases does nothing else.
-        Unready::NothingSelected | Unready::Journal(_) | Unready::Target(_) => {
+        Unready::NothingSelected | Unready::Journal(_) | Unready::Client(_) | Unready::Target(_) => {
             FileError::whole(&target.name, "its cases cannot be listed", None)
         }
     })?;
@@ -186,6 +188,7 @@ fn kind_of(path: &Path, text: &str) -> Result<Kind, FileError> {
         (path.extension().is_some_and(|extension| extension == "json"), Kind::Result),
         (top("acts"), Kind::Scenario),
         (top("pace"), Kind::Load),
+        (top("tells-challenge") || top("like"), Kind::Client),
         (top("proof-header"), Kind::Dialect),
         (top("start") || top("base"), Kind::Target),
         (top("auth-and-writes") || top("auth-only"), Kind::Table),

@@ -145,6 +145,10 @@ pub fn meaning(verdict: Verdict) -> (&'static str, &'static str) {
         }
         Verdict::TargetFailed => ("The registry gave no usable answer.", "Nothing is known of the case."),
         Verdict::HarnessError => ("The checker could not do its part.", "Nothing is known of the case."),
+        Verdict::ClientLimit => (
+            "The client could not do its part; what the registry showed until then holds.",
+            "Users of this client do not get through, and the registry cannot change that.",
+        ),
         Verdict::Unsupported => ("The registry does not have the action.", "Nothing can be said of it."),
         Verdict::Exact => ("As documented.", "Nothing needs to be done."),
     }
@@ -158,6 +162,7 @@ pub fn verdicts(case: &CaseResult) -> String {
 /// Why a case was not tested, in the words of what was seen.
 pub fn why_untested(case: &CaseResult) -> &str {
     match case.status {
+        Status::Unsupported if case.session.is_some() => &case.observed,
         Status::Unsupported => case.probes.first().map_or(&case.observed, |probe| &probe.outcome),
         Status::Skipped | Status::Error | Status::Pass | Status::Fail => &case.observed,
     }
@@ -185,6 +190,7 @@ pub fn showing(case: &CaseResult) -> Option<usize> {
         | Verdict::Throttled
         | Verdict::TargetFailed
         | Verdict::HarnessError
+        | Verdict::ClientLimit
         | Verdict::Unsupported
         | Verdict::Exact => "",
     };

@@ -162,6 +162,7 @@ impl Target {
             mutants: Mutants::none(),
             left_out: vec![],
             provisioner,
+            clients: std::sync::Arc::default(),
         };
         let (done, mut results) = mpsc::unbounded_channel();
         let all = async {

@@ -1,0 +1,275 @@
+//! What a proxy recorded, as the checker reads it: what the registry answered a client's writes, and the evidence.
+
+use std::sync::Arc;
+
+use percent_encoding::percent_decode_str;
+use serde_json::Value as Json;
+
+use super::scene::{Ended, Mistake, Scene};
+use crate::client::proxy::{Proxy, Recorded};
+use crate::dialect::Surface;
+use crate::dialect::predicate::Answer;
+use crate::dialect::step::{Deed, Step};
+use crate::judge::Outcome;
+use crate::secret::{Secret, SecretKind};
+use crate::wire::{Exchange, shorten};
+
+/// Headers whose values are secrets, beside the one in which a proof travels.
+const SECRET_HEADERS: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
+
+/// The header by which clients say that they can open a page, and what it says then.
+const OPENS_PAGES: (&str, &str) = ("npm-auth-type", "web");
+
+/// What a client's requests were answered.
+#[derive(Debug)]
+pub(super) struct Weighed {
+    /// How the command ended for the registry: with its first challenge, or else with its last write. Absent where nothing
+    /// was written.
+    pub ended: Option<Ended>,
+    /// Whether a write carried a proof.
+    pub proven: bool,
+    /// Whether a write was challenged though it carried a proof with which an earlier one was accepted.
+    pub spent_on_another: bool,
+    /// Whether the challenged request said that its client can open a page.
+    pub opens_pages: bool,
+    /// The evidence.
+    pub exchanges: Vec<Exchange>,
+}
+
+/// How far a recording has been read.
+#[derive(Debug, Default)]
+pub(super) struct Mark {
+    /// So many requests have been.
+    requests: usize,
+    /// So many of the surface's own requests have been found, and succeeded.
+    done: usize,
+}
+
+/// Where the surface's own requests are among the recorded ones.
+struct Trail<'r> {
+    recorded: &'r [Recorded],
+    /// The first that can be the next step's.
+    next: usize,
+    /// How many steps have been looked for.
+    step: usize,
+    /// Those that were found, and how they ended.
+    known: Vec<(usize, Ended)>,
+}
+
+impl Scene {
+    /// Says what the requests recorded since the mark were answered, learns from them what the surface's own steps would
+    /// have kept, and moves the mark behind them.
+    pub(super) fn weigh(&mut self, surface: &Surface, proxy: &Proxy, mark: &mut Mark) -> Result<Weighed, Mistake> {
+        let before = proxy.recorded();
+        let recorded = before.get(mark.requests..).unwrap_or_default();
+        mark.requests = before.len();
+        for one in recorded {
+            self.gather(one);
+        }
+        let mut trail = Trail { recorded, next: 0, step: 0, known: Vec::new() };
+        self.follow(&surface.perform, &mut trail, mark)?;
+        let mut known = trail.known;
+        let fetched: Vec<String> = before.iter().filter_map(|one| self.yields(one)).collect();
+        let (mut challenged, mut last, mut opens_pages) = (None, None, false);
+        let (mut proven, mut accepted_proof, mut spent_on_another) = (false, None, false);
+        for (number, one) in recorded.iter().enumerate() {
+            if fetched.contains(&path(&one.place)) {
+                self.fetch(one);
+                continue;
+            }
+            let writes = !matches!(one.method.as_str(), "GET" | "HEAD" | "OPTIONS");
+            let at = known.iter().position(|(of, _)| *of == number);
+            let ended = match (at, &one.answer) {
+                (Some(at), _) => known.swap_remove(at).1,
+                (None, Ok(answer)) => self.meaning((&[], None), answer, &line(one))?,
+                (None, Err(fault)) => Ended { outcome: Outcome::Failed, saw: fault.clone() },
+            };
+            let is_challenge = matches!(ended.outcome, Outcome::Challenged { .. });
+            let proof =
+                one.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(&self.stage.dialect.proof_header));
+            if writes {
+                proven |= proof.is_some();
+                spent_on_another |= is_challenge && proof.is_some() && proof == accepted_proof;
+                accepted_proof = accepted_proof.or(proof.filter(|_| ended.outcome == Outcome::Accepted));
+            }
+            if is_challenge {
+                if let Ok(answer) = &one.answer {
+                    self.offered = self.offer(answer);
+                }
+                opens_pages |= one.headers.iter().any(|(name, value)| (name.as_str(), value.as_str()) == OPENS_PAGES);
+                challenged = challenged.or(Some(ended));
+            } else if writes {
+                last = Some(ended);
+            }
+        }
+        let exchanges = recorded.iter().map(|one| self.evidence(one)).collect();
+        Ok(Weighed { ended: challenged.or(last), proven, spent_on_another, opens_pages, exchanges })
+    }
+
+    /// Finds the requests of steps among the recorded ones, in their order, and digests their answers.
+    fn follow(&mut self, steps: &[Step], trail: &mut Trail<'_>, mark: &mut Mark) -> Result<(), Mistake> {
+        let dialect = Arc::clone(&self.stage.dialect);
+        for step in steps {
+            match &step.deed {
+                Deed::Routine { name, with } => {
+                    let args = self.fill_all(with)?;
+                    let before = std::mem::replace(&mut self.args, args);
+                    let routine = dialect.routines.get(&name.value).map(Vec::as_slice).unwrap_or_default();
+                    let followed = self.follow(routine, trail, mark);
+                    self.args = before;
+                    followed?;
+                }
+                Deed::Request(request) => {
+                    trail.step += 1;
+                    // A place that names what was never kept has not been sent.
+                    let Ok(place) = request.line.place.text(&self.variables(None, false)) else { continue };
+                    let (method, place) = (request.line.method.name(), path(&place));
+                    let is_it = |one: &Recorded| one.method == method && same(&path(&one.place), &place);
+                    let found = trail.recorded.iter().rposition(is_it).filter(|number| *number >= trail.next);
+                    // One that has succeeded is not sent again: what looks like it is a later one.
+                    let Some(number) = found.filter(|_| trail.step > mark.done) else { continue };
+                    trail.next = number + 1;
+                    let one = &trail.recorded[number];
+                    self.exchanges = vec![self.evidence(one)];
+                    let ended = self.digest(request, &step.undo, one.answer.as_ref().ok());
+                    self.exchanges.clear();
+                    let ended = ended?;
+                    if ended.outcome == Outcome::Accepted {
+                        mark.done = trail.step;
+                    }
+                    trail.known.push((number, ended));
+                }
+                Deed::Key(_) | Deed::Browse(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the proof or token of a page is fetched that this answer names.
+    fn yields(&self, one: &Recorded) -> Option<String> {
+        let json = one.answer.as_ref().ok()?.json.as_ref()?;
+        json.pointer(&self.stage.dialect.web_challenge.done)?.as_str().map(path)
+    }
+
+    /// Keeps the token of a log-in that a client has fetched.
+    fn fetch(&mut self, one: &Recorded) {
+        let token = one.answer.as_ref().ok().filter(|answer| answer.status == 200);
+        let token = token.and_then(|answer| answer.json.as_ref()?.pointer("/token").cloned());
+        // A log-in keeps where its token is fetched; a challenge keeps nothing.
+        if let Some(token) = token.filter(|_| self.kept.contains_key("done")) {
+            self.kept.insert("token".to_owned(), token);
+        }
+    }
+
+    /// Notes the secrets that crossed the wire, so that no report shows what the client showed of them.
+    fn gather(&mut self, one: &Recorded) {
+        let sent = serde_json::from_slice::<Json>(&one.body).ok();
+        let received = one.answer.as_ref().ok().and_then(|answer| answer.json.as_ref());
+        let mut found = Vec::new();
+        for json in sent.iter().chain(received) {
+            secrets(json, &self.stage.dialect.secret_members, false, &mut found);
+        }
+        for (_, value) in one.headers.iter().filter(|(name, _)| self.is_secret(name)) {
+            found.extend(value.split_once(' ').map_or(Some(value.as_str()), |(_, rest)| Some(rest)).map(str::to_owned));
+        }
+        for value in found.into_iter().filter(|value| value.len() > 3) {
+            if !self.carried.iter().any(|known| known.reveal() == value) {
+                self.carried.push(Secret::new(SecretKind::Token, value));
+            }
+        }
+    }
+
+    fn is_secret(&self, header: &str) -> bool {
+        header.eq_ignore_ascii_case(&self.stage.dialect.proof_header)
+            || SECRET_HEADERS.iter().any(|known| header.eq_ignore_ascii_case(known))
+    }
+
+    /// An exchange as a report may show it.
+    fn evidence(&self, one: &Recorded) -> Exchange {
+        let shown = |headers: &[(String, String)]| -> Vec<(String, String)> {
+            let value = |name: &str, value: &str| match value.split_once(' ') {
+                _ if !self.is_secret(name) => self.hide(value),
+                Some((scheme, _)) if name.eq_ignore_ascii_case("authorization") => format!("{scheme} ‹hidden›"),
+                _ => "‹hidden›".to_owned(),
+            };
+            headers.iter().map(|(name, text)| (name.clone(), value(name, text))).collect()
+        };
+        let answer = one.answer.as_ref().ok();
+        let text = |bytes: &[u8]| shorten(&self.hide(&String::from_utf8_lossy(bytes)));
+        Exchange {
+            request: self.hide(&line(one)),
+            headers: shown(&one.headers),
+            body: (!one.body.is_empty()).then(|| text(&one.body)),
+            status: answer.map(|answer| answer.status),
+            answer_headers: answer.map(|answer| shown(&answer.headers)).unwrap_or_default(),
+            answer_body: answer.map(|answer: &Answer| text(&answer.body)),
+            fault: one.answer.as_ref().err().cloned(),
+            elapsed_us: u64::try_from(one.elapsed.as_micros()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+fn line(one: &Recorded) -> String {
+    format!("{} {}", one.method, one.place)
+}
+
+/// The path of a place: of an address as well, without its query, its escapes undone.
+fn path(place: &str) -> String {
+    let place = match place.split_once("://") {
+        Some((_, rest)) => rest.find('/').map_or("/", |slash| &rest[slash..]),
+        None => place,
+    };
+    let end = place.find('?').unwrap_or(place.len());
+    percent_decode_str(&place[..end]).decode_utf8_lossy().into_owned()
+}
+
+/// Whether two paths are one, whatever revision they name; the registry's own path may stand before the first.
+fn same(sent: &str, known: &str) -> bool {
+    let bare = |path: &str| path.split_once("/-rev/").map_or(path, |(path, _)| path).to_owned();
+    bare(sent).ends_with(&bare(known)) && sent.contains("/-rev/") == known.contains("/-rev/")
+}
+
+/// The values of secret members, whatever they hold, and the secret within an authenticator's address.
+fn secrets(json: &Json, names: &[String], within: bool, found: &mut Vec<String>) {
+    match json {
+        Json::String(text) if within => {
+            if let Some((_, query)) = text.split_once("otpauth://").and_then(|(_, rest)| rest.split_once('?')) {
+                let pairs = form_urlencoded::parse(query.as_bytes());
+                found.extend(pairs.filter(|(name, _)| name == "secret").map(|(_, value)| value.into_owned()));
+            }
+            found.push(text.clone());
+        }
+        Json::Array(items) => items.iter().for_each(|item| secrets(item, names, within, found)),
+        Json::Object(members) => {
+            for (name, value) in members {
+                // An object below a secret name says more than secrets, such as a mode.
+                secrets(value, names, names.contains(name), found);
+            }
+        }
+        Json::String(_) | Json::Null | Json::Bool(_) | Json::Number(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_the_same_however_it_is_written() {
+        assert_eq!(path("http://127.0.0.1:1/npm/@a%2fb?write=true"), "/npm/@a/b");
+        assert!(same(&path("/-/package/%40a%2Fb/access"), &path("/-/package/@a%2fb/access")));
+        assert!(same("/npm/a/-rev/2", "/a/-rev/undefined"));
+        assert!(!same("/a", "/a/-rev/1") && !same("/b", "/a"));
+    }
+
+    #[test]
+    fn secrets_are_found_below_their_names() {
+        let json = serde_json::json!({
+            "tfa": ["code-1", "code-2"], "token": "t", "name": "n",
+            "deep": { "tfa": "otpauth://totp/a?secret=ABC&issuer=x" }, "other": { "tfa": { "mode": "auth-only" } },
+        });
+        let mut found = Vec::new();
+        secrets(&json, &["tfa".to_owned(), "token".to_owned()], false, &mut found);
+        assert_eq!(found, ["code-1", "code-2", "t", "ABC", "otpauth://totp/a?secret=ABC&issuer=x"]);
+    }
+}
