@@ -5,7 +5,7 @@ mod session;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use session::{Asked, ClientCommand, ClientLimit, ClientSession, LimitKind};
+pub use session::{Asked, ClientCommand, ClientLimit, ClientSession, LimitKind, Situation};
 
 use crate::judge::{Effect, Verdict};
 use crate::table::Level;
@@ -256,7 +256,10 @@ pub struct CaseResult {
     pub cites: Vec<String>,
     /// Why it is known to deviate, when the target's file says so.
     pub known: Option<String>,
-    /// What a real client did, where one performed the action.
+    /// Where the real client ran that was to perform the action.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub situation: Option<Situation>,
+    /// What it did, where it could express the action.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<ClientSession>,
     /// What was tried.

@@ -3,14 +3,13 @@
 use std::path::PathBuf;
 
 use stepup::check::suite::{Options, Suite};
-use stepup::client::Situation;
 use stepup::judge::Verdict;
-use stepup::result::{Asked, CaseResult, RunResult, Status};
+use stepup::result::{Asked, CaseResult, LimitKind, RunResult, Situation, Status};
 
-/// Checks the embedded registry with a client.
-async fn check(client: &str, cases: &[&str], mutants: &[&str]) -> RunResult {
+/// Checks the embedded registry with clients.
+async fn check(clients: &[&str], cases: &[&str], mutants: &[&str]) -> RunResult {
     let suite = Suite::new(Options {
-        clients: vec![client.to_owned()],
+        clients: clients.iter().map(|client| (*client).to_owned()).collect(),
         cases: cases.iter().map(|case| (*case).to_owned()).collect(),
         mutants: mutants.iter().map(|name| name.parse().expect("a fault")).collect(),
         ..Options::default()
@@ -37,7 +36,7 @@ fn wrong(result: &RunResult) -> Vec<(&str, &str)> {
 
 #[tokio::test]
 async fn npm_11_performs_every_row_in_a_script_and_in_a_terminal() {
-    let result = check("npm@11", &["*/totp/*", "*/none/*", "auth-and-writes/*/security-key/*"], &[]).await;
+    let result = check(&["npm@11"], &["*/totp/*", "*/none/*", "auth-and-writes/*/security-key/*"], &[]).await;
     assert_eq!(wrong(&result), []);
     // With a code, every action of the tables is asked for, answered and carried out, or cannot be expressed.
     let asked = result.cases.iter().filter(|case| case.mode == "auth-and-writes" && case.factor == "totp");
@@ -70,9 +69,120 @@ async fn npm_11_performs_every_row_in_a_script_and_in_a_terminal() {
     }
 }
 
+/// The rows in which a client asks nobody in a terminal, though it is challenged.
+fn not_asked<'r>(result: &'r RunResult, client: &str) -> Vec<&'r str> {
+    let of_client = result.cases.iter().filter(|case| case.client == client && case.factor == "totp");
+    let silent = of_client.filter(|case| {
+        let limits = case.session.iter().flat_map(|session| &session.limits);
+        limits.into_iter().any(|limit| limit.kind == LimitKind::NotAsked)
+    });
+    let mut rows: Vec<&str> = silent.filter_map(|case| case.id.split('/').nth(1)).collect();
+    rows.sort_unstable();
+    rows
+}
+
+/// What a client asks in a terminal when it publishes, with a code.
+fn asked_at_publish(result: &RunResult, client: &str) -> Asked {
+    let case = case(result, &format!("auth-and-writes/publish/totp/{client}/terminal"));
+    case.session.as_ref().expect("a session").asked
+}
+
+/// Every row in the mode that asks most, with a code and with a security key.
+const ROWS: [&str; 2] = ["auth-and-writes/*/totp/*", "auth-and-writes/*/security-key/*"];
+
+#[tokio::test]
+async fn npm_8_and_12_pnpm_yarn_and_bun_perform_what_they_can_express() {
+    let result = check(&["npm@8", "npm@12", "pnpm@12", "yarn@4", "bun@1"], &ROWS, &[]).await;
+    assert_eq!(wrong(&result), []);
+    for client in ["npm@8", "npm@12", "pnpm@12", "yarn@4", "bun@1"] {
+        let publish = |situation| case(&result, &format!("auth-and-writes/publish/totp/{client}/{situation}"));
+        for situation in Situation::ALL {
+            assert_eq!(publish(situation).verdicts, [Verdict::Exact], "{client} {situation}");
+        }
+        assert_eq!(asked_at_publish(&result, client), Asked::ForCode, "{client}");
+    }
+    // A page opens where the client can be sent to one.
+    for client in ["npm@8", "npm@12", "pnpm@12", "bun@1"] {
+        let case = case(&result, &format!("auth-and-writes/publish/security-key/{client}/terminal"));
+        let session = case.session.as_ref().expect("a session");
+        // npm 8 does not say that it can, and nobody offers it one.
+        let opens = client != "npm@8";
+        assert_eq!((session.asked == Asked::ForPage, session.through), (opens, opens), "{client}");
+    }
+    assert_eq!(not_asked(&result, "npm@8"), [""; 0]);
+    assert_eq!(not_asked(&result, "npm@12"), [""; 0]);
+    let silent = [
+        "deprecate",
+        "disable-2fa",
+        "mode-change",
+        "package-2fa:not-required",
+        "package-2fa:required",
+        "package-access:grant",
+        "package-access:revoke",
+        "package-visibility:public",
+        "package-visibility:restricted",
+        "profile-set:fullname",
+        "profile-set:password",
+        "token-create",
+        "token-revoke",
+    ];
+    assert_eq!(not_asked(&result, "pnpm@12"), silent);
+}
+
+#[tokio::test]
+#[ignore = "takes minutes; `cargo test --locked --test clients -- --ignored` runs it"]
+async fn every_client_performs_every_row_that_it_can_express() {
+    let result = check(&["all"], &["*"], &[]).await;
+    assert_eq!(wrong(&result), []);
+    for client in ["npm@9", "npm@10"] {
+        assert_eq!(not_asked(&result, client), ["package-access:grant", "package-access:revoke"], "{client}");
+    }
+    for client in ["npm@6", "npm@7", "npm@8", "npm@11", "npm@12"] {
+        assert_eq!(not_asked(&result, client), [""; 0], "{client}");
+    }
+}
+
+/// Which clients ask for a code though a challenge has lost a part of its shape: those that are named.
+#[tokio::test]
+async fn who_still_asks_when_a_challenge_has_another_shape() {
+    const NPM: [&str; 7] = ["npm@6", "npm@7", "npm@8", "npm@9", "npm@10", "npm@11", "npm@12"];
+    let npm_and = |others: &[&'static str]| [NPM.as_slice(), others].concat();
+    let shapes = [
+        ("challenge-forbidden", vec!["yarn@4"]),
+        ("challenge-without-header", npm_and(&["bun@1", "pnpm@10", "pnpm@12"])),
+        ("challenge-text-in-message", npm_and(&["bun@1", "pnpm@10", "pnpm@12"])),
+    ];
+    for (shape, asking) in shapes {
+        let result = check(&["all"], &["auth-and-writes/publish/totp/*/terminal"], &[shape]).await;
+        let mut asked: Vec<&str> = Vec::new();
+        for case in &result.cases {
+            // The registry is at fault, whatever this client makes of it.
+            assert_eq!(
+                (case.status, case.verdicts.as_slice()),
+                (Status::Fail, [Verdict::WrongShape].as_slice()),
+                "{}",
+                case.id
+            );
+            if asked_at_publish(&result, &case.client) == Asked::ForCode {
+                asked.push(&case.client);
+            }
+        }
+        let sorted = |mut clients: Vec<&'static str>| {
+            clients.sort_unstable();
+            clients
+        };
+        asked.sort_unstable();
+        assert_eq!(asked, sorted(asking), "{shape}");
+        // Yarn 1 takes a refusal without a text in `error` for success.
+        let yarn = case(&result, "auth-and-writes/publish/totp/yarn@1/terminal").session.as_ref().expect("a session");
+        let told = yarn.limits.iter().any(|limit| limit.kind == LimitKind::SuccessTold);
+        assert_eq!(told, shape == "challenge-text-in-message", "{shape}: {yarn:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_registry_that_does_not_ask_is_found_with_a_real_client() {
-    let result = check("npm@11", &["auth-and-writes/publish/totp/*"], &["publish-unchallenged"]).await;
+    let result = check(&["npm@11"], &["auth-and-writes/publish/totp/*"], &["publish-unchallenged"]).await;
     for situation in Situation::ALL {
         let case = case(&result, &format!("auth-and-writes/publish/totp/npm@11/{situation}"));
         assert_eq!((case.status, case.verdicts.as_slice()), (Status::Fail, [Verdict::MissingChallenge].as_slice()));
@@ -97,7 +207,7 @@ async fn a_client_that_does_not_end_is_ended_and_no_fault_of_the_registrys() {
          environment: {{ TOKEN: \"{{{{ user.token }}}}\" }}\nrows: {{ publish: {{ run: [publish] }} }}\n"
     );
     std::fs::write(&file, text).expect("written");
-    let result = check(file.to_str().expect("a path"), &["auth-and-writes/publish/totp/*"], &[]).await;
+    let result = check(&[file.to_str().expect("a path")], &["auth-and-writes/publish/totp/*"], &[]).await;
     assert_eq!(result.cases.len(), 2);
     for case in &result.cases {
         assert_eq!((case.status, case.verdicts.as_slice()), (Status::Unsupported, [Verdict::ClientLimit].as_slice()));

@@ -138,6 +138,7 @@ fn case() -> impl Strategy<Value = CaseResult> {
             earlier: vec![],
             cites,
             known,
+            situation: None,
             session: None,
             probes,
             repeat: word(8),

@@ -86,8 +86,8 @@ pub struct Run {
     pub left_out: Vec<(GlobMatcher, String)>,
     /// Where its personas come from.
     pub provisioner: Provisioner,
-    /// Where the clients of its cases are installed, by their names.
-    pub clients: Arc<BTreeMap<String, PathBuf>>,
+    /// Where the packages of its cases' clients are installed, by the clients' names.
+    pub clients: Arc<BTreeMap<String, Vec<PathBuf>>>,
 }
 
 /// Runs the cases, a bounded number at a time, and sends each result as it comes. Returns what is left of the run as a

@@ -58,6 +58,7 @@ impl CaseResult {
             statements: Vec::new(),
             cites: case.cites.clone(),
             known: None,
+            situation: case.seat.as_ref().map(|seat| seat.situation),
             session: None,
             probes: Vec::new(),
             earlier: Vec::new(),

@@ -32,6 +32,8 @@ pub(super) struct Weighed {
     pub spent_on_another: bool,
     /// Whether the challenged request said that its client can open a page.
     pub opens_pages: bool,
+    /// How the last attempt to fetch what a page has made ended, where it was turned away.
+    pub poll: Option<Ended>,
     /// The evidence.
     pub exchanges: Vec<Exchange>,
 }
@@ -70,11 +72,12 @@ impl Scene {
         self.follow(&surface.perform, &mut trail, mark)?;
         let mut known = trail.known;
         let fetched: Vec<String> = before.iter().filter_map(|one| self.yields(one)).collect();
-        let (mut challenged, mut last, mut opens_pages) = (None, None, false);
+        let (mut challenged, mut last, mut poll, mut opens_pages) = (None, None, None, false);
         let (mut proven, mut accepted_proof, mut spent_on_another) = (false, None, false);
         for (number, one) in recorded.iter().enumerate() {
             if fetched.contains(&path(&one.place)) {
                 self.fetch(one);
+                poll = turned_away(one);
                 continue;
             }
             let writes = !matches!(one.method.as_str(), "GET" | "HEAD" | "OPTIONS");
@@ -103,7 +106,7 @@ impl Scene {
             }
         }
         let exchanges = recorded.iter().map(|one| self.evidence(one)).collect();
-        Ok(Weighed { ended: challenged.or(last), proven, spent_on_another, opens_pages, exchanges })
+        Ok(Weighed { ended: challenged.or(last), proven, spent_on_another, opens_pages, poll, exchanges })
     }
 
     /// Finds the requests of steps among the recorded ones, in their order, and digests their answers.
@@ -207,6 +210,17 @@ impl Scene {
             elapsed_us: u64::try_from(one.elapsed.as_micros()).unwrap_or(u64::MAX),
         }
     }
+}
+
+/// What came of an attempt to fetch what a page has made, where that was neither it nor a request for patience.
+fn turned_away(one: &Recorded) -> Option<Ended> {
+    let (outcome, saw) = match &one.answer {
+        Ok(answer) if matches!(answer.status, 200 | 202) => return None,
+        Ok(answer) if answer.status < 500 => (Outcome::Refused, answer.status.to_string()),
+        Ok(answer) => (Outcome::Failed, answer.status.to_string()),
+        Err(fault) => (Outcome::Failed, fault.clone()),
+    };
+    Some(Ended { outcome, saw: format!("{} → {saw}, and what the page has made cannot be fetched", line(one)) })
 }
 
 fn line(one: &Recorded) -> String {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::plan::{Case, Script};
 use super::suite::Unready;
+use crate::client::file::Packages;
 use crate::client::{self, Client, Situation};
 use crate::dialect::Dialect;
 use crate::installed;
@@ -52,8 +53,12 @@ pub fn take(wire: Vec<Case>, dialect: &Dialect, clients: &[String]) -> Result<Ve
             cases.extend(performed(&wire, dialect, &Arc::new(client), &named));
         }
     }
-    let by_wire = clients.is_empty() || clients.iter().any(|named| named == WIRE);
-    Ok(if by_wire { [wire, cases].concat() } else { cases })
+    Ok(if by_wire(clients) { [wire, cases].concat() } else { cases })
+}
+
+/// Whether the wire is among the clients.
+pub fn by_wire(clients: &[String]) -> bool {
+    clients.is_empty() || clients.iter().any(|named| named == WIRE)
 }
 
 /// The rows as a client performs them. Reads and other writes are among them where its file spells them. Accounts with
@@ -85,16 +90,21 @@ impl Case {
     }
 }
 
-/// Installs the clients of the cases, unless they are there already, and says where each is. The error names one that
-/// cannot be installed.
-pub async fn install(cases: &[Case]) -> Result<BTreeMap<String, PathBuf>, String> {
+/// Installs the clients of the cases, unless they are there already, and says where the packages of each are. The error
+/// names one that cannot be installed.
+pub async fn install(cases: &[Case]) -> Result<BTreeMap<String, Vec<PathBuf>>, String> {
     let mut homes = BTreeMap::new();
     for seat in cases.iter().filter_map(|case| case.seat.as_ref()) {
-        let Client { name, folder, manifest, lockfile, .. } = &*seat.client;
-        if !homes.contains_key(name) {
-            let home = installed::packages("clients", folder, manifest, lockfile).await;
-            homes.insert(name.clone(), home.map_err(|error| format!("client {name} cannot be installed: {error}"))?);
+        let Client { name, packages, .. } = &*seat.client;
+        if homes.contains_key(name) {
+            continue;
         }
+        let mut folders = Vec::new();
+        for Packages { folder, manifest, lockfile } in packages {
+            let home = installed::packages("clients", folder, manifest, lockfile).await;
+            folders.push(home.map_err(|error| format!("client {name} cannot be installed: {error}"))?);
+        }
+        homes.insert(name.clone(), folders);
     }
     Ok(homes)
 }

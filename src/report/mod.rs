@@ -3,6 +3,7 @@
 pub mod annotations;
 pub mod badge;
 pub mod checks;
+pub mod clients;
 pub mod compare;
 pub mod conclusion;
 pub mod deviations;

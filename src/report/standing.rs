@@ -87,7 +87,9 @@ impl Ending {
             Ending::Advisory => "they decide the exit code with --level recommended alone",
             Ending::Known => "not as documented, and on the target's list with a reason",
             Ending::Flaky => "could not be judged at first, and as documented when played again (--retries)",
-            Ending::Unsupported => "the registry does not have this; neither pass nor failure",
+            Ending::Unsupported => {
+                "the registry does not have this, or a client cannot do it; neither pass nor failure"
+            }
             Ending::NotRun => "left out or interrupted; neither pass nor failure",
             Ending::Held => "everything asked, refused and carried out as the documentation has it",
         }
@@ -162,7 +164,7 @@ pub fn verdicts(case: &CaseResult) -> String {
 /// Why a case was not tested, in the words of what was seen.
 pub fn why_untested(case: &CaseResult) -> &str {
     match case.status {
-        Status::Unsupported if case.session.is_some() => &case.observed,
+        Status::Unsupported if case.situation.is_some() => &case.observed,
         Status::Unsupported => case.probes.first().map_or(&case.observed, |probe| &probe.outcome),
         Status::Skipped | Status::Error | Status::Pass | Status::Fail => &case.observed,
     }

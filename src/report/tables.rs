@@ -1,8 +1,11 @@
 //! The cases of a result as tables: the documentation's two as it shows them, and below them what they leave alone.
 
+use std::borrow::Cow;
+
+use super::clients;
 use super::standing::Ending;
 use crate::judge::Effect;
-use crate::result::{Answered, CaseResult, RunResult, Standing, Status};
+use crate::result::{Answered, Asked, CaseResult, RunResult, Situation, Standing, Status};
 use crate::table::Mode;
 
 /// A table with a line per action or surface.
@@ -15,7 +18,7 @@ pub struct Table<'a> {
     /// What it says.
     pub about: &'static str,
     /// The headings of its columns.
-    pub columns: Vec<&'static str>,
+    pub columns: Vec<Cow<'a, str>>,
     /// Its lines.
     pub rows: Vec<Row<'a>>,
 }
@@ -51,18 +54,23 @@ pub struct Cell<'a> {
     pub factor: &'a str,
     /// What its end is to a reader; an observed write has none.
     pub ending: Option<Ending>,
+    /// Whether a real client was asked for a second factor: of modes, those in which it was say more.
+    asked: bool,
     /// What it showed.
     pub words: String,
 }
+
+/// The name of the table of real clients.
+pub const CLIENTS: &str = "clients";
 
 type Wanted = fn(&CaseResult) -> bool;
 
 /// All tables of a result that have a line.
 pub fn of(result: &RunResult) -> Vec<Table<'_>> {
-    let modes = || Mode::ALL.map(in_words).to_vec();
+    let modes = || Mode::ALL.map(in_words).map(Cow::Borrowed).to_vec();
     let by_mode = |case: &CaseResult| Mode::ALL.iter().position(|mode| mode.name() == case.mode);
     let factors = ["totp", "security-key", "both"];
-    let factor_words = || factors.map(factor).to_vec();
+    let factor_words = || factors.map(factor).map(Cow::Borrowed).to_vec();
     let by_factor = |case: &CaseResult| factors.iter().position(|factor| *factor == case.factor);
     let of_mode: [(&str, &str, &str, Wanted); 2] = [
         (
@@ -98,21 +106,36 @@ pub fn of(result: &RunResult) -> Vec<Table<'_>> {
             |case| case.standing == Standing::Observed,
         ),
     ];
+    let of_wire = |case: &CaseResult| !clients::is_of_client(case);
     let documented = of_mode.into_iter().map(|(name, title, about, wanted)| Table {
         name,
         title,
         about,
         columns: factor_words(),
-        rows: rows(result, wanted, factors.len(), by_factor),
+        rows: rows(result, |case| of_wire(case) && wanted(case), factors.len(), by_factor),
     });
     let below = others.into_iter().map(|(name, title, about, wanted)| Table {
         name,
         title,
         about,
         columns: modes(),
-        rows: rows(result, wanted, Mode::ALL.len(), by_mode),
+        rows: rows(result, |case| of_wire(case) && wanted(case), Mode::ALL.len(), by_mode),
     });
-    documented.chain(below).filter(|table| !table.rows.is_empty()).collect()
+    let names = clients::of(result);
+    let columns: Vec<(&str, Situation)> =
+        names.iter().flat_map(|name| Situation::ALL.map(|situation| (*name, situation))).collect();
+    let by_client = |case: &CaseResult| {
+        let situation = case.situation?;
+        columns.iter().position(|column| *column == (case.client.as_str(), situation))
+    };
+    let of_clients = Table {
+        name: CLIENTS,
+        title: "Real clients",
+        about: "The rows as people type them: in a script, where nobody answers, and in a terminal, with a code or a security key. What a client cannot do is a client-limit and no fault of the registry's.",
+        columns: columns.iter().map(|(name, situation)| Cow::Owned(format!("{name}, {situation}"))).collect(),
+        rows: rows(result, clients::is_of_client, columns.len(), by_client),
+    };
+    documented.chain(below).chain([of_clients]).filter(|table| !table.rows.is_empty()).collect()
 }
 
 /// Whether the case is one that must be asked for a second factor.
@@ -122,7 +145,7 @@ fn is_asked(case: &CaseResult) -> bool {
 
 fn rows(
     result: &RunResult,
-    wanted: Wanted,
+    wanted: impl Fn(&CaseResult) -> bool,
     columns: usize,
     column: impl Fn(&CaseResult) -> Option<usize>,
 ) -> Vec<Row<'_>> {
@@ -145,7 +168,7 @@ fn rows(
         let cell = cell(number, case, result);
         // A case that was repeated shows its worst end.
         match cells.iter_mut().find(|known| known.factor == cell.factor) {
-            Some(known) if cell.ending < known.ending => *known = cell,
+            Some(known) if (cell.ending, known.asked) < (known.ending, cell.asked) => *known = cell,
             Some(_) => {}
             None => cells.push(cell),
         }
@@ -156,12 +179,14 @@ fn rows(
 fn cell<'a>(number: usize, case: &'a CaseResult, result: &RunResult) -> Cell<'a> {
     let ending = (case.standing != Standing::Observed).then(|| Ending::of(case, result));
     let words = match ending {
+        _ if clients::is_of_client(case) => clients::words(case),
         None => observed(case).to_owned(),
         Some(Ending::NotRun) => "not run".to_owned(),
         Some(Ending::Flaky) => "exact, flaky".to_owned(),
         Some(_) => case.verdicts.first().map_or("not run", |verdict| verdict.word()).to_owned(),
     };
-    Cell { case: number, factor: factor(&case.factor), ending, words }
+    let asked = case.session.as_ref().is_some_and(|session| session.asked != Asked::Nothing);
+    Cell { case: number, factor: factor(&case.factor), ending, asked, words }
 }
 
 /// What an observed write was answered.

@@ -1,15 +1,13 @@
 //! What a real client did in a case, apart from what the registry did.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::client::Situation;
 
 /// What a real client did in a case. What the registry showed is judged in the case itself.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 pub struct ClientSession {
-    /// Where it ran.
-    pub situation: Situation,
     /// What it asked of whoever ran it.
     pub asked: Asked,
     /// Whether the command got through, with its effect.
@@ -112,4 +110,33 @@ pub struct ClientCommand {
     pub transcript: String,
     /// How long it took, waits for the harness included, in milliseconds.
     pub elapsed_ms: u64,
+}
+
+/// Where a client runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Situation {
+    /// In a script: no terminal, and nobody who answers.
+    Script,
+    /// In a terminal, where a person reads and types.
+    Terminal,
+}
+
+impl Situation {
+    /// Both.
+    pub const ALL: [Situation; 2] = [Situation::Script, Situation::Terminal];
+
+    /// Its name, in ids and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Situation::Script => "script",
+            Situation::Terminal => "terminal",
+        }
+    }
+}
+
+impl fmt::Display for Situation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }

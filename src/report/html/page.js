@@ -114,11 +114,15 @@
       ...(found.earlier ?? []).map((earlier) => fact('At first', `${earlier.verdicts.join(', ')}: ${earlier.observed}`)),
       ...(found.left ?? []).map((left) => fact('Left on the target', left)),
       fact('Repeat', repeat(found.repeat)));
+    const session = !found.session ? null : make('div', {},
+      ...found.session.commands.map((command) => make('figure', {},
+        make('figcaption', {}, `${found.client}, ${found.situation}: ${command.hung ? 'ended, as it did not end' : `exit ${command.exit ?? 'by a signal'}`} after ${command.elapsed_ms} ms`),
+        make('pre', { tabindex: '0' }, make('span', { class: 'first' }, `$ ${command.line}`), '\n', command.transcript))));
     const sequence = found.probes.length === 0 ? null : make('div', {},
       make('div', { class: 'ends', 'aria-hidden': 'true' }, make('span', {}, 'user'), make('span', {}, 'registry')),
       make('ol', { class: 'sequence', 'aria-label': 'What was sent and answered, in order' },
         ...found.probes.map((probe, at) => step(probe, found.status === 'fail' && at === found.showing))));
-    return make('div', { class: 'body' }, facts, sequence);
+    return make('div', { class: 'body' }, facts, session, sequence);
   };
 
   const show = async (row) => {

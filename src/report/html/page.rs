@@ -4,6 +4,7 @@ use jiff::{Timestamp, Unit};
 use serde::Serialize;
 
 use crate::judge::Verdict;
+use crate::report::clients;
 use crate::report::conclusion::Conclusion;
 use crate::report::standing::{Ending, meaning, verdicts, why_untested};
 use crate::report::tables::{self, Table};
@@ -26,6 +27,7 @@ pub(super) struct Page {
     shares: Vec<Share>,
     meanings: Vec<Meaning>,
     untested: Vec<Untested>,
+    limits: Vec<Limit>,
     stale: Vec<String>,
     left: Vec<String>,
     ended: Option<String>,
@@ -56,6 +58,15 @@ struct Meaning {
     actions: Vec<String>,
 }
 
+/// One of a client's own faults.
+#[derive(Debug, Serialize)]
+struct Limit {
+    client: String,
+    words: &'static str,
+    places: String,
+    saw: String,
+}
+
 /// What was not tested, for one reason.
 #[derive(Debug, Serialize)]
 struct Untested {
@@ -76,7 +87,7 @@ struct ShownTable {
     name: &'static str,
     title: &'static str,
     about: &'static str,
-    columns: Vec<&'static str>,
+    columns: Vec<String>,
     /// Whether it is shown unfolded: one of the documentation's, or something in it needs a look.
     open: bool,
     lines: usize,
@@ -168,6 +179,7 @@ pub(super) fn of(result: &RunResult) -> Page {
         shares: shares(result),
         meanings: meanings(result),
         untested: untested(result),
+        limits: limits(result),
         stale: result.stale_deviations.iter().map(|stale| clean(stale)).collect(),
         left: left.map(|left| clean(left)).collect(),
         ended: result.target.ended.as_deref().map(crate::report::text::clean_lines),
@@ -193,7 +205,14 @@ fn summary(result: &RunResult) -> String {
         ),
     };
     let untested = [
-        (s.unsupported, "the registry does not have"),
+        (
+            s.unsupported,
+            if clients::of(result).is_empty() {
+                "the registry does not have"
+            } else {
+                "the registry does not have, or a client cannot do"
+            },
+        ),
         (s.skipped, "were not run"),
         (s.errored, "gave no usable evidence"),
     ];
@@ -269,6 +288,17 @@ fn meanings(result: &RunResult) -> Vec<Meaning> {
     meanings.into_iter().map(|(_, meaning)| meaning).collect()
 }
 
+fn limits(result: &RunResult) -> Vec<Limit> {
+    let faults = clients::faults(result).into_iter();
+    let limit = |fault: clients::Fault<'_>| Limit {
+        client: clean(fault.client),
+        words: fault.kind.words(),
+        places: clean(&fault.places.join(", ")),
+        saw: clean(fault.saw),
+    };
+    faults.map(limit).collect()
+}
+
 fn untested(result: &RunResult) -> Vec<Untested> {
     let mut reasons: Vec<Untested> = Vec::new();
     for (case_number, case, ending) in all(result) {
@@ -288,7 +318,7 @@ fn untested(result: &RunResult) -> Vec<Untested> {
 
 fn shown(table: Table<'_>, result: &RunResult) -> ShownTable {
     let cells = || table.rows.iter().flat_map(|row| &row.lines).flat_map(|line| line.cells.iter().flatten());
-    let documented = table.name.starts_with("auth-");
+    let documented = table.name.starts_with("auth-") || table.name == tables::CLIENTS;
     let open = documented || cells().any(|cell| cell.ending.is_some_and(|ending| ending < Ending::Unsupported));
     let id = |number: usize| all(result).nth(number).map(|(_, case, _)| clean(&case.id)).unwrap_or_default();
     let lines = table.rows.iter().map(|row| row.lines.len()).sum();
@@ -318,7 +348,8 @@ fn shown(table: Table<'_>, result: &RunResult) -> ShownTable {
             .collect(),
     });
     let rows = rows.collect();
-    ShownTable { name: table.name, title: table.title, about: table.about, columns: table.columns, open, lines, rows }
+    let columns = table.columns.iter().map(|column| clean(column)).collect();
+    ShownTable { name: table.name, title: table.title, about: table.about, columns, open, lines, rows }
 }
 
 fn groups(result: &RunResult) -> Vec<Group> {

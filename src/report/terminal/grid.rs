@@ -1,6 +1,7 @@
 //! The tables as a grid: a line per row or surface, a column per mode.
 
 use super::paper::{Paper, Tone, clean, wrap};
+use crate::report::clients::is_of_client;
 use crate::report::tables;
 use crate::result::{CaseResult, RunResult, Standing, Status};
 use crate::table::Mode;
@@ -44,11 +45,14 @@ pub(super) fn write(out: &mut String, result: &RunResult, paper: Paper) {
         .into_iter()
         .map(|(standing, title)| {
             let all = result.cases.iter().chain(&result.observations);
-            let cases: Vec<&CaseResult> = all.filter(|case| case.standing == standing).collect();
+            let cases: Vec<&CaseResult> = all.filter(|case| case.standing == standing && !is_of_client(case)).collect();
             Section { title, lines: lines(&cases, modes) }
         })
         .filter(|section| !section.lines.is_empty())
         .collect();
+    if sections.is_empty() {
+        return;
+    }
     let lines = || sections.iter().flat_map(|section| &section.lines);
     let widths: Vec<usize> = (0..modes.len())
         .map(|column| {

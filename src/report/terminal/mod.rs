@@ -1,5 +1,6 @@
 //! The terminal report: the tables as a grid, what deviates, totals that add up, one sentence at the end.
 
+mod clients;
 pub mod exploration;
 mod findings;
 mod grid;
@@ -41,6 +42,7 @@ pub fn render(result: &RunResult, paper: Paper) -> String {
         out.push('\n');
     }
     grid::write(&mut out, result, paper);
+    clients::write(&mut out, result, paper);
     findings::write(&mut out, result, paper);
     totals(&mut out, result, paper);
     if let Some(ended) = &result.target.ended {
