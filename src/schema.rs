@@ -11,6 +11,7 @@ use crate::accounts::Account;
 use crate::check::faults;
 use crate::client::file::ClientFile;
 use crate::dialect::{DialectFile, Surface};
+use crate::load::document::{CapacityResult, LoadResult};
 use crate::load::profile;
 use crate::result::RunResult;
 use crate::scenario::Scenario;
@@ -42,11 +43,15 @@ pub enum Kind {
     Load,
     /// The document that a run writes.
     Result,
+    /// The document that a load run writes.
+    LoadResult,
+    /// The document that a search for the capacity writes.
+    CapacityResult,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 11] = [
+    pub const ALL: [Kind; 13] = [
         Kind::Target,
         Kind::Deviations,
         Kind::Accounts,
@@ -58,6 +63,8 @@ impl Kind {
         Kind::Faults,
         Kind::Load,
         Kind::Result,
+        Kind::LoadResult,
+        Kind::CapacityResult,
     ];
 
     /// The kind's name, on the command line and in the names of schema files.
@@ -74,6 +81,8 @@ impl Kind {
             Kind::Faults => "faults",
             Kind::Load => "load",
             Kind::Result => "result",
+            Kind::LoadResult => "load-result",
+            Kind::CapacityResult => "capacity-result",
         }
     }
 
@@ -91,6 +100,8 @@ impl Kind {
             Kind::Faults => "stepup faults: which cases must find each seeded fault",
             Kind::Load => "stepup load profile: what is sent, how fast, and what the run must show",
             Kind::Result => "stepup result: the document that a run writes",
+            Kind::LoadResult => "stepup load result: the document that a load run writes",
+            Kind::CapacityResult => "stepup capacity result: the document that a search for the capacity writes",
         }
     }
 
@@ -109,6 +120,8 @@ impl Kind {
             Kind::Faults => made::<faults::File>(reading),
             Kind::Load => made::<profile::Raw>(reading),
             Kind::Result => made::<RunResult>(reading.for_serialize()),
+            Kind::LoadResult => made::<LoadResult>(reading.for_serialize()),
+            Kind::CapacityResult => made::<CapacityResult>(reading.for_serialize()),
         };
         let version = schema.remove("$schema").unwrap_or_default();
         let mut ordered =

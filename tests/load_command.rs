@@ -74,6 +74,116 @@ fn a_run_that_holds_writes_its_document_and_the_registrys_own_count_agrees() {
 }
 
 #[test]
+fn clients_who_wait_are_a_model_of_their_own_and_the_report_says_so() {
+    let clients = "model: closed\nclients: { number: 4, think: 5 ms, for: 600 ms, up-to: 2000/s }";
+    let profile = PROFILE.replace("pace: [{ constant: { rate: 100/s, for: 600 ms } }]", clients);
+    let place = Place::new();
+    let (code, document, output) = place.run("load", &profile, &[]);
+    assert_eq!(code, Some(0), "{}", said(&output));
+    assert_eq!(document["profile"]["model"], "closed");
+    assert_eq!(document["profile"]["clients"]["number"], 4);
+    assert!(said(&output).contains("model: closed: 4 clients who each wait for an answer"), "{}", said(&output));
+    assert_eq!(document["totals"]["requests_with_warm_up"], document["counted_by_target"]["requests"]);
+    // Four who think for 5 ms are asked at most twice in it, and the first of it may be cut short.
+    let sent = document["totals"]["sent"].as_u64().expect("a count");
+    assert!(sent >= 4 && sent <= 4 * 121, "{sent}");
+}
+
+#[test]
+fn an_interrupted_run_reports_what_was_measured() {
+    use std::io::{BufRead as _, BufReader};
+    let place = Place::new();
+    let profile = place.file("profile.yaml", &PROFILE.replace("600 ms", "60 s"));
+    let out = place.0.path().join("out");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_stepup"))
+        .args(["load", "--out"])
+        .args([&out, &profile])
+        .stderr(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("it runs");
+    let mut said = BufReader::new(child.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
+    said.find(|line| line.contains("planned")).expect("a second ends");
+    let process = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(process, rustix::process::Signal::INT).expect("it is told");
+    // Whoever does not listen any more would end it.
+    let rest: Vec<String> = said.collect();
+    assert_eq!(child.wait().expect("it ends").code(), Some(5), "{rest:?}");
+    let document: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(out.join("result.json")).expect("a document")).expect("JSON");
+    assert_eq!((&document["complete"], &document["verdict"]), (&false.into(), &"incomplete".into()));
+    assert!(document["totals"]["accepted"].as_u64() > Some(50), "{}", document["totals"]);
+    assert!(std::fs::read_to_string(out.join("index.html")).expect("a page").contains("Incomplete: interrupted"));
+}
+
+#[test]
+fn more_connections_than_files_may_be_open_are_refused_before_anything_is_sent() {
+    let place = Place::new();
+    let profile = place.file("profile.yaml", &PROFILE.replace("connections: 8", "connections: 500"));
+    let limited = format!("ulimit -n 300; exec '{}' load \"$0\" --out \"$1\"", env!("CARGO_BIN_EXE_stepup"));
+    let output = Command::new("sh")
+        .args(["-c", &limited])
+        .args([profile, place.0.path().join("out")])
+        .output()
+        .expect("it runs");
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert!(said(&output).contains("500 connections take 1064 open files"), "{}", said(&output));
+}
+
+#[test]
+fn whoever_watches_finds_metrics_while_the_run_lasts() {
+    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+    let place = Place::new();
+    let profile = place.file("profile.yaml", &PROFILE.replace("600 ms", "60 s"));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_stepup"))
+        .args(["load", "--prometheus", "127.0.0.1:0", "--out"])
+        .args([place.0.path().join("out"), profile])
+        .stderr(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("it runs");
+    let mut said = BufReader::new(child.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
+    let address =
+        said.find_map(|line| Some(line.strip_prefix("metrics: http://")?.strip_suffix("/metrics")?.to_owned()));
+    let address = address.expect("it says where");
+    // The line of a second is said when it has been counted.
+    said.find(|line| line.contains("planned")).expect("a second ends");
+    let mut stream = std::net::TcpStream::connect(&address).expect("it listens");
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").expect("it is asked");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers");
+    child.kill().expect("it ends");
+    child.wait().expect("it has ended");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(answer.contains("stepup_load_outcomes_total{outcome=\"accepted\"} "), "{answer}");
+}
+
+#[test]
+fn the_reports_of_a_run_are_written_and_rendered_again_the_same() {
+    let place = Place::new();
+    let (code, _, output) = place.run("load", PROFILE, &[]);
+    assert_eq!(code, Some(0), "{}", said(&output));
+    let out = place.0.path().join("out");
+    for (format, file) in [("html", "index.html"), ("markdown", "summary.md"), ("result", "result.json")] {
+        let again = Command::new(env!("CARGO_BIN_EXE_stepup"))
+            .args(["report", "--format", format])
+            .arg(&out)
+            .output()
+            .expect("it runs");
+        assert_eq!(again.status.code(), Some(0), "{}", said(&again));
+        assert!(again.stdout == std::fs::read(out.join(file)).expect(file), "{file} is rendered otherwise");
+        assert!(!again.stdout.is_empty());
+    }
+    let refused = Command::new(env!("CARGO_BIN_EXE_stepup"))
+        .args(["report", "--format", "junit"])
+        .arg(&out)
+        .output()
+        .expect("it runs");
+    assert_eq!(refused.status.code(), Some(5));
+    assert!(said(&refused).contains("a load run has no junit.xml; allowed: "), "{}", said(&refused));
+}
+
+#[test]
 fn exit_codes_say_how_a_run_ended() {
     let with = |from: &str, to: &str| {
         assert!(PROFILE.contains(from), "{from}");
@@ -89,6 +199,7 @@ fn exit_codes_say_how_a_run_ended() {
         (PROFILE.to_owned() + "mix: { right: 9, challenge-only: 1 }\n", &["--mutant", "profile-unchallenged"], 1),
         (PROFILE.to_owned(), &["--target", "http://192.0.2.1:4873"], 2),
         (PROFILE.to_owned(), &["--target", "http://127.0.0.1:4873"], 2),
+        (PROFILE.to_owned(), &["--prometheus", "192.0.2.1:9000"], 2),
     ] {
         let (code, document, output) = Place::new().run("load", &profile, more);
         assert_eq!(code, Some(wanted), "{more:?} {profile}\n{}\n{document}", said(&output));
@@ -156,13 +267,15 @@ fn a_target_that_answers_nothing_of_use_ends_the_run_as_unreachable() {
 
 #[test]
 fn a_search_ends_at_what_the_users_bear_or_what_was_asked_for() {
-    let search = "capacity: { from: 20/s, up-to: 60/s, probe: 200 ms, confirm: 200 ms, repeats: 2, warm-up: 50 ms }\n";
+    let search = "capacity: { from: 20/s, up-to: 60/s, probe: 200 ms, confirm: 200 ms, repeats: 2, warm-up: 50 ms, \
+                  clients-up-to: 8 }\n";
     let profile = PROFILE.to_owned() + search;
     let (code, document, output) = Place::new().run("capacity", &profile, &[]);
     assert_eq!(code, Some(0), "{}", said(&output));
     assert_eq!(document["format"], "stepup/capacity/1");
     assert_eq!(document["end"], "beyond-asked");
     assert_eq!(document["confirmed"]["runs"], 2);
+    assert_eq!(document["crowds"].as_array().map(Vec::len), Some(4));
 
     let place = Place::new();
     let stub = Stub::start(Manner::Fine);
@@ -174,7 +287,7 @@ fn a_search_ends_at_what_the_users_bear_or_what_was_asked_for() {
     let profile = profile.replace("from: 20/s, up-to: 60/s", "from: 5/s, up-to: 900/s");
     let (code, document, output) = place.run("capacity", &profile, &more);
     assert_eq!((code, &document["end"]), (Some(0), &serde_json::json!("user-bound")), "{}", said(&output));
-    assert!(document["at_least"].as_f64().is_some_and(|rate| rate > 13.0 && rate < 17.0), "{document}");
+    assert!(document["borne_per_s"].as_f64().is_some_and(|rate| rate > 13.0 && rate < 17.0), "{document}");
 }
 
 #[test]

@@ -6,15 +6,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use load_stub::{Manner, Stub, registry};
+use load_stub::{Manner, Mortal, Stub, registry};
+use stepup::load::crowd::Crowd;
 use stepup::load::fate::Fate;
 use stepup::load::mix::{Kind, Mix};
-use stepup::load::objective::{Measured as _, Part};
+use stepup::load::objective::{Measured as _, Part, Timing};
 use stepup::load::pace::{Pace, Spacing};
 use stepup::load::quantity::Rate;
 use stepup::load::request::{self, Connect};
 use stepup::load::run::{Outcome, Plan, conduct};
 use stepup::load::sizing::Crew;
+use stepup::load::stream::Tls;
 use stepup::load::users::{PoolSeed, Users};
 use stepup::registry::Mutant;
 
@@ -42,12 +44,14 @@ fn plan(address: std::net::SocketAddr, mix: Mix, rate: f64, seconds: f64) -> Pla
         crew,
         connections: 8,
         connect: Connect::KeepAlive,
+        tls: None,
         patience: Duration::from_secs(2),
         warm_up: Duration::ZERO,
         skew: (1, 1),
         seed: 1,
         spent_through: 0,
         cores: vec![None, None],
+        own_cores: false,
     }
 }
 
@@ -110,6 +114,7 @@ fn what_a_faulty_registry_lets_through_is_a_breach_whatever_the_latency() {
 fn each_way_to_fail_is_counted_as_what_it_is_and_the_run_ends() {
     for (manner, fate) in [
         (Manner::HalfWay, Fate::BrokenOff),
+        (Manner::Resets, Fate::BrokenOff),
         (Manner::Hangs, Fate::BrokenOff),
         (Manner::Garbage, Fate::Garbage),
         (Manner::Silent, Fate::TimedOut),
@@ -127,6 +132,42 @@ fn each_way_to_fail_is_counted_as_what_it_is_and_the_run_ends() {
         assert_eq!(stub.requests(), outcome.requests, "{manner:?}");
         assert_eq!(outcome.whole.share(Part::Success).map(|share| share.get()), Some(0.0));
     }
+}
+
+#[test]
+fn a_target_that_dies_and_comes_back_is_found_again_within_the_schedule() {
+    let mortal = Mortal::start(40);
+    let mut plan = plan(mortal.address, Mix::of_right_codes(), 200.0, 3.0);
+    plan.patience = Duration::from_millis(100);
+    let outcome = conduct(&plan, &AtomicBool::new(false), |at, _| {
+        if at == 0 {
+            mortal.come_back();
+        }
+    })
+    .expect("the run ends");
+    let counts = &outcome.whole.counts;
+    assert_eq!((outcome.whole.planned, counts.sum(|_, _| true)), (600, 600));
+    let [accepted, broken, unsent] =
+        [Fate::Accepted, Fate::BrokenOff, Fate::Unsent].map(|fate| count(&outcome, Kind::Right, fate));
+    // It was asked 40 times before it died, and again after it had come back.
+    assert!(accepted > 45 && broken > 0 && unsent > 0, "{counts:?}");
+    assert_eq!(accepted + broken + unsent, 600, "{counts:?}");
+    assert!(outcome.whole.unopened > 0);
+}
+
+#[test]
+fn a_target_that_slows_down_is_waited_for_and_its_slowness_counts_from_when_arrivals_were_due() {
+    let stub = Stub::start(Manner::Slow);
+    let mut plan = plan(stub.address, Mix::of_right_codes(), 200.0, 0.5);
+    plan.connections = 4;
+    plan.patience = Duration::from_secs(30);
+    let outcome = run(&plan);
+    assert_eq!(count(&outcome, Kind::Right, Fate::Accepted), 100, "{:?}", outcome.whole.counts);
+    // Four connections serve forty a second, so the last of a hundred is served when two seconds are over.
+    let longest = |timing| outcome.whole.timed.of(timing).longest().expect("some are");
+    assert!(longest(Timing::ResponseTime) > Duration::from_millis(1_500));
+    assert!(longest(Timing::ResponseTime) > longest(Timing::ServiceTime));
+    assert!(outcome.whole.waited > 90);
 }
 
 #[test]
@@ -153,6 +194,26 @@ fn a_connection_for_each_request_is_opened_for_each() {
     assert_eq!(count(&outcome, Kind::Right, Fate::Accepted), 150, "{:?}", outcome.whole.counts);
     assert!(outcome.whole.opened >= 150, "{}", outcome.whole.opened);
     assert_eq!(registry.statistics().requests, 150);
+}
+
+#[test]
+fn clients_who_wait_for_an_answer_each_have_one_request_on_its_way() {
+    for think in [Duration::ZERO, Duration::from_millis(20)] {
+        let mut plan =
+            plan("127.0.0.1:1".parse().expect("an address"), mix("{ right: 3, exchange: 1 }"), 90_000.0, 0.5);
+        plan.pace.crowd = Some(Crowd { clients: 6, think });
+        let registry = registry(SEED.0, plan.crew.all(), None);
+        plan = Plan { address: registry.address, ..plan };
+        let outcome = run(&plan);
+        let accepted = outcome.whole.counts.sum(|_, fate| fate == Fate::Accepted);
+        assert_eq!(accepted, outcome.whole.planned, "{:?}", outcome.whole.counts);
+        assert_eq!(registry.statistics().requests, outcome.requests);
+        assert_eq!(registry.statistics().accepted_proofs, accepted);
+        // Who thinks for 20 ms comes at most 26 times in half a second, and everybody comes more than once.
+        let most = if think.is_zero() { u64::MAX } else { 6 * 26 };
+        assert!(accepted > 6 && accepted <= most, "{accepted}");
+        assert_eq!(outcome.whole.waited, 0);
+    }
 }
 
 #[test]
@@ -185,4 +246,76 @@ fn a_stop_is_heard_and_what_was_measured_is_kept() {
     assert_eq!(stub.requests(), outcome.requests);
     assert!(outcome.requests > 0);
     assert_eq!(seconds.iter().map(|(_, planned)| planned).sum::<u64>(), outcome.whole.planned);
+}
+
+/// A front that speaks TLS before a registry, and its certificate in PEM.
+fn tls_front(upstream: std::net::SocketAddr) -> (std::net::SocketAddr, String) {
+    use tokio_rustls::rustls::ServerConfig;
+    use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).expect("made");
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
+    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().expect("versions");
+    let config = config.with_no_client_auth().with_single_cert(vec![made.cert.der().clone()], key).expect("a key");
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let (tell, told) = std::sync::mpsc::channel();
+    // It ends with the process of the test.
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let front = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            tell.send(front.local_addr().expect("an address")).expect("the test listens");
+            while let Ok((client, _)) = front.accept().await {
+                let acceptor = acceptor.clone();
+                tokio::spawn(async move {
+                    let Ok(mut client) = acceptor.accept(client).await else { return };
+                    let Ok(mut upstream) = tokio::net::TcpStream::connect(upstream).await else { return };
+                    let _ = tokio::io::copy_bidirectional(&mut client, &mut upstream).await;
+                });
+            }
+        });
+    });
+    (told.recv().expect("it starts"), made.cert.pem())
+}
+
+#[test]
+fn over_tls_everything_becomes_what_it_must_whether_connections_are_used_again_or_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let authorities = folder.path().join("ca.pem");
+    for connect in [Connect::KeepAlive, Connect::PerRequest] {
+        let mut plan =
+            plan("127.0.0.1:1".parse().expect("an address"), mix("{ right: 2, exchange: 1, wrong: 1 }"), 200.0, 0.5);
+        let registry = registry(SEED.0, plan.crew.all(), None);
+        let (front, pem) = tls_front(registry.address);
+        std::fs::write(&authorities, pem).expect("written");
+        plan.tls = Some(Tls::new("127.0.0.1", &authorities).expect("a certificate"));
+        let base = format!("https://{front}").parse().expect("an address");
+        plan.forms = request::forms(&plan.dialect, &plan.surface, &base, connect).expect("forms");
+        plan = Plan { address: front, connect, connections: 64, ..plan };
+        let outcome = run(&plan);
+        assert_eq!(
+            outcome.whole.share(Part::Success).map(|share| share.get()),
+            Some(1.0),
+            "{:?}",
+            outcome.whole.counts
+        );
+        assert_eq!(registry.statistics().requests, outcome.requests);
+        assert!(count(&outcome, Kind::Exchange, Fate::Accepted) > 5);
+    }
+}
+
+#[test]
+fn a_certificate_of_somebody_else_opens_no_connection() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let authorities = folder.path().join("ca.pem");
+    let stub = Stub::start(Manner::Fine);
+    let (front, _) = tls_front(stub.address);
+    let other = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("made");
+    std::fs::write(&authorities, other.cert.pem()).expect("written");
+    let mut plan = plan(front, Mix::of_right_codes(), 200.0, 0.25);
+    plan.tls = Some(Tls::new("127.0.0.1", &authorities).expect("a certificate"));
+    plan.patience = Duration::from_millis(50);
+    let outcome = run(&plan);
+    assert_eq!((count(&outcome, Kind::Right, Fate::Unsent), outcome.requests, stub.requests()), (50, 0, 0));
+    assert!(outcome.whole.unopened > 0);
 }

@@ -6,7 +6,7 @@ mod program;
 
 use std::path::PathBuf;
 
-use page::Page;
+use page::{FAINT, Page};
 use serde_json::{Value, json};
 use stepup::report::compare::{Changes, Compared, Form, Grid};
 use stepup::report::html;
@@ -186,34 +186,6 @@ async fn a_foreign_servers_words_do_nothing_on_a_page() {
     assert!(shown.as_str().is_some_and(|text| !text.contains(['\u{202e}', '\u{1b}'])));
     is_quiet(&page);
 }
-
-/// Texts whose contrast with what is behind them is below 4.5, or 3 where they are large.
-const FAINT: &str = r"(() => {
-  const channel = c => { c /= 255; return c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4; };
-  const parse = text => { const [r, g, b, a = 1] = text.match(/[\d.]+/g).map(Number); return { r, g, b, a }; };
-  const light = c => 0.2126 * channel(c.r) + 0.7152 * channel(c.g) + 0.0722 * channel(c.b);
-  const behind = element => {
-    for (let e = element; e; e = e.parentElement) {
-      const ground = parse(getComputedStyle(e).backgroundColor);
-      if (ground.a > 0) return ground;
-    }
-    return { r: 255, g: 255, b: 255 };
-  };
-  const faint = new Set();
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  let seen = 0;
-  while (walker.nextNode()) {
-    const element = walker.currentNode.parentElement;
-    if (!walker.currentNode.data.trim() || element.matches('script, .unseen') || !element.checkVisibility()) continue;
-    seen += 1;
-    const style = getComputedStyle(element);
-    const [one, other] = [light(parse(style.color)), light(behind(element))].sort((a, b) => b - a);
-    const ratio = (one + 0.05) / (other + 0.05);
-    const large = parseFloat(style.fontSize) >= 24;
-    if (ratio < (large ? 3 : 4.5)) faint.add(`${element.tagName}.${element.className} ${ratio.toFixed(2)}`);
-  }
-  return { seen, faint: [...faint] };
-})()";
 
 #[tokio::test]
 async fn a_page_can_be_read_wide_narrow_light_and_dark() {

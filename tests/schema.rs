@@ -84,6 +84,22 @@ fn a_result_holds_to_its_schema_which_lets_members_be_added() {
     assert!(!validator.is_valid(&result));
 }
 
+#[test]
+fn documents_of_load_hold_to_their_schemas() {
+    for (kind, name, wrong) in [
+        (Kind::LoadResult, "load-1.json", "/totals/planned"),
+        (Kind::CapacityResult, "capacity-1.json", "/probes/0/rate"),
+    ] {
+        let text = std::fs::read_to_string(root().join("fixtures/samples").join(name)).expect("a sample");
+        let mut document: Value = serde_json::from_str(&text).expect("JSON");
+        document["added"] = "later".into();
+        let validator = validator(kind);
+        assert!(validator.is_valid(&document), "{name}: {:?}", validator.iter_errors(&document).next());
+        *document.pointer_mut(wrong).expect("it is there") = "many".into();
+        assert!(!validator.is_valid(&document), "{name}");
+    }
+}
+
 type Slip = (&'static str, &'static str);
 
 /// For each kind, a file that holds, and what makes it wrong: a text in it, and what stands there instead.

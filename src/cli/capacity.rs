@@ -1,16 +1,16 @@
 //! `stepup capacity`: find the highest rate that meets the objectives.
 
-use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 
-use super::load::{Common, listen, write_json};
+use super::load::{Common, finish, listen};
 use super::{Failure, exit};
-use crate::load::capacity::{self, CapacityResult};
-use crate::load::search::End;
+use crate::load::capacity;
+use crate::load::document::{CapacityResult, Ending};
 use crate::load::session::For;
+use crate::report::Document;
 
 #[derive(Debug, Args)]
 pub(super) struct Capacity {
@@ -32,7 +32,7 @@ impl Capacity {
         let stop = Arc::new(AtomicBool::new(false));
         let heard = Arc::clone(&stop);
         let mut search = tokio::task::spawn_blocking(move || {
-            capacity::search(&session, &heard, |probe| eprintln!("{}", capacity::line(probe)))
+            capacity::search(&session, &heard, |seen| eprintln!("{}", capacity::line(seen)))
         });
         let result = loop {
             tokio::select! {
@@ -46,10 +46,9 @@ impl Capacity {
             }
         };
         let result = result.map_err(|error| Failure::new(exit::USAGE, format!("a probe cannot be made: {error}")))?;
-        write_json(&out.join("result.json"), &result)?;
-        let _ = std::io::stdout().write_all(capacity::summary(&result).as_bytes());
-        super::say!("reports: {}", out.display());
-        Ok(code(&result))
+        let code = code(&result);
+        finish(&out, &Document::Capacity(Box::new(result)))?;
+        Ok(code)
     }
 }
 
@@ -57,8 +56,8 @@ fn code(result: &CapacityResult) -> u8 {
     match result.end {
         _ if result.breaches > 0 => exit::DEVIATING,
         None => exit::INCOMPLETE,
-        Some(End::Found { .. } | End::UserBound { .. } | End::BeyondAsked { .. }) => exit::HELD,
-        Some(End::Doomed { .. }) => exit::DEVIATING,
-        Some(End::GeneratorBound { .. }) => exit::INVALID,
+        Some(Ending::Found | Ending::UserBound | Ending::BeyondAsked) => exit::HELD,
+        Some(Ending::Doomed) => exit::DEVIATING,
+        Some(Ending::GeneratorBound) => exit::INVALID,
     }
 }

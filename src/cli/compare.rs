@@ -9,6 +9,7 @@ use super::report::{unrenderable, unwritable};
 use super::{Failure, check, exit};
 use crate::report::Document;
 use crate::report::compare::{Changes, Compared, Form, Grid};
+use crate::report::load::{Comparison, Difference};
 use crate::report::terminal::Paper;
 
 #[derive(Debug, Args)]
@@ -38,9 +39,30 @@ enum Told {
 impl Compare {
     pub(super) fn run(self) -> Result<u8, Failure> {
         let mut results = Vec::new();
+        let mut capacities = Vec::new();
         for path in &self.results {
             match Document::read(path)? {
                 Document::Run(result) => results.push(*result),
+                Document::Capacity(result) => capacities.push(*result),
+                Document::Load(_) => {
+                    let hint = "results of `stepup check`, or of `stepup capacity`";
+                    let message =
+                        format!("{} is a load run, of which one alone has no spread; allowed: {hint}", path.display());
+                    return Err(Failure::new(exit::USAGE, message));
+                }
+            }
+        }
+        match (results.as_slice(), capacities.as_slice()) {
+            (_, []) => {}
+            ([], [before, after]) if self.told != Some(Told::Grid) => {
+                return self.capacities(&Comparison::of(before, after));
+            }
+            (results, capacities) => {
+                let (checks, searches) = (results.len(), capacities.len());
+                let message = format!(
+                    "{checks} results of checks and {searches} of searches for the capacity; allowed: two of the latter, as changes"
+                );
+                return Err(Failure::new(exit::USAGE, message));
             }
         }
         let one = results.iter().all(|result| result.target.name == results[0].target.name);
@@ -76,5 +98,30 @@ impl Compare {
             }
         }
         Ok(code)
+    }
+
+    /// Two searches for the capacity.
+    fn capacities(&self, comparison: &Comparison<'_>) -> Result<u8, Failure> {
+        let text = comparison.lines().join("\n") + "\n";
+        match (self.format.as_slice(), &self.out) {
+            ([Form::Terminal], None) => {
+                // Whoever stops reading early wants no more of it.
+                let _ = std::io::stdout().write_all(text.as_bytes());
+            }
+            ([Form::Terminal], Some(out)) => {
+                std::fs::create_dir_all(out).map_err(|error| unwritable(out, &error))?;
+                let file = out.join(Form::Terminal.file());
+                std::fs::write(&file, text).map_err(|error| unwritable(&file, &error))?;
+            }
+            _ => {
+                let message = "searches for the capacity are compared as text; allowed: `--format terminal`";
+                return Err(Failure::new(exit::USAGE, message));
+            }
+        }
+        Ok(match comparison.difference() {
+            Difference::Lower => exit::DEVIATING,
+            Difference::Higher | Difference::WithinSpread => exit::HELD,
+            Difference::Unknown => exit::NO_DATA,
+        })
     }
 }

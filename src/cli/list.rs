@@ -5,6 +5,7 @@ use clap::{Args, ValueEnum};
 use super::{Failure, exit};
 use crate::check::suite;
 use crate::client;
+use crate::load::profile;
 
 #[derive(Debug, Args)]
 pub(super) struct List {
@@ -20,6 +21,8 @@ enum What {
     Clients,
     /// The reference registry's seeded faults.
     Mutants,
+    /// The load profiles that are built in.
+    Load,
 }
 
 impl List {
@@ -39,6 +42,11 @@ impl List {
             What::Mutants => {
                 for mutant in crate::registry::Mutant::ALL {
                     super::say!("{:<32} {}", mutant.name(), mutant.about());
+                }
+            }
+            What::Load => {
+                for name in profile::names() {
+                    super::say!("{:<16} {}", name, profile::find(name)?.about);
                 }
             }
         }

@@ -9,17 +9,19 @@ use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use jiff::Timestamp;
-use serde::Serialize;
 
 use super::interrupt::Interruptions;
-use super::{Failure, check, exit};
-use crate::load::document::{self, SecondNote, Verdict};
+use super::prometheus::{self, Fed};
+use super::{Failure, check, exit, report};
+use crate::load::document::{SecondNote, Verdict};
 use crate::load::hdr_log::HdrLog;
 use crate::load::objective::{Objective, Standing, Timing};
 use crate::load::run::{self, Outcome};
 use crate::load::session::{For, Options, Session, Unready};
-use crate::load::{profile, summary};
+use crate::load::{noting, profile, summary};
 use crate::registry::Mutant;
+use crate::report::load::WRITTEN;
+use crate::report::{Document, Format};
 
 /// A rule that ends a run must fail for so many seconds on end.
 const FAILS_FOR: u32 = 3;
@@ -29,6 +31,9 @@ pub(super) struct Load {
     /// A built-in load profile, or a file.
     #[arg(value_name = "PROFILE")]
     profile: String,
+    /// An address of this machine at which Prometheus finds `/metrics` while the run lasts.
+    #[arg(long, value_name = "ADDR")]
+    prometheus: Option<std::net::SocketAddr>,
     #[command(flatten)]
     common: Common,
 }
@@ -54,6 +59,9 @@ pub(super) struct Common {
     /// A seeded fault of the embedded registry.
     #[arg(long, value_name = "NAME")]
     mutant: Vec<Mutant>,
+    /// The certificates (PEM) of the authorities that an https target's certificate must come from.
+    #[arg(long, value_name = "FILE")]
+    cacert: Option<PathBuf>,
 }
 
 impl From<Unready> for Failure {
@@ -76,9 +84,10 @@ impl Common {
     ) -> Result<(Session, PathBuf), Failure> {
         let profile = profile::find(profile)?;
         let out = self.out.unwrap_or_else(|| check::folder(Timestamp::now()));
-        std::fs::create_dir_all(&out).map_err(|error| unwritable(&out, &error))?;
+        std::fs::create_dir_all(&out).map_err(|error| report::unwritable(&out, &error))?;
         let (target, pool, seed, threads, mutants) = (self.target, self.pool, self.seed, self.threads, self.mutant);
-        let options = Options { profile, target, pool, seed, threads, mutants };
+        let authorities = self.cacert;
+        let options = Options { profile, target, pool, seed, threads, mutants, authorities };
         let session = Session::begin(options, what_for).await?;
         let rest = session.rest();
         if !rest.is_zero() {
@@ -94,23 +103,26 @@ impl Common {
     }
 }
 
-/// Says that a report cannot be written.
-pub(super) fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(exit::INCOMPLETE, format!("{} cannot be written: {error}", path.display()))
-}
-
-/// Writes a document.
-pub(super) fn write_json(path: &Path, document: &impl Serialize) -> Result<(), Failure> {
-    let json = serde_json::to_string_pretty(document).map_err(std::io::Error::other);
-    json.and_then(|json| std::fs::write(path, json)).map_err(|error| unwritable(path, &error))
+/// Writes the reports of a document, and says what it shows.
+pub(super) fn finish(out: &Path, document: &Document) -> Result<(), Failure> {
+    report::write(out, document, &WRITTEN)?;
+    let text = document.render(Format::Terminal, check::paper()).map_err(report::unrenderable)?;
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    super::say!("reports: {}", out.display());
+    Ok(())
 }
 
 impl Load {
     pub(super) fn run(self) -> Result<u8, Failure> {
         super::runtime()?.block_on(async {
             let mut interruptions = listen()?;
+            let fed = Fed::default();
+            let _endpoint = match self.prometheus {
+                Some(address) => Some(prometheus::serve(address, fed.clone()).await?),
+                None => None,
+            };
             let (session, out) = self.common.begin(&self.profile, For::Pace, &mut interruptions).await?;
-            play(session, &out, interruptions).await
+            play(session, &out, fed, interruptions).await
         })
     }
 }
@@ -126,21 +138,22 @@ struct Seen {
     seconds: Vec<SecondNote>,
     /// Written as the run goes on, so that its memory does not grow with it.
     log: HdrLog<BufWriter<File>>,
+    fed: Fed,
     unwritten: Option<std::io::Error>,
     failing: u32,
     aborted: Option<String>,
 }
 
-async fn play(session: Session, out: &Path, mut interruptions: Interruptions) -> Result<u8, Failure> {
+async fn play(session: Session, out: &Path, fed: Fed, mut interruptions: Interruptions) -> Result<u8, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     let (heard, session) = (Arc::clone(&stop), Arc::new(session));
     let running = Arc::clone(&session);
     let log_path = out.join("load.hlog");
     let log = File::create(&log_path).and_then(|file| HdrLog::begin(BufWriter::new(file), SystemTime::now()));
-    let log = log.map_err(|error| unwritable(&log_path, &error))?;
+    let log = log.map_err(|error| report::unwritable(&log_path, &error))?;
     // The threads of the run are its own; this one only waits for them.
     let mut run = tokio::task::spawn_blocking(move || {
-        let mut seen = Seen { seconds: Vec::new(), log, unwritten: None, failing: 0, aborted: None };
+        let mut seen = Seen { seconds: Vec::new(), log, fed, unwritten: None, failing: 0, aborted: None };
         let outcome = run::conduct(&running.plan, &heard, |at, sums| seen.note(at, sums, &running, &heard));
         (outcome, seen)
     });
@@ -154,19 +167,19 @@ async fn play(session: Session, out: &Path, mut interruptions: Interruptions) ->
         }
     };
     let outcome = outcome.map_err(|error| Failure::new(exit::USAGE, format!("the run cannot be made: {error}")))?;
-    session.note_spent(outcome.spent_through()).map_err(|error| unwritable(Path::new("the pool"), &error))?;
+    session.note_spent(outcome.spent_through()).map_err(|error| report::unwritable(Path::new("the pool"), &error))?;
     let Seen { seconds, log, unwritten, aborted, .. } = seen;
-    unwritten.map_or_else(|| end_log(log, &outcome), Err).map_err(|error| unwritable(&log_path, &error))?;
-    let result = document::document(&session, &outcome, seconds, aborted);
-    write_json(&out.join("result.json"), &result)?;
-    let _ = std::io::stdout().write_all(summary::render(&result).as_bytes());
-    super::say!("reports: {}", out.display());
-    Ok(code(result.verdict))
+    unwritten.map_or_else(|| end_log(log, &outcome), Err).map_err(|error| report::unwritable(&log_path, &error))?;
+    let result = noting::of_run(&session, &outcome, seconds, aborted);
+    let code = code(result.verdict);
+    finish(out, &Document::Load(Box::new(result)))?;
+    Ok(code)
 }
 
 impl Seen {
     fn note(&mut self, at: u64, sums: &crate::load::tally::Sums, session: &Session, stop: &AtomicBool) {
         let note = SecondNote::of(at, sums, session.profile.warm_up);
+        self.fed.note(&note);
         eprintln!("{}", summary::line(&note));
         self.seconds.push(note);
         let (from, times) = (Duration::from_secs(at), sums.timed.of(Timing::ResponseTime));

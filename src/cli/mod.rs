@@ -22,8 +22,10 @@ mod lint;
 mod list;
 mod load;
 mod mutants;
+mod nodes;
 mod pool;
 mod progress;
+mod prometheus;
 mod report;
 mod schema;
 mod serve;
@@ -62,6 +64,8 @@ enum Command {
     Load(load::Load),
     /// Measure the suite: every seeded fault of the reference registry must be found.
     Mutants(mutants::MutantsCommand),
+    /// Say how many nodes bear a rate, by what searches for the capacity have measured.
+    Nodes(nodes::Nodes),
     /// Enrol simulated users ahead of a load run.
     Pool(pool::PoolCommand),
     /// Render the result of an earlier run again.
@@ -131,6 +135,7 @@ pub fn main() -> u8 {
         Command::List(list) => list.run(),
         Command::Load(load) => load.run(),
         Command::Mutants(mutants) => mutants.run(),
+        Command::Nodes(nodes) => nodes.run(),
         Command::Pool(pool) => pool.run(),
         Command::Report(report) => report.run(),
         Command::Schema(schema) => schema.run(),

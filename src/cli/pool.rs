@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use clap::{Args, Subcommand};
 use rand::RngCore as _;
 
-use super::load::{listen, unwritable};
+use super::load::listen;
+use super::report::unwritable;
 use super::{Failure, exit};
 use crate::load::pool::{Line, PoolFile, Writing};
 use crate::load::users::Users;

@@ -73,7 +73,7 @@ impl Linter {
             Kind::Client => client::file::read(source).err().into_iter().collect(),
             Kind::Faults => faults::check(source, &self.cases),
             Kind::Load => profile::read(source).err().into_iter().collect(),
-            Kind::Result => Document::read(path).err().into_iter().collect(),
+            Kind::Result | Kind::LoadResult | Kind::CapacityResult => Document::read(path).err().into_iter().collect(),
         }
     }
 

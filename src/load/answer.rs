@@ -13,14 +13,24 @@ const LIMIT: usize = 4 * 1024 * 1024;
 pub struct Reply<'a> {
     /// The status code.
     pub status: u16,
-    /// The headers, as received.
-    pub headers: Vec<(&'a str, &'a [u8])>,
+    /// The status line and the headers, as received.
+    head: &'a [u8],
     /// The body.
     pub body: Cow<'a, [u8]>,
     /// Whether the connection can be used again.
     pub reusable: bool,
     /// How many bytes the answer took.
     pub length: usize,
+}
+
+impl<'a> Reply<'a> {
+    /// The headers, as received. The head has been read before, so what is not one is the end of it.
+    pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+        self.head.split(|byte| *byte == b'\n').skip(1).filter_map(|line| {
+            let colon = line.iter().position(|byte| *byte == b':')?;
+            Some((std::str::from_utf8(&line[..colon]).ok()?, line[colon + 1..].trim_ascii()))
+        })
+    }
 }
 
 /// What the bytes so far are.
@@ -88,8 +98,7 @@ fn read_one(bytes: &[u8], ended: bool) -> Read<'_> {
         return Read::Garbage;
     };
     let reusable = framed && !has("connection", "close") && (version == 1 || has("connection", "keep-alive"));
-    let headers = head.headers.iter().map(|header| (header.name, header.value)).collect();
-    Read::Whole(Reply { status, headers, body, reusable, length: begins + length })
+    Read::Whole(Reply { status, head: &bytes[..begins], body, reusable, length: begins + length })
 }
 
 enum Chunks {
@@ -162,6 +171,14 @@ mod tests {
         assert_eq!((&*reply.body, reply.reusable), (&b"to the end"[..], false));
         assert!(!whole(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n", false).reusable);
         assert!(!whole(b"HTTP/1.0 200 OK\r\ncontent-length: 0\r\n\r\n", false).reusable);
+    }
+
+    #[test]
+    fn headers_are_those_that_were_received() {
+        let reply =
+            whole(b"HTTP/1.1 200 OK\r\nA: b \r\nwww-authenticate:OTP\r\nempty:\r\ncontent-length: 2\r\n\r\nx:", false);
+        let wanted = [("A", &b"b"[..]), ("www-authenticate", b"OTP"), ("empty", b""), ("content-length", b"2")];
+        assert_eq!(reply.headers().collect::<Vec<_>>(), wanted);
     }
 
     #[test]

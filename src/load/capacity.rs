@@ -4,108 +4,30 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
-use serde::Serialize;
 
-use super::document::{self, TargetNote};
+use super::crowd::Crowd;
+use super::document::{CAPACITY, CapacityResult, Confirmed, CrowdNote, Ending, Probe, TargetNote};
 use super::mix::Kind;
-use super::objective::{Measured as _, Objective, Part, Quantile, Standing, Timing};
+use super::noting;
+use super::objective::{Measured as _, Part, Quantile, Standing, Timing};
 use super::pace::Pace;
 use super::quantity::{Rate, Share};
+use super::roster::Roster;
 use super::run::{self, Outcome};
+use super::scaling;
 use super::search::{Bounds, End, Next, Purpose, Search, Shown};
 use super::session::Session;
 use super::sizing;
 
-/// The format of a capacity document.
-pub const FORMAT: &str = "stepup/capacity/1";
-
 /// In a probe, which may be far beyond what the target bears, nobody is waited for longer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What a search for the capacity showed.
-#[derive(Debug, Serialize)]
-pub struct CapacityResult {
-    /// `stepup/capacity/1`.
-    pub format: &'static str,
-    /// What made it: name and version.
-    pub tool: String,
-    /// The registry.
-    pub target: TargetNote,
-    /// The profile's name.
-    pub profile: String,
-    /// The action.
-    pub action: String,
-    /// What a rate must show to be borne.
-    pub objectives: Vec<Objective>,
-    /// What chance depended on.
-    pub seed: u64,
-    /// When it began.
-    pub started: Timestamp,
-    /// When it ended.
-    pub finished: Timestamp,
-    /// Whether it came to its end.
-    pub complete: bool,
-    /// How it ended; none when it was interrupted or the second factor failed.
-    #[serde(flatten)]
-    pub end: Option<End>,
-    /// What the confirmations accepted a second.
-    pub confirmed: Option<Confirmed>,
-    /// How many users there are.
-    pub users: u32,
-    /// The rate of arrivals of this mix that they bear: a ceiling of the measurement, not of the target.
-    pub users_bear_per_s: f64,
-    /// How many valid codes a second the users who send them have.
-    pub users_sustain_per_s: f64,
-    /// Arrivals that were let through and must not have been, in all probes.
-    pub breaches: u64,
-    /// Every probe, in order.
-    pub probes: Vec<Probe>,
-}
-
-/// What the confirmations of the last rate showed.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Confirmed {
-    /// How many there were.
-    pub runs: usize,
-    /// What they accepted a second: the mean, the least and the most.
-    pub accepted_per_s: f64,
-    /// See above.
-    pub least_per_s: f64,
-    /// See above.
-    pub most_per_s: f64,
-    /// How far the least and the most lie apart, as a share of the mean.
-    pub spread: f64,
-}
-
-/// A probe.
-#[derive(Debug, Clone, Serialize)]
-pub struct Probe {
-    /// The rate of arrivals, a second.
-    pub rate: f64,
-    /// What it was for.
-    pub purpose: Purpose,
-    /// What it showed.
-    pub shown: Shown,
-    /// What was missed, or why it says nothing.
-    pub why: Vec<String>,
-    /// Arrivals that were accepted, a second.
-    pub accepted_per_s: f64,
-    /// The share that was answered as it had to be.
-    pub success: Option<f64>,
-    /// The response time, in microseconds: of half, and of 99 percent.
-    pub response_p50_us: Option<f64>,
-    /// See above.
-    pub response_p99_us: Option<f64>,
-    /// The mean service time, in microseconds.
-    pub service_mean_us: Option<f64>,
-    /// The lateness of 99 percent, in microseconds.
-    pub lateness_p99_us: Option<f64>,
-    /// The share of the time in which the busiest sending thread did not sleep.
-    pub busy: f64,
-}
-
 /// Searches until it ends, is stopped, or the second factor fails. `watch` sees each probe.
-pub fn search(session: &Session, stop: &AtomicBool, mut watch: impl FnMut(&Probe)) -> std::io::Result<CapacityResult> {
+pub fn search(
+    session: &Session,
+    stop: &AtomicBool,
+    mut watch: impl FnMut(Seen<'_>),
+) -> std::io::Result<CapacityResult> {
     let started = SystemTime::now();
     let wanted = session.profile.capacity;
     let users_bear = session.users_bear();
@@ -116,6 +38,7 @@ pub fn search(session: &Session, stop: &AtomicBool, mut watch: impl FnMut(&Probe
     let mut rosters = run::rosters(&session.plan);
     let mut probes: Vec<Probe> = Vec::new();
     let mut breaches = 0;
+    let mut generator = noting::generator(&session.plan);
     let end = loop {
         let (rate, purpose) = match next {
             Next::End(end) => break Some(end),
@@ -133,23 +56,42 @@ pub fn search(session: &Session, stop: &AtomicBool, mut watch: impl FnMut(&Probe
         let mut outcome = run::conduct_with(&plan, rosters, stop, |_, _| {})?;
         rosters = std::mem::take(&mut outcome.rosters);
         breaches += outcome.breaches;
+        noting::add_sender(&mut generator, &outcome);
         if stop.load(Ordering::Relaxed) {
             break None;
         }
         let probe = probe(session, rate, purpose, lasts - wanted.warm_up.0, &outcome);
         let shown = probe.shown;
-        watch(&probe);
+        watch(Seen::Probe(&probe));
         probes.push(probe);
         if breaches > 0 {
             break None;
         }
         next = searching.next(shown);
     };
+    let mut crowds = Vec::new();
+    for clients in session.profile.capacity_clients() {
+        if stop.load(Ordering::Relaxed) || breaches > 0 {
+            break;
+        }
+        let (note, outcome) = crowd(session, clients, rosters, crowds.len(), stop)?;
+        rosters = outcome.rosters;
+        breaches += outcome.breaches;
+        if !stop.load(Ordering::Relaxed) {
+            watch(Seen::Crowd(&note));
+            crowds.push(note);
+        }
+    }
+    let measured: Vec<(f64, f64)> = crowds
+        .iter()
+        .filter(|note| note.invalid.is_empty())
+        .map(|note| (f64::from(note.clients), note.accepted_per_s))
+        .collect();
     let spent = rosters.iter().map(super::roster::Roster::spent_through).max().unwrap_or_default();
     session.note_spent(spent)?;
     let instant = |time| Timestamp::try_from(time).unwrap_or_default();
     Ok(CapacityResult {
-        format: FORMAT,
+        format: CAPACITY.to_owned(),
         tool: format!("stepup {}", env!("CARGO_PKG_VERSION")),
         target: TargetNote { name: session.target.clone(), base: session.base.to_string() },
         profile: session.profile.name.clone(),
@@ -160,12 +102,17 @@ pub fn search(session: &Session, stop: &AtomicBool, mut watch: impl FnMut(&Probe
         finished: instant(SystemTime::now()),
         complete: end.is_some(),
         confirmed: end.and_then(|end| confirmed(&probes, borne(end)?)),
-        end,
+        end: end.map(ending),
+        borne_per_s: end.and_then(borne).map(Rate::get),
+        missed_per_s: end.and_then(missed).map(Rate::get),
         users: session.users,
         users_bear_per_s: users_bear.get(),
         users_sustain_per_s: sizing::sustained(session.plan.crew.spending).get(),
         breaches,
         probes,
+        scaling: scaling::fit(&measured),
+        crowds,
+        generator,
     })
 }
 
@@ -174,10 +121,56 @@ fn borne(end: End) -> Option<Rate> {
     match end {
         End::Found { rate, .. } => Some(rate),
         End::GeneratorBound { at_least } | End::UserBound { at_least } | End::BeyondAsked { at_least } => {
-            Some(at_least)
+            Some(at_least).filter(|rate| rate.get() > 0.0)
         }
         End::Doomed { .. } => None,
     }
+}
+
+/// The rate that was found not to be borne.
+fn missed(end: End) -> Option<Rate> {
+    match end {
+        End::Found { missed, .. } => Some(missed),
+        End::Doomed { tried } => Some(tried),
+        End::GeneratorBound { .. } | End::UserBound { .. } | End::BeyondAsked { .. } => None,
+    }
+}
+
+fn ending(end: End) -> Ending {
+    match end {
+        End::Found { .. } => Ending::Found,
+        End::Doomed { .. } => Ending::Doomed,
+        End::GeneratorBound { .. } => Ending::GeneratorBound,
+        End::UserBound { .. } => Ending::UserBound,
+        End::BeyondAsked { .. } => Ending::BeyondAsked,
+    }
+}
+
+/// Lets so many clients who never think get through what they can.
+fn crowd(
+    session: &Session,
+    clients: u32,
+    rosters: Vec<Roster>,
+    before: usize,
+    stop: &AtomicBool,
+) -> std::io::Result<(CrowdNote, Outcome)> {
+    let wanted = session.profile.capacity;
+    let measured = wanted.probe.0;
+    let mut pace = Pace::constant(wanted.up_to, wanted.warm_up.0 + measured, session.profile.pace.spacing);
+    pace.crowd = Some(Crowd { clients, think: Duration::ZERO });
+    let seed = session.plan.seed.wrapping_add(1_000 + before as u64);
+    let plan = session.probe(pace, wanted.warm_up.0, session.profile.patience.min(PATIENCE), seed);
+    let outcome = run::conduct_with(&plan, rosters, stop, |_, _| {})?;
+    let whole = &outcome.whole;
+    let accepted = whole.counts.sum(|kind: Kind, fate| fate == super::fate::Fate::Accepted && !fate.is_breach(kind));
+    let note = CrowdNote {
+        clients,
+        accepted_per_s: accepted as f64 / measured.as_secs_f64().max(1e-9),
+        service_mean_us: whole.timed.of(Timing::ServiceTime).mean().map(|mean| mean.as_secs_f64() * 1e6),
+        busy: outcome.busy,
+        invalid: noting::invalid(&session.profile.valid, true, &outcome),
+    };
+    Ok((note, outcome))
 }
 
 /// What the confirmations of a rate that met the objectives accepted.
@@ -197,7 +190,7 @@ fn confirmed(probes: &[Probe], rate: Rate) -> Option<Confirmed> {
 
 fn probe(session: &Session, rate: Rate, purpose: Purpose, measured: Duration, outcome: &Outcome) -> Probe {
     let whole = &outcome.whole;
-    let mut why = document::invalid(&session.profile, outcome);
+    let mut why = noting::invalid(&session.profile.valid, false, outcome);
     let shown = if why.is_empty() {
         for objective in &session.profile.objectives {
             if objective.judge(whole) != Standing::Met {
@@ -226,8 +219,29 @@ fn probe(session: &Session, rate: Rate, purpose: Purpose, measured: Duration, ou
     }
 }
 
-/// The line of a probe, for people.
-pub fn line(probe: &Probe) -> String {
+/// What is seen of a search while it goes on.
+#[derive(Debug, Clone, Copy)]
+pub enum Seen<'a> {
+    /// A probe.
+    Probe(&'a Probe),
+    /// A crowd.
+    Crowd(&'a CrowdNote),
+}
+
+/// The line of what was seen, for people.
+pub fn line(seen: Seen<'_>) -> String {
+    let probe = match seen {
+        Seen::Probe(probe) => probe,
+        Seen::Crowd(note) => {
+            let CrowdNote { clients, accepted_per_s, busy, invalid, .. } = note;
+            let why = if invalid.is_empty() { String::new() } else { format!("  invalid: {}", invalid.join("; ")) };
+            return format!(
+                "{:<13}{clients:>10}    accepted {accepted_per_s:>10.1}/s  sender busy {}{why}",
+                "clients",
+                Share::of(*busy)
+            );
+        }
+    };
     let shown = match probe.shown {
         Shown::Met => "met",
         Shown::Missed => "missed",
@@ -247,45 +261,6 @@ pub fn line(probe: &Probe) -> String {
         ms(probe.response_p99_us),
         ms(probe.lateness_p99_us),
     )
-}
-
-/// How a search ended, for people.
-pub fn summary(result: &CapacityResult) -> String {
-    let ended = match result.end {
-        _ if result.breaches > 0 => {
-            format!("Breached: {} requests were let through that must not be; the search was ended", result.breaches)
-        }
-        None => "Incomplete: interrupted".to_owned(),
-        Some(End::Found { rate, missed }) => {
-            format!("Capacity: {rate} met the objectives, {missed} did not")
-        }
-        Some(End::Doomed { tried }) => format!("Doomed: the objectives are met at no rate, not even at {tried}"),
-        Some(End::GeneratorBound { at_least }) => {
-            format!("Generator-bound: at least {at_least}; this program could not send more")
-        }
-        Some(End::UserBound { at_least }) => {
-            format!("User-bound: at least {at_least}; {} users have no more codes to spend", result.users)
-        }
-        Some(End::BeyondAsked { at_least }) => {
-            format!("At least {at_least}, the highest rate that the profile asks for")
-        }
-    };
-    let mut text = format!("{ended}\n");
-    if let Some(confirmed) = &result.confirmed {
-        text.push_str(&format!(
-            "  confirmed {} times: {:.1}/s accepted, from {:.1} to {:.1}/s (spread {})\n",
-            confirmed.runs,
-            confirmed.accepted_per_s,
-            confirmed.least_per_s,
-            confirmed.most_per_s,
-            Share::of(confirmed.spread)
-        ));
-    }
-    text.push_str(&format!(
-        "  users: {}, who sustain {:.1} valid codes a second, one for each 30 s; of this mix they bear {:.1}/s\n",
-        result.users, result.users_sustain_per_s, result.users_bear_per_s
-    ));
-    text
 }
 
 #[cfg(test)]

@@ -135,6 +135,11 @@ impl Desk {
         !self.waiting.is_empty()
     }
 
+    /// Whether there are no more arrivals from now on.
+    pub fn is_over(&mut self, now: u64) -> bool {
+        self.stopped || self.arrivals.are_over(now)
+    }
+
     /// Takes up no further arrivals.
     pub fn stop(&mut self) {
         self.stopped = true;
@@ -150,9 +155,23 @@ impl Desk {
         self.tally.connected(opened, now);
     }
 
+    /// Takes up an arrival that has become due meanwhile.
+    pub fn keep_up(&mut self, lines: &mut impl Lines) {
+        if let Some(due) = self.next_arrival() {
+            let now = lines.now();
+            if due <= now {
+                self.work_at(now, lines);
+            }
+        }
+    }
+
     /// Does what is due.
     pub fn work(&mut self, lines: &mut impl Lines) {
-        let mut now = lines.now();
+        let now = lines.now();
+        self.work_at(now, lines);
+    }
+
+    fn work_at(&mut self, mut now: u64, lines: &mut impl Lines) {
         while !self.stopped && self.arrivals.peek().is_some_and(|due| due <= now) {
             let Some(due) = self.arrivals.next() else { break };
             let kind = self.dealer.deal();
@@ -160,7 +179,7 @@ impl Desk {
             let waiting = Waiting { due, kind, half_way: None, since: now };
             // Nobody is served before those who came before.
             match if self.waiting.is_empty() { lines.take() } else { None } {
-                Some(line) => self.send(waiting, line, lines),
+                Some(line) => self.send(waiting, line, now, lines),
                 None => {
                     self.tally.waits(due);
                     self.waiting.push_back(waiting);
@@ -182,7 +201,8 @@ impl Desk {
                 return;
             };
             if let Some(waiting) = self.waiting.pop_front() {
-                self.send(waiting, line, lines);
+                let now = lines.now();
+                self.send(waiting, line, now, lines);
             }
         }
     }
@@ -227,7 +247,7 @@ impl Desk {
             }
         }
         while let Some(waiting) = self.waiting.pop_front() {
-            self.tally.ended(waiting.kind, Fate::Unsent, waiting.due, None, now);
+            self.never_sent(waiting, Fate::Unsent, now);
         }
         self.turn(now);
         self.seconds.push(self.tally.turn());
@@ -244,8 +264,8 @@ impl Desk {
         u32::try_from((self.brief.epoch_ns + now) / STEP_NS).unwrap_or(u32::MAX)
     }
 
-    fn send(&mut self, waiting: Waiting, line: Line, lines: &mut impl Lines) {
-        let now = lines.now();
+    /// Sends an arrival on a line. Its code is that of this very moment.
+    fn send(&mut self, waiting: Waiting, line: Line, now: u64, lines: &mut impl Lines) {
         let step = self.step(now);
         let cast = match waiting.half_way {
             Some(user) => Some((waiting.kind, self.roster.answer(user, step))),
@@ -253,7 +273,7 @@ impl Desk {
         };
         let Some((kind, part)) = cast else {
             lines.give_back(line, true);
-            self.tally.ended(waiting.kind, Fate::Starved, waiting.due, None, now);
+            self.never_sent(waiting, Fate::Starved, now);
             return;
         };
         self.serial += 1;
@@ -297,9 +317,15 @@ impl Desk {
         Some(flight)
     }
 
+    fn never_sent(&mut self, waiting: Waiting, fate: Fate, now: u64) {
+        self.tally.ended(waiting.kind, fate, waiting.due, None, now);
+        self.arrivals.ended(false, now);
+    }
+
     fn end(&mut self, flight: Flight, kind: Kind, fate: Fate, status: u16, now: u64) {
         let Flight { due, sent, part, .. } = flight;
         self.tally.ended(kind, fate, due, Some(sent), now);
+        self.arrivals.ended(true, now);
         match (fate, part.proof) {
             (Fate::Accepted, Planned::Code(step)) if kind.spends() => self.roster.note_accepted(part.user, step),
             (Fate::Challenged | Fate::Misshapen | Fate::Refused, Planned::Code(step))
@@ -331,7 +357,7 @@ impl Desk {
         }
         while self.waiting.front().is_some_and(|waiting| waiting.since + self.brief.patience_ns <= now) {
             if let Some(waiting) = self.waiting.pop_front() {
-                self.tally.ended(waiting.kind, Fate::Unsent, waiting.due, None, now);
+                self.never_sent(waiting, Fate::Unsent, now);
             }
         }
         self.serve_waiting(lines);

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use tokio::sync::oneshot;
 
-use super::engine;
+use super::thread;
 use super::users::PoolSeed;
 use crate::registry::{Mutants, Registry, Seeded, Settings, Statistics};
 
@@ -42,7 +42,7 @@ impl Embedded {
         let (tell, told) = mpsc::channel();
         let thread = std::thread::Builder::new().name("registry".to_owned()).spawn(move || {
             if let Some(core) = core {
-                engine::pin(core);
+                thread::pin(core);
             }
             let said = tell.clone();
             if let Err(error) = serve(served, stopped, &tell) {

@@ -4,9 +4,8 @@
 //! next arrival is due, to the nanosecond, or until a connection has news. Requests are written whole and answers read
 //! whole, most of them with one system call each.
 
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream};
-use std::num::NonZeroU64;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
@@ -20,7 +19,9 @@ use super::desk::{Desk, Line, Lines};
 use super::fate::Fate;
 use super::request::Connect;
 use super::roster::Roster;
+use super::stream::{Stream, Tls};
 use super::tally::{Second, Tally};
+use super::thread::{self, Priority};
 
 /// How many connections report at once.
 const EVENTS: usize = 128;
@@ -29,6 +30,8 @@ const LOOK_UP_NS: u64 = 50_000_000;
 /// After a connection that could not be opened: the first wait, doubled up to the longest.
 const BACK_OFF_NS: u64 = 2_000_000;
 const LONGEST_BACK_OFF_NS: u64 = 500_000_000;
+/// Going to sleep and waking up takes as long as this: before it is worth while, the time is passed awake.
+const NAP_NS: u64 = 4_000;
 /// What one read takes in.
 const BUFFER: usize = 64 * 1024;
 
@@ -43,6 +46,10 @@ pub struct Setup {
     pub connect: Connect,
     /// The core to run on.
     pub core: Option<usize>,
+    /// Whether it may go before all others there.
+    pub urgent: bool,
+    /// How TLS is spoken, where it is.
+    pub tls: Option<Tls>,
     /// When the run begins.
     pub start: Instant,
 }
@@ -56,6 +63,8 @@ pub struct Done {
     pub roster: Roster,
     /// The share of the time in which the thread did not sleep.
     pub busy: f64,
+    /// The priority that it had.
+    pub priority: Priority,
 }
 
 /// Runs a desk until it is done or is told to stop. It then waits for what is outstanding no longer than `drain`.
@@ -66,15 +75,22 @@ pub fn run(
     drain: Duration,
     tell: &Sender<Second>,
 ) -> std::io::Result<Done> {
-    settle(setup.core);
+    let priority = thread::settle(setup.core, setup.urgent);
     let mut connections = Connections::new(setup)?;
     connections.open_all();
     let mut events = Vec::with_capacity(EVENTS);
+    // Until the run begins, its clock stands still and nobody is served.
+    while let Some(left) = connections.until_start() {
+        connections.wait(&mut events, nanos(left).min(LOOK_UP_NS))?;
+        for event in &events {
+            connections.heed(*event, &mut desk);
+        }
+    }
     let mut asleep_ns = 0;
     let mut until = u64::MAX;
     loop {
         let now = connections.now();
-        if stop.load(Ordering::Relaxed) || desk.next_arrival().is_none() {
+        if stop.load(Ordering::Relaxed) || desk.is_over(now) {
             desk.stop();
             until = until.min(now.saturating_add(nanos(drain)));
         }
@@ -90,12 +106,9 @@ pub fn run(
         let slept_at = connections.now();
         let attempt = if desk.is_waited_for() { connections.next_attempt() } else { u64::MAX };
         let wake = desk.next_due().unwrap_or(u64::MAX).min(until).min(attempt);
-        let long = wake.saturating_sub(slept_at).min(LOOK_UP_NS);
-        events.clear();
-        match epoll::wait(&connections.epoll, rustix::buffer::spare_capacity(&mut events), Some(&timespec(long))) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
+        let long =
+            Some(wake.saturating_sub(slept_at).min(LOOK_UP_NS)).filter(|long| *long > NAP_NS).unwrap_or_default();
+        connections.wait(&mut events, long)?;
         asleep_ns += connections.now().saturating_sub(slept_at);
         if desk.is_waited_for() && connections.next_attempt() <= connections.now() {
             desk.serve_waiting(&mut connections);
@@ -103,9 +116,7 @@ pub fn run(
         for event in &events {
             connections.heed(*event, &mut desk);
             // The schedule comes first: no batch of answers makes an arrival late.
-            if desk.next_arrival().is_some_and(|due| due <= connections.now()) {
-                desk.work(&mut connections);
-            }
+            desk.keep_up(&mut connections);
         }
     }
     let whole = connections.now().max(1);
@@ -114,30 +125,7 @@ pub fn run(
         let _ = tell.send(second);
     }
     let busy = 1.0 - asleep_ns as f64 / whole as f64;
-    Ok(Done { tally, roster, busy: busy.clamp(0.0, 1.0) })
-}
-
-/// Keeps the thread on its core, and its timers exact. Neither is needed for a right result, only for a good one.
-fn settle(core: Option<usize>) {
-    if let Some(core) = core {
-        pin(core);
-    }
-    let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
-}
-
-/// Keeps the present thread on a core, where the system allows it.
-pub fn pin(core: usize) {
-    let mut cores = rustix::thread::CpuSet::new();
-    cores.set(core);
-    let _ = rustix::thread::sched_setaffinity(None, &cores);
-}
-
-/// The cores that this process may run on.
-pub fn cores() -> Vec<usize> {
-    let allowed = rustix::thread::sched_getaffinity(None);
-    allowed
-        .map(|set| (0..rustix::thread::CpuSet::MAX_CPU).filter(|core| set.is_set(*core)).collect())
-        .unwrap_or_default()
+    Ok(Done { tally, roster, busy: busy.clamp(0.0, 1.0), priority })
 }
 
 fn nanos(duration: Duration) -> u64 {
@@ -152,7 +140,7 @@ fn timespec(ns: u64) -> Timespec {
 /// A connection.
 #[derive(Debug)]
 struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     /// Which of all that ever were: news of an earlier one on the same line is not its own.
     serial: u32,
     state: State,
@@ -166,6 +154,8 @@ struct Connection {
 enum State {
     /// Being opened.
     Opening,
+    /// Open, and agreeing on keys.
+    Agreeing,
     /// Open, and nobody's.
     Free,
     /// Taken.
@@ -217,6 +207,20 @@ impl Connections {
         })
     }
 
+    /// How long it is until the run begins; none once it has.
+    fn until_start(&self) -> Option<Duration> {
+        self.setup.start.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
+    }
+
+    /// Sleeps until a connection has news, and no longer than so many nanoseconds.
+    fn wait(&self, events: &mut Vec<epoll::Event>, long: u64) -> std::io::Result<()> {
+        events.clear();
+        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(events), Some(&timespec(long))) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Opens every connection ahead of the run, where they are used again.
     fn open_all(&mut self) {
         if self.setup.connect == Connect::KeepAlive {
@@ -245,7 +249,7 @@ impl Connections {
         }
     }
 
-    fn begin(&self, line: Line, serial: u32) -> std::io::Result<TcpStream> {
+    fn begin(&self, line: Line, serial: u32) -> std::io::Result<Stream> {
         let family = if self.setup.address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
@@ -257,7 +261,7 @@ impl Connections {
         }
         let events = epoll::EventFlags::OUT;
         epoll::add(&self.epoll, &socket, label(line, serial), events)?;
-        Ok(TcpStream::from(socket))
+        Stream::new(TcpStream::from(socket), self.setup.tls.as_ref())
     }
 
     fn failed(&mut self, now: u64) {
@@ -281,7 +285,7 @@ impl Connections {
     fn watch(&self, line: Line, events: epoll::EventFlags) {
         if let Some(connection) = &self.all[line] {
             // A connection that cannot be watched is found out by its deadline.
-            let _ = epoll::modify(&self.epoll, &connection.stream, label(line, connection.serial), events);
+            let _ = epoll::modify(&self.epoll, connection.stream.tcp(), label(line, connection.serial), events);
         }
     }
 
@@ -289,7 +293,7 @@ impl Connections {
     fn close(&mut self, line: Line) {
         if let Some(connection) = self.all[line].take() {
             match connection.state {
-                State::Opening => self.opening -= 1,
+                State::Opening | State::Agreeing => self.opening -= 1,
                 State::Free => self.free.retain(|free| *free != line),
                 State::Taken => {}
             }
@@ -307,17 +311,15 @@ impl Connections {
         }
         match connection.state {
             State::Opening => self.opening_ended(line, desk),
-            State::Free => {
-                // Nothing was asked: the target has closed it, or says what nobody can place.
-                self.close(line);
-            }
+            State::Agreeing => self.agree(line, desk),
+            State::Free => self.unasked(line),
             State::Taken => {
                 if flags.contains(epoll::EventFlags::OUT) && !self.write_rest(line) {
                     self.lose(line, Fate::BrokenOff, desk);
                     return;
                 }
                 if flags.intersects(epoll::EventFlags::IN | epoll::EventFlags::HUP | epoll::EventFlags::ERR) {
-                    self.read_on(line, desk);
+                    while self.read_on(line, desk) {}
                 }
             }
         }
@@ -325,8 +327,26 @@ impl Connections {
 
     fn opening_ended(&mut self, line: Line, desk: &mut Desk) {
         let Some(connection) = &mut self.all[line] else { return };
-        match connection.stream.take_error() {
+        match connection.stream.tcp().take_error() {
             Ok(None) => {
+                connection.state = State::Agreeing;
+                self.agree(line, desk);
+            }
+            Ok(Some(_)) | Err(_) => self.not_opened(line),
+        }
+    }
+
+    fn not_opened(&mut self, line: Line) {
+        self.close(line);
+        let now = self.now();
+        self.failed(now);
+    }
+
+    /// Goes on agreeing on keys, where there are any; the connection is open after it.
+    fn agree(&mut self, line: Line, desk: &mut Desk) {
+        let Some(connection) = &mut self.all[line] else { return };
+        match connection.stream.agree() {
+            Ok(true) => {
                 self.opening -= 1;
                 connection.state = State::Free;
                 self.opened += 1;
@@ -335,11 +355,21 @@ impl Connections {
                 self.free.push(line);
                 desk.serve_waiting(self);
             }
-            Ok(Some(_)) | Err(_) => {
-                self.close(line);
-                let now = self.now();
-                self.failed(now);
+            Ok(false) => {
+                let wants = if connection.stream.owes() { epoll::EventFlags::OUT } else { epoll::EventFlags::empty() };
+                self.watch(line, epoll::EventFlags::IN | wants);
             }
+            Err(_) => self.not_opened(line),
+        }
+    }
+
+    /// A connection has news that nobody asked for: the target has closed it, or says what nobody can place. What TLS
+    /// says on its own account is neither.
+    fn unasked(&mut self, line: Line) {
+        let Some(connection) = &mut self.all[line] else { return };
+        match connection.stream.read(&mut self.buffer) {
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Ok(_) | Err(_) => self.close(line),
         }
     }
 
@@ -351,6 +381,11 @@ impl Connections {
     /// Writes what is left of a request. False when the connection is gone.
     fn write_rest(&mut self, line: Line) -> bool {
         let Some(connection) = &mut self.all[line] else { return true };
+        match connection.stream.flush() {
+            Ok(true) => {}
+            Ok(false) => return true,
+            Err(_) => return false,
+        }
         while !connection.unwritten.is_empty() {
             match connection.stream.write(&connection.unwritten) {
                 Ok(written) => drop(connection.unwritten.drain(..written)),
@@ -359,21 +394,25 @@ impl Connections {
                 Err(_) => return false,
             }
         }
-        self.watch(line, epoll::EventFlags::IN);
+        if !connection.stream.owes() {
+            self.watch(line, epoll::EventFlags::IN);
+        }
         true
     }
 
-    fn read_on(&mut self, line: Line, desk: &mut Desk) {
+    /// Reads on. True when there may be more of an answer that there is no news of.
+    fn read_on(&mut self, line: Line, desk: &mut Desk) -> bool {
         let mut buffer = std::mem::take(&mut self.buffer);
-        self.read_into(line, &mut buffer, desk);
+        let more = self.read_into(line, &mut buffer, desk);
         self.buffer = buffer;
+        more
     }
 
-    fn read_into(&mut self, line: Line, buffer: &mut [u8], desk: &mut Desk) {
-        let Some(connection) = &mut self.all[line] else { return };
+    fn read_into(&mut self, line: Line, buffer: &mut [u8], desk: &mut Desk) -> bool {
+        let Some(connection) = &mut self.all[line] else { return false };
         let (length, ended) = match connection.stream.read(buffer) {
             Ok(length) => (length, length == 0),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => return,
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => return false,
             Err(_) => (0, true),
         };
         let mut before = std::mem::take(&mut connection.read);
@@ -395,9 +434,11 @@ impl Connections {
                 let kept = if before.is_empty() { bytes.to_vec() } else { before };
                 if let Some(connection) = &mut self.all[line] {
                     connection.read = kept;
+                    return connection.stream.holds_back();
                 }
             }
         }
+        false
     }
 }
 
@@ -425,7 +466,7 @@ impl Lines for Connections {
         let Some(connection) = &mut self.all[line] else { return };
         // A connection that is gone says so when it is read.
         let written = connection.stream.write(bytes).unwrap_or_default();
-        if written < bytes.len() {
+        if written < bytes.len() || connection.stream.owes() {
             connection.unwritten = bytes[written..].to_vec();
             self.watch(line, epoll::EventFlags::IN | epoll::EventFlags::OUT);
         }

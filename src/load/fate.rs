@@ -5,7 +5,8 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use minijinja::Value;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::answer::Reply;
 use super::mix::Kind;
@@ -15,7 +16,7 @@ use crate::dialect::predicate::{Answer, Predicate};
 use crate::judge::{Asks, Effect, Outcome, Seen, Verdict, judge_attempts};
 
 /// What became of an arrival.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, PartialOrd, Ord)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fate {
     /// It succeeded.
@@ -23,6 +24,7 @@ pub enum Fate {
     /// It was challenged, in a shape that stock clients act on.
     Challenged,
     /// It was challenged, in another shape.
+    #[serde(rename = "misshapen-challenge")]
     Misshapen,
     /// It was refused without a challenge.
     Refused,
@@ -156,7 +158,7 @@ impl Reader {
         // Refusals are all alike, but for the date.
         let mut hasher = DefaultHasher::new();
         reply.status.hash(&mut hasher);
-        for (name, value) in reply.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("date")) {
+        for (name, value) in reply.headers().filter(|(name, _)| !name.eq_ignore_ascii_case("date")) {
             (name, value).hash(&mut hasher);
         }
         reply.body.hash(&mut hasher);
@@ -175,7 +177,7 @@ impl Reader {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let answer = Answer {
             status: reply.status,
-            headers: reply.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), text(value))).collect(),
+            headers: reply.headers().map(|(name, value)| (name.to_ascii_lowercase(), text(value))).collect(),
             body: reply.body.to_vec(),
             json: serde_json::from_slice(&reply.body).ok(),
         };

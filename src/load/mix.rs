@@ -9,7 +9,7 @@ use crate::judge::{Must, Verdict};
 use crate::table::Factor;
 
 /// What an arrival carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, PartialOrd, Ord)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// A valid code that has never been sent.

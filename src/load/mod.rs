@@ -3,24 +3,31 @@
 //! A map of the rooms, from what is pure to what is not:
 //!
 //! - [`quantity`] reads `250 ms`, `1000/s` and `99.9 %`.
-//! - [`pace`] says when each arrival is due, [`mix`] what it carries, [`sizing`] how many users that takes,
-//!   [`objective`] what a run must show, and [`search`] which rate to try next. No clock, no network.
+//! - [`pace`] says when each arrival is due, or [`crowd`] who comes when answered, [`mix`] what it carries, [`sizing`] how
+//!   many users that takes, [`objective`] what a run must show, [`search`] which rate to try next, [`scaling`] how
+//!   throughput grows, and [`nodes`] how many bear a rate. No clock, no network.
 //! - [`users`] are the simulated users, [`roster`] hands them out, [`request`] writes what they send, [`answer`] reads
 //!   what comes back, [`fate`] says what it means.
 //! - [`desk`] brings these together for one shard, without socket or clock; [`tally`] and [`histogram`] are what it
-//!   counts. [`engine`] gives it both on a thread of its own, and [`run`] has one for each core.
+//!   counts. [`engine`] gives it both on a [`thread`] of its own, over [`stream`]s, and [`run`] has one for each
+//!   core.
+//! - [`noting`] and [`capacity`] put what a run or a search showed into a [`document`]; [`exposition`] is for whoever watches.
 
 pub mod answer;
 pub mod capacity;
+pub mod crowd;
 pub mod desk;
 pub mod document;
 pub mod embedded;
 pub mod engine;
 pub mod enrol;
+pub mod exposition;
 pub mod fate;
 pub mod hdr_log;
 pub mod histogram;
 pub mod mix;
+pub mod nodes;
+pub mod noting;
 pub mod objective;
 pub mod pace;
 pub mod pool;
@@ -29,9 +36,12 @@ pub mod quantity;
 pub mod request;
 pub mod roster;
 pub mod run;
+pub mod scaling;
 pub mod search;
 pub mod session;
 pub mod sizing;
+pub mod stream;
 pub mod summary;
 pub mod tally;
+pub mod thread;
 pub mod users;

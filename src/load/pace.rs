@@ -11,6 +11,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
+use super::crowd::{Crowd, CrowdArrivals};
 use super::quantity::Rate;
 
 /// A piece of a pace, on which the rate goes evenly from one value to another.
@@ -53,6 +54,8 @@ pub struct Pace {
     pub spacing: Spacing,
     /// Who comes at each edge of a step.
     pub herd: Option<Herd>,
+    /// Clients who come when they have been answered, in place of a schedule. The rate is then what they may reach.
+    pub crowd: Option<Crowd>,
 }
 
 /// One of several parts of a run that work without talking to each other.
@@ -110,7 +113,7 @@ impl Piece {
 impl Pace {
     /// A pace of one rate.
     pub fn constant(rate: Rate, lasts: Duration, spacing: Spacing) -> Self {
-        Pace { pieces: vec![Piece::constant(rate, lasts)], spacing, herd: None }
+        Pace { pieces: vec![Piece::constant(rate, lasts)], spacing, herd: None, crowd: None }
     }
 
     /// How long it lasts.
@@ -188,7 +191,10 @@ impl Pace {
             next: 0,
             end_ns: nanos(self.lasts()),
         });
+        let end_ns = nanos(self.lasts());
+        let crowd = self.crowd.map(|crowd| CrowdArrivals::new(crowd, self.spacing, shard, seed, end_ns));
         Arrivals {
+            crowd,
             own: OwnArrivals {
                 pieces: self.pieces.clone(),
                 piece: 0,
@@ -238,6 +244,8 @@ impl Gaps {
 /// The arrivals of a shard, in order, in nanoseconds from the start.
 #[derive(Debug)]
 pub struct Arrivals {
+    /// In place of the others.
+    crowd: Option<CrowdArrivals>,
     own: Peekable<OwnArrivals>,
     herd: Peekable<HerdArrivals>,
 }
@@ -245,9 +253,27 @@ pub struct Arrivals {
 impl Arrivals {
     /// When the next one is due.
     pub fn peek(&mut self) -> Option<u64> {
+        if let Some(crowd) = &self.crowd {
+            return crowd.peek();
+        }
         match (self.own.peek().copied(), self.herd.peek().copied()) {
             (Some(own), Some(herd)) => Some(own.min(herd)),
             (own, herd) => own.or(herd),
+        }
+    }
+
+    /// An arrival has been answered, or was given up without ever being served.
+    pub fn ended(&mut self, served: bool, now: u64) {
+        if let Some(crowd) = &mut self.crowd {
+            crowd.ended(served, now);
+        }
+    }
+
+    /// Whether there are no more from now on.
+    pub fn are_over(&mut self, now: u64) -> bool {
+        match &self.crowd {
+            Some(crowd) => crowd.is_over(now),
+            None => self.peek().is_none(),
         }
     }
 }
@@ -256,6 +282,9 @@ impl Iterator for Arrivals {
     type Item = u64;
 
     fn next(&mut self) -> Option<u64> {
+        if let Some(crowd) = &mut self.crowd {
+            return crowd.next();
+        }
         match (self.own.peek(), self.herd.peek()) {
             (Some(own), Some(herd)) if herd < own => self.herd.next(),
             (None, Some(_)) => self.herd.next(),
@@ -338,7 +367,7 @@ mod tests {
     }
 
     fn even(pieces: Vec<Piece>) -> Pace {
-        Pace { pieces, spacing: Spacing::Even, herd: None }
+        Pace { pieces, spacing: Spacing::Even, herd: None, crowd: None }
     }
 
     fn all(pace: &Pace) -> Vec<u64> {
@@ -426,6 +455,7 @@ mod tests {
                 pieces,
                 spacing: if even { Spacing::Even } else { Spacing::Poisson },
                 herd: herd.map(|size| Herd { size, within: Duration::from_millis(100) }),
+                crowd: None,
             },
         )
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::crowd::Crowd;
 use super::mix::{Kind, Mix};
 use super::objective::Objective;
 use super::pace::{Herd, Pace, Piece, Spacing};
@@ -61,6 +62,8 @@ pub struct Validity {
     pub lateness_p99: Span,
     /// At least this share of the planned arrivals finds a user with an unspent code.
     pub cast: Share,
+    /// In the closed model, no sending thread is awake for a larger share of the time.
+    pub busy: Share,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize, Default, JsonSchema)]
@@ -68,6 +71,7 @@ pub struct Validity {
 struct RawValidity {
     lateness_p99: Option<Span>,
     cast: Option<Share>,
+    busy: Option<Share>,
 }
 
 impl RawValidity {
@@ -81,6 +85,7 @@ impl RawValidity {
         Validity {
             lateness_p99: self.lateness_p99.unwrap_or(Span(unless_said)),
             cast: self.cast.unwrap_or(Share::of(0.99)),
+            busy: self.busy.unwrap_or(Share::of(0.95)),
         }
     }
 }
@@ -103,6 +108,8 @@ pub struct Capacity {
     pub repeats: u32,
     /// The beginning of each that is left out.
     pub warm_up: Span,
+    /// Then 1, 2, 4 and so on clients up to so many, who never think, get through what they can; 0 for none.
+    pub clients_up_to: u32,
 }
 
 impl Default for Capacity {
@@ -115,6 +122,7 @@ impl Default for Capacity {
             confirm: Span(Duration::from_secs(10)),
             repeats: 3,
             warm_up: Span(Duration::from_secs(1)),
+            clients_up_to: 0,
         }
     }
 }
@@ -132,9 +140,12 @@ pub(crate) struct Raw {
     /// How arrivals come.
     #[serde(default)]
     model: Model,
-    /// When arrivals are due: phases, one after the other.
-    #[schemars(with = "Vec<Phase>")]
-    pace: Spanned<Vec<Phase>>,
+    /// When arrivals are due, in the open model: phases, one after the other.
+    #[schemars(with = "Option<Vec<Phase>>")]
+    pace: Option<Spanned<Vec<Phase>>>,
+    /// Who comes again and again, in the closed model.
+    #[schemars(with = "Option<RawClients>")]
+    clients: Option<Spanned<RawClients>>,
     /// How arrivals are spaced.
     #[serde(default)]
     arrivals: Spacing,
@@ -178,6 +189,22 @@ enum Model {
     /// Arrivals by schedule, whatever becomes of those before.
     #[default]
     Open,
+    /// Clients who each wait for an answer, think, and come again.
+    Closed,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawClients {
+    /// How many there are.
+    number: u32,
+    /// How long each thinks after an answer: just so long where `arrivals` are even, on average where they are not.
+    #[serde(default)]
+    think: Option<Span>,
+    /// How long the run lasts.
+    r#for: Span,
+    /// What they are foreseen to reach at most: the users that are needed follow from it.
+    up_to: Rate,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -239,6 +266,15 @@ impl Phase {
     }
 }
 
+impl Profile {
+    /// How many clients at once a search for the capacity tries.
+    pub fn capacity_clients(&self) -> impl Iterator<Item = u32> + use<> {
+        let up_to = self.capacity.clients_up_to;
+        std::iter::successors(Some(1_u32), |clients| clients.checked_mul(2))
+            .take_while(move |clients| *clients <= up_to)
+    }
+}
+
 /// The names of the built-in profiles.
 pub fn names() -> Vec<&'static str> {
     built_in::names(FOLDER)
@@ -260,17 +296,8 @@ pub fn find(name: &str) -> Result<Profile, FileError> {
 /// Reads a profile and checks it.
 pub fn read(source: &Source) -> Result<Profile, FileError> {
     let raw: Raw = source.parse()?;
-    let Model::Open = raw.model;
-    let mut pieces = Vec::new();
-    for phase in &raw.pace.value {
-        pieces.extend(phase.pieces().map_err(|message| source.wrong(&raw.pace, message, None))?);
-    }
-    let herd = raw.herd.as_ref().map(|herd| Herd { size: herd.size, within: herd.within.0 });
-    let pace = Pace { pieces, spacing: raw.arrivals, herd };
-    if pace.lasts().is_zero() || pace.lasts() > LONGEST {
-        let message = format!("it lasts {}; allowed: up to {}", Span(pace.lasts()), Span(LONGEST));
-        return Err(source.wrong(&raw.pace, message, None));
-    }
+    let connections = within(source, raw.connections.as_ref(), 64, 1..=60_000)?;
+    let pace = pace(source, &raw, connections)?;
     let warm_up = raw.warm_up.as_ref().map_or(Duration::ZERO, |span| span.value.0);
     if let Some(written) = raw.warm_up.as_ref().filter(|_| warm_up >= pace.lasts()) {
         let message = format!("the warm-up takes all of the run, which lasts {}", Span(pace.lasts()));
@@ -286,7 +313,6 @@ pub fn read(source: &Source) -> Result<Profile, FileError> {
             return Err(source.wrong(written, "there is nothing to replay where nothing is accepted", hint));
         }
     }
-    let connections = within(source, raw.connections.as_ref(), 64, 1..=60_000)?;
     let guesses_per_user = within(source, raw.guesses_per_user.as_ref(), 8, 1..=1_000_000)?;
     let patience = raw.patience.as_ref().map_or(Duration::from_secs(5), |span| span.value.0);
     let allowed = Duration::from_millis(1)..=Duration::from_secs(120);
@@ -300,7 +326,7 @@ pub fn read(source: &Source) -> Result<Profile, FileError> {
     }
     let capacity = raw.capacity.as_ref().map(|capacity| capacity.value).unwrap_or_default();
     if let Some(written) = &raw.capacity {
-        check(&capacity).map_err(|message| source.wrong(written, message, None))?;
+        check(&capacity, connections).map_err(|message| source.wrong(written, message, None))?;
     }
     Ok(Profile {
         name: raw.name,
@@ -320,8 +346,64 @@ pub fn read(source: &Source) -> Result<Profile, FileError> {
     })
 }
 
-fn check(capacity: &Capacity) -> Result<(), String> {
-    let Capacity { from, up_to, within, probe, confirm, repeats, .. } = capacity;
+/// How arrivals come, by the model.
+fn pace(source: &Source, raw: &Raw, connections: u32) -> Result<Pace, FileError> {
+    let lasts_wrongly = |lasts: Duration| format!("it lasts {}; allowed: up to {}", Span(lasts), Span(LONGEST));
+    match (raw.model, &raw.pace, &raw.clients) {
+        (Model::Open, Some(written), None) => {
+            let mut pieces = Vec::new();
+            for phase in &written.value {
+                pieces.extend(phase.pieces().map_err(|message| source.wrong(written, message, None))?);
+            }
+            let herd = raw.herd.as_ref().map(|herd| Herd { size: herd.size, within: herd.within.0 });
+            let pace = Pace { pieces, spacing: raw.arrivals, herd, crowd: None };
+            match pace.lasts() {
+                lasts if lasts.is_zero() || lasts > LONGEST => Err(source.wrong(written, lasts_wrongly(lasts), None)),
+                _ => Ok(pace),
+            }
+        }
+        (Model::Closed, None, Some(written)) => {
+            let RawClients { number, think, r#for, up_to } = &written.value;
+            let think = think.map_or(Duration::ZERO, |span| span.0);
+            let pace = Pace {
+                crowd: Some(Crowd { clients: *number, think }),
+                ..Pace::constant(*up_to, r#for.0, raw.arrivals)
+            };
+            if r#for.0.is_zero() || r#for.0 > LONGEST {
+                return Err(source.wrong(written, lasts_wrongly(r#for.0), None));
+            }
+            if *number == 0 || (think.is_zero() && *number > connections) {
+                let message = format!("{number} clients on {connections} connections");
+                let hint = "at least one; and where nobody thinks, each takes a connection all the time".to_owned();
+                return Err(source.wrong(written, message, Some(hint)));
+            }
+            if raw.herd.is_some() {
+                let hint = Some("it belongs to the open model".to_owned());
+                return Err(source.wrong(written, "clients who wait for an answer are no herd", hint));
+            }
+            Ok(pace)
+        }
+        (Model::Open, None, _) => {
+            let hint = Some("`pace: [{ constant: { rate: 100/s, for: 10 s } }]`; or `model: closed`".to_owned());
+            Err(FileError::whole(source.name(), "the open model has no `pace`", hint))
+        }
+        (Model::Closed, _, None) => {
+            let hint = Some("`clients: { number: 50, think: 1 s, for: 10 s, up-to: 1000/s }`".to_owned());
+            Err(FileError::whole(source.name(), "the closed model has no `clients`", hint))
+        }
+        (Model::Open, Some(_), Some(written)) => {
+            let hint = Some("`model: closed`, or leave them out".to_owned());
+            Err(source.wrong(written, "`clients` belong to the closed model", hint))
+        }
+        (Model::Closed, Some(written), Some(_)) => {
+            let hint = Some("leave it out: how fast clients come depends on the answers".to_owned());
+            Err(source.wrong(written, "`pace` belongs to the open model", hint))
+        }
+    }
+}
+
+fn check(capacity: &Capacity, connections: u32) -> Result<(), String> {
+    let Capacity { from, up_to, within, probe, confirm, repeats, clients_up_to, .. } = capacity;
     if from.get() <= 0.0 || from > up_to {
         return Err(format!("from {from} up to {up_to} is nowhere to search"));
     }
@@ -330,6 +412,9 @@ fn check(capacity: &Capacity) -> Result<(), String> {
     }
     if probe.0 < Duration::from_millis(100) || confirm.0 < probe.0 {
         return Err(format!("a probe of {probe} and a confirmation of {confirm}; a confirmation is no shorter"));
+    }
+    if *clients_up_to > connections {
+        return Err(format!("{clients_up_to} clients on {connections} connections; each takes one all the time"));
     }
     if *repeats > 100 {
         return Err(format!("{repeats} repeats; allowed: up to 100"));
@@ -385,6 +470,27 @@ mod tests {
         let spike = pieces("[{ spike: { base: 1/s, peak: 9/s, before: 1 s, for: 2 s, after: 3 s } }]");
         assert_eq!(spike.len(), 3);
         assert_eq!(pieces("[{ ramp: { from: 1/s, to: 9/s, for: 1 s } }]")[0].to.get(), 9.0);
+    }
+
+    #[test]
+    fn clients_take_the_place_of_a_pace() {
+        let clients = "model: closed\nclients: { number: 8, think: 20 ms, for: 3 s, up-to: 400/s }\n";
+        let read = profile(&format!("{REST}{clients}")).expect("reads").pace;
+        assert_eq!(read.crowd, Some(Crowd { clients: 8, think: Duration::from_millis(20) }));
+        assert_eq!((read.peak().get(), read.lasts()), (400.0, Duration::from_secs(3)));
+        let constant = "pace: [{ constant: { rate: 10/s, for: 1 s } }]\n";
+        for (text, said) in [
+            (REST.to_owned(), "the open model has no `pace`"),
+            (format!("{REST}model: closed\n"), "the closed model has no `clients`"),
+            (format!("{REST}{constant}{}", clients.replace("closed", "open")), "p.yaml:6:10: `clients` belong to"),
+            (format!("{REST}{constant}{clients}"), "p.yaml:4:7: `pace` belongs to"),
+            (format!("{REST}{}", clients.replace("8, think: 20 ms", "65")), "65 clients on 64 connections"),
+            (format!("{REST}{}", clients.replace("for: 3 s", "for: 0 s")), "it lasts 0"),
+            (format!("{REST}{clients}herd: {{ size: 4, within: 1 s }}\n"), "no herd"),
+        ] {
+            let error = profile(&text).expect_err(&text).to_string();
+            assert!(error.contains(said), "{text}: {error}");
+        }
     }
 
     #[test]

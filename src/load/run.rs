@@ -15,7 +15,9 @@ use super::quantity::Share;
 use super::request::{Connect, Forms};
 use super::roster::Roster;
 use super::sizing::Crew;
+use super::stream::Tls;
 use super::tally::{Breach, Second, Sums, Tally};
+use super::thread::Priority;
 use super::users::Users;
 use crate::dialect::Dialect;
 
@@ -45,6 +47,8 @@ pub struct Plan {
     pub connections: u32,
     /// Whether they are used again.
     pub connect: Connect,
+    /// How TLS is spoken, where it is.
+    pub tls: Option<Tls>,
     /// How long an arrival waits for a connection, and then for its answer.
     pub patience: Duration,
     /// What is left out of the whole.
@@ -57,6 +61,8 @@ pub struct Plan {
     pub spent_through: u32,
     /// The core of each shard; one shard for each.
     pub cores: Vec<Option<usize>>,
+    /// Whether they are theirs alone, so that those who send may go before all others.
+    pub own_cores: bool,
 }
 
 /// What a run counted.
@@ -78,6 +84,8 @@ pub struct Outcome {
     pub rosters: Vec<Roster>,
     /// The share of the time in which the busiest thread did not sleep.
     pub busy: f64,
+    /// The least priority that a sending thread had.
+    pub priority: Priority,
     /// Whether it ran to its end.
     pub complete: bool,
 }
@@ -139,7 +147,15 @@ pub fn conduct_with(
             let shard = Shard { index, of };
             let desk = desk(plan, shard, roster, epoch_ns);
             let connections = shard.part(plan.connections.max(of)).len();
-            let setup = Setup { address: plan.address, connections, connect: plan.connect, core: *core, start };
+            let setup = Setup {
+                address: plan.address,
+                connections,
+                connect: plan.connect,
+                core: *core,
+                urgent: urgent(plan),
+                tls: plan.tls.clone(),
+                start,
+            };
             let tell = tell.clone();
             let thread = std::thread::Builder::new().name(format!("load-{index}"));
             threads.push(thread.spawn_scoped(scope, move || engine::run(setup, desk, stop, plan.patience, &tell))?);
@@ -161,15 +177,17 @@ pub fn conduct_with(
         evidence: Vec::new(),
         rosters: Vec::new(),
         busy: 0.0,
+        priority: Priority::RealTime,
         complete: !stop.load(Ordering::Relaxed),
     };
-    for Done { tally, roster, busy } in dones {
+    for Done { tally, roster, busy, priority } in dones {
         outcome.whole.merge(&tally.whole);
         outcome.requests += tally.requests;
         outcome.breaches += tally.breaches;
         outcome.evidence.extend(tally.evidence);
         outcome.rosters.push(roster);
         outcome.busy = outcome.busy.max(busy);
+        outcome.priority = outcome.priority.min(priority);
     }
     Ok(outcome)
 }
@@ -195,6 +213,12 @@ fn gather(told: &mpsc::Receiver<Second>, shards: u32, watch: &mut impl FnMut(u64
     for (at, (_, sums)) in open {
         watch(at, &sums);
     }
+}
+
+/// Whether the threads that send are to go before all others. Clients who never think leave no time to anybody else, and
+/// the system stops such threads now and then.
+fn urgent(plan: &Plan) -> bool {
+    plan.own_cores && plan.pace.crowd.is_none_or(|crowd| !crowd.think.is_zero())
 }
 
 fn desk(plan: &Plan, shard: Shard, roster: Roster, epoch_ns: u64) -> Desk {

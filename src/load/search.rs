@@ -23,7 +23,7 @@ pub struct Bounds {
 }
 
 /// What a probe is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Purpose {
     /// To find the answer.
@@ -33,7 +33,7 @@ pub enum Purpose {
 }
 
 /// What a probe showed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Shown {
     /// The objectives were met.
@@ -54,46 +54,35 @@ pub enum Next {
 }
 
 /// How a search ends.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
-#[serde(rename_all = "kebab-case", tag = "end")]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum End {
     /// This is the highest rate that meets the objectives; the next one that was tried does not.
     Found {
         /// The rate.
-        #[serde(serialize_with = "number")]
         rate: Rate,
         /// The lowest rate above it that missed them.
-        #[serde(serialize_with = "number")]
         missed: Rate,
     },
     /// No rate meets them, this lowest one neither.
     Doomed {
         /// The lowest rate that was tried.
-        #[serde(serialize_with = "number")]
         tried: Rate,
     },
     /// This program could not send more: the target bears at least this rate.
     GeneratorBound {
         /// The highest rate that met the objectives; 0 when none did.
-        #[serde(serialize_with = "number")]
         at_least: Rate,
     },
     /// The users cannot spend more codes: the target bears at least this rate.
     UserBound {
         /// The rate that the users sustain, which met the objectives.
-        #[serde(serialize_with = "number")]
         at_least: Rate,
     },
     /// The highest rate that was asked for meets the objectives.
     BeyondAsked {
         /// That rate.
-        #[serde(serialize_with = "number")]
         at_least: Rate,
     },
-}
-
-fn number<S: serde::Serializer>(rate: &Rate, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(rate.get())
 }
 
 /// How much lower than the first rate is tried when that one misses, in halvings.

@@ -8,7 +8,6 @@ use std::time::Duration;
 use reqwest::Url;
 
 use super::embedded::Embedded;
-use super::engine;
 use super::mix::Kind;
 use super::pace::Pace;
 use super::pool::{self, PoolFile};
@@ -17,6 +16,8 @@ use super::quantity::Rate;
 use super::request;
 use super::run::Plan;
 use super::sizing::{self, Crew};
+use super::stream::Tls;
+use super::thread;
 use super::users::{PoolSeed, Users};
 use crate::host::Host;
 use crate::registry::{Mutant, Statistics};
@@ -43,6 +44,8 @@ pub struct Options {
     pub threads: Option<u32>,
     /// Seeded faults of the embedded registry.
     pub mutants: Vec<Mutant>,
+    /// The authorities (PEM) that an https target's certificate must come from.
+    pub authorities: Option<PathBuf>,
 }
 
 /// Why there is no session.
@@ -100,7 +103,7 @@ pub enum For {
 impl Session {
     /// Brings the target up and checks that all is there, before anything is sent.
     pub async fn begin(options: Options, what_for: For) -> Result<Session, Unready> {
-        let Options { profile, target, pool, seed, threads, mutants } = options;
+        let Options { profile, target, pool, seed, threads, mutants, authorities } = options;
         let target = target::find(&target)?;
         let embedded = matches!(target.start, Start::Embedded);
         if !embedded && !mutants.is_empty() {
@@ -149,6 +152,7 @@ impl Session {
             return Err(Unready::Options(format!("the pool's users are on {known}, and the target is at {base}")));
         }
         let address = address(&base).map_err(|message| Unready::Target(format!("target {name}: {message}")))?;
+        let tls = tls(&base, authorities.as_deref()).map_err(Unready::Options)?;
         let forms = request::forms(&dialect, &profile.action, &base, profile.connect).map_err(Unready::Options)?;
         let plan = Plan {
             address,
@@ -160,11 +164,13 @@ impl Session {
             crew,
             connections: profile.connections,
             connect: profile.connect,
+            tls,
             patience: profile.patience,
             warm_up: profile.warm_up,
             skew,
             seed,
             spent_through,
+            own_cores: cores.iter().all(Option::is_some),
             cores,
             users,
         };
@@ -253,7 +259,7 @@ fn crew(users: &Users, needed: &Crew, profile: &Profile, what_for: For, shards: 
 
 /// The cores: one for the embedded registry, where there are several, and those that send.
 fn share_out(embedded: bool, threads: Option<u32>) -> (Option<usize>, Vec<Option<usize>>) {
-    let all = engine::cores();
+    let all = thread::cores();
     let (registry, ours) = match all.as_slice() {
         [] | [_] => (None, vec![None]),
         [first, rest @ ..] if embedded => (Some(*first), rest.iter().copied().map(Some).collect()),
@@ -265,11 +271,21 @@ fn share_out(embedded: bool, threads: Option<u32>) -> (Option<usize>, Vec<Option
     (registry, cores)
 }
 
+/// How TLS is spoken with a target whose address says so.
+fn tls(base: &Url, authorities: Option<&Path>) -> Result<Option<Tls>, String> {
+    match (base.scheme(), authorities) {
+        ("https", Some(authorities)) => {
+            let host = base.host_str().unwrap_or_default().trim_matches(['[', ']']);
+            Tls::new(host, authorities).map(Some)
+        }
+        ("https", None) => Err(format!("{base}: `--cacert FILE` names who has issued its certificate")),
+        (_, Some(_)) => Err(format!("--cacert: {base} has no certificate")),
+        (_, None) => Ok(None),
+    }
+}
+
 /// Where a target listens. Only this machine's own addresses are spoken to.
 fn address(base: &Url) -> Result<SocketAddr, String> {
-    if base.scheme() != "http" {
-        return Err(format!("{base} is not plain HTTP, which is all that load speaks"));
-    }
     let host = base.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
     let port = base.port_or_known_default().unwrap_or(80);
     let found = (host.as_str(), port).to_socket_addrs().map_err(|error| format!("{host}: {error}"))?;
@@ -336,8 +352,8 @@ mod tests {
     }
 
     #[test]
-    fn addresses_off_this_machine_and_other_schemes_are_refused() {
-        for base in ["https://127.0.0.1:1", "http://192.0.2.1:80"] {
+    fn addresses_off_this_machine_are_refused() {
+        for base in ["http://192.0.2.1:80", "https://192.0.2.1"] {
             let base = Url::parse(base).expect("an address");
             assert!(address(&base).is_err(), "{base}");
         }

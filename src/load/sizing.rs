@@ -17,7 +17,7 @@ pub const RECOVERY_CODES: u32 = 5;
 
 /// How many users a load takes, by what they are for. None does the work of another, so that a registry that stops
 /// listening to one who guesses does not refuse the valid codes of others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct Crew {
     /// Users who send valid codes.
     pub spending: u32,

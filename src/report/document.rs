@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::terminal::{self, Paper};
-use super::{Format, annotations, badge, html, json, junit, markdown, sarif, tap};
+use super::{Format, annotations, badge, html, json, junit, load, markdown, sarif, tap};
+use crate::load::document::{CAPACITY, CapacityResult, LOAD, LoadResult};
 use crate::result::{FORMAT, RunResult};
 use crate::yaml::{self, FileError};
 
@@ -18,6 +19,10 @@ const SHOWN: usize = 400;
 pub enum Document {
     /// What a check found.
     Run(Box<RunResult>),
+    /// What a load run showed.
+    Load(Box<LoadResult>),
+    /// What a search for the capacity showed.
+    Capacity(Box<CapacityResult>),
 }
 
 /// What every document has.
@@ -28,7 +33,7 @@ struct Head {
 
 impl Document {
     /// The formats that can be read.
-    pub const READ: [&str; 1] = [FORMAT];
+    pub const READ: [&str; 3] = [FORMAT, LOAD, CAPACITY];
 
     /// Reads a document, or the `result.json` of a folder.
     pub fn read(path: &Path) -> Result<Self, FileError> {
@@ -57,6 +62,8 @@ impl Document {
         };
         match stated.as_str() {
             FORMAT => Ok(Document::Run(Box::new(from_json(name, text)?))),
+            LOAD => Ok(Document::Load(Box::new(from_json(name, text)?))),
+            CAPACITY => Ok(Document::Capacity(Box::new(from_json(name, text)?))),
             _ => {
                 let message = format!("unknown format `{stated}`");
                 Err(FileError::whole(name, message, Some(yaml::allowed(&stated, &Document::READ))))
@@ -78,6 +85,8 @@ impl Document {
                 Format::Badge => badge::render(result),
                 Format::Annotations => Ok(annotations::render(result)),
             },
+            Document::Load(result) => load::run(result, format),
+            Document::Capacity(result) => load::capacity(result, format),
         }
     }
 }

@@ -39,7 +39,9 @@ release, a mail), closes that gap: `stepup verify . --digest HEX` compares it.
 
 /// The files of a bundle, by name; the error is that of a report.
 pub fn bundle(document: &Document) -> Result<BTreeMap<String, String>, String> {
-    let Document::Run(result) = document;
+    let Document::Run(result) = document else {
+        return Err("only the result of a check has an evidence bundle".to_owned());
+    };
     let mut files = BTreeMap::new();
     for format in REPORTS {
         files.insert(format.file().to_owned(), document.render(format, Paper::default())?);
@@ -125,7 +127,10 @@ pub fn verify(files: &BTreeMap<String, Vec<u8>>) -> Verified {
 
 /// Whether the reports say what the result says, and the result agrees with itself.
 fn agree(document: &Document, files: &BTreeMap<String, Vec<u8>>, verified: &mut Verified) {
-    let Document::Run(result) = document;
+    let Document::Run(result) = document else {
+        verified.wrong.push("result.json is no result of a check".to_owned());
+        return;
+    };
     if Summary::of(&result.cases, result.observations.len()) != result.summary {
         verified.wrong.push("the summary of result.json does not count its cases".to_owned());
     }

@@ -13,6 +13,7 @@ mod format;
 pub mod html;
 pub mod json;
 pub mod junit;
+pub mod load;
 pub mod markdown;
 pub mod matrix;
 pub mod sarif;

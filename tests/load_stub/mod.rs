@@ -74,6 +74,10 @@ pub enum Manner {
     Silent,
     /// It closes each connection once it has been asked something.
     Hangs,
+    /// It sends half an answer and resets the connection.
+    Resets,
+    /// It answers each request a tenth of a second later.
+    Slow,
 }
 
 /// A server that misbehaves as told, and counts the requests it gets.
@@ -120,6 +124,16 @@ fn serve(mut stream: TcpStream, manner: Manner, counted: &AtomicU64) {
                 Manner::Garbage => stream.write_all(b"no HTTP at all\r\n\r\n"),
                 Manner::Silent => Ok(()),
                 Manner::Hangs => return,
+                Manner::Resets => {
+                    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 200\r\n\r\n{}");
+                    // Without time to linger, what has been sent is taken back.
+                    let _ = rustix::net::sockopt::set_socket_linger(&stream, Some(std::time::Duration::ZERO));
+                    return;
+                }
+                Manner::Slow => {
+                    std::thread::sleep(std::time::Duration::from_millis(100));
+                    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+                }
             };
             if sent.is_err() {
                 return;
@@ -134,4 +148,61 @@ fn request_length(bytes: &[u8]) -> Option<usize> {
     let head = text.find("\r\n\r\n")? + 4;
     let length = text[..head].lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok()).unwrap_or(0);
     (bytes.len() >= head + length).then_some(head + length)
+}
+
+/// A server that dies with all its connections after so many requests, and comes back when it is told to.
+pub struct Mortal {
+    pub address: SocketAddr,
+    back: std::sync::mpsc::Sender<()>,
+}
+
+impl Mortal {
+    pub fn start(lives_for: u64) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (back, told) = std::sync::mpsc::channel();
+        // It ends with the process of the test.
+        std::thread::spawn(move || {
+            live(&listener, lives_for);
+            drop(listener);
+            if told.recv().is_ok() {
+                live(&TcpListener::bind(address).expect("the same port"), u64::MAX);
+            }
+        });
+        Mortal { address, back }
+    }
+
+    pub fn come_back(&self) {
+        let _ = self.back.send(());
+    }
+}
+
+/// Answers until so many requests have come, and then closes every connection.
+fn live(listener: &TcpListener, requests: u64) {
+    let counted = Arc::new(AtomicU64::new(0));
+    let mut streams: Vec<TcpStream> = Vec::new();
+    let address = listener.local_addr().expect("an address");
+    for stream in listener.incoming().flatten() {
+        if counted.load(Ordering::SeqCst) >= requests {
+            break;
+        }
+        streams.extend(stream.try_clone());
+        let counted = Arc::clone(&counted);
+        std::thread::spawn(move || {
+            let mut stream = stream;
+            let mut buffer = [0; 16 * 1024];
+            // A request of this engine is one write, and so one read.
+            while let Ok(1..) = stream.read(&mut buffer) {
+                if counted.fetch_add(1, Ordering::SeqCst) + 1 >= requests {
+                    // Whoever accepts is waked up, to see that it is over.
+                    let _ = TcpStream::connect(address);
+                    return;
+                }
+                if stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    streams.iter().for_each(|stream| drop(stream.shutdown(std::net::Shutdown::Both)));
 }

@@ -1,0 +1,86 @@
+//! `stepup nodes`: how many nodes bear a rate, by what searches for the capacity have measured.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::Args;
+
+use super::{Failure, exit};
+use crate::load::nodes::{self, Answer, Measured};
+use crate::load::quantity::{Rate, Share};
+use crate::report::Document;
+
+#[derive(Debug, Args)]
+pub(super) struct Nodes {
+    /// Results of `stepup capacity`, each with the number of nodes that it measured; one node unless said.
+    #[arg(value_name = "[NODES=]RESULT", required = true)]
+    results: Vec<Counted>,
+    /// How many verifications a second are to be borne.
+    #[arg(long, value_name = "RATE")]
+    rate: Rate,
+    /// The share of what the nodes could bear that is to be kept free.
+    #[arg(long, value_name = "SHARE", default_value = "30 %")]
+    head_room: Share,
+}
+
+/// A result, and how many nodes it measured.
+#[derive(Debug, Clone)]
+struct Counted {
+    nodes: u32,
+    result: PathBuf,
+}
+
+impl FromStr for Counted {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            None => Ok(Counted { nodes: 1, result: PathBuf::from(text) }),
+            Some((nodes, result)) => {
+                let nodes = nodes.parse().ok().filter(|nodes| (1..=100_000).contains(nodes));
+                let nodes = nodes.ok_or_else(|| format!("`{text}`: allowed: `2=RESULT`, from 1 to 100000 nodes"))?;
+                Ok(Counted { nodes, result: PathBuf::from(result) })
+            }
+        }
+    }
+}
+
+impl Nodes {
+    pub(super) fn run(self) -> Result<u8, Failure> {
+        let mut measured = Vec::new();
+        for Counted { nodes, result } in &self.results {
+            let Document::Capacity(capacity) = Document::read(result)? else {
+                let message = format!("{}: no result of `stepup capacity`", result.display());
+                return Err(Failure::new(exit::USAGE, message));
+            };
+            let Some(confirmed) = capacity.confirmed.filter(|_| capacity.breaches == 0) else {
+                let message = format!("{}: no rate was confirmed, so it says nothing of nodes", result.display());
+                return Err(Failure::new(exit::NO_DATA, message));
+            };
+            let (least_per_s, mean_per_s) = (confirmed.least_per_s, confirmed.accepted_per_s);
+            measured.push(Measured { nodes: *nodes, least_per_s, mean_per_s });
+        }
+        for Measured { nodes, least_per_s, mean_per_s } in &measured {
+            super::say!("{nodes} measured: {mean_per_s:.0}/s accepted, {least_per_s:.0}/s at least");
+        }
+        let (rate, head_room) = (self.rate, self.head_room);
+        let asked = format!("for {rate} with {head_room} kept free");
+        match nodes::needed(&measured, rate.get(), head_room.get()) {
+            Some(Answer::Measured { nodes }) => super::say!("{nodes}, as was measured, {asked}"),
+            Some(Answer::Fitted { nodes, bears_per_s, misfit }) => super::say!(
+                "{nodes}, by the law that fits what was measured (off by {} at most; {bears_per_s:.0}/s), {asked}",
+                Share::of(misfit)
+            ),
+            Some(Answer::Beyond { measured, at_least }) => {
+                super::say!("no answer {asked}: {measured} nodes were measured at most, and they do not bear it");
+                super::say!("at least {at_least}, as long as nodes do not help each other; measure more to know");
+                return Ok(exit::NO_DATA);
+            }
+            None => {
+                let message = format!("--head-room {head_room} leaves nothing to use; allowed: below 100 %");
+                return Err(Failure::new(exit::USAGE, message));
+            }
+        }
+        Ok(exit::HELD)
+    }
+}

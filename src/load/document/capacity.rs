@@ -1,0 +1,138 @@
+//! The document that a search for the capacity writes: `result.json` of kind capacity.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::load::{GeneratorNote, TargetNote};
+use crate::load::objective::Objective;
+use crate::load::scaling::Fit;
+use crate::load::search::{Purpose, Shown};
+
+/// The format of a capacity document.
+pub const FORMAT: &str = "stepup/capacity/1";
+
+/// What a search for the capacity showed.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct CapacityResult {
+    /// `stepup/capacity/1`.
+    #[schemars(extend("const" = FORMAT))]
+    pub format: String,
+    /// What made it: name and version.
+    pub tool: String,
+    /// The registry.
+    pub target: TargetNote,
+    /// The profile's name.
+    pub profile: String,
+    /// The action.
+    pub action: String,
+    /// What a rate must show to be borne.
+    pub objectives: Vec<Objective>,
+    /// What chance depended on.
+    pub seed: u64,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub finished: Timestamp,
+    /// Whether it came to its end.
+    pub complete: bool,
+    /// How it ended; none when it was interrupted or the second factor failed.
+    pub end: Option<Ending>,
+    /// The highest rate that met the objectives; none when none did.
+    pub borne_per_s: Option<f64>,
+    /// The lowest rate above it that was tried and missed them.
+    pub missed_per_s: Option<f64>,
+    /// What the confirmations accepted a second.
+    pub confirmed: Option<Confirmed>,
+    /// How many users there are.
+    pub users: u32,
+    /// The rate of arrivals of this mix that they bear: a ceiling of the measurement, not of the target.
+    pub users_bear_per_s: f64,
+    /// How many valid codes a second the users who send them have.
+    pub users_sustain_per_s: f64,
+    /// Arrivals that were let through and must not have been, in all probes.
+    pub breaches: u64,
+    /// Every probe, in order.
+    pub probes: Vec<Probe>,
+    /// How much so many clients get through who never think, where that was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub crowds: Vec<CrowdNote>,
+    /// The scalability model that fits them, where one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<Fit>,
+    /// What sent.
+    pub generator: GeneratorNote,
+}
+
+/// How a search ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// The highest rate that meets the objectives is known.
+    Found,
+    /// No rate meets them.
+    Doomed,
+    /// This program could not send more.
+    GeneratorBound,
+    /// The users cannot spend more codes.
+    UserBound,
+    /// The highest rate that was asked for meets the objectives.
+    BeyondAsked,
+}
+
+/// How much a crowd gets through.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CrowdNote {
+    /// How many clients there were.
+    pub clients: u32,
+    /// Arrivals that were accepted, a second.
+    pub accepted_per_s: f64,
+    /// The mean service time, in microseconds.
+    pub service_mean_us: Option<f64>,
+    /// The share of the time in which the busiest sending thread did not sleep.
+    pub busy: f64,
+    /// Why it says nothing about the target; empty where it does.
+    pub invalid: Vec<String>,
+}
+
+/// What the confirmations of the last rate showed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Confirmed {
+    /// How many there were.
+    pub runs: usize,
+    /// What they accepted a second: the mean, the least and the most.
+    pub accepted_per_s: f64,
+    /// See above.
+    pub least_per_s: f64,
+    /// See above.
+    pub most_per_s: f64,
+    /// How far the least and the most lie apart, as a share of the mean.
+    pub spread: f64,
+}
+
+/// A probe.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Probe {
+    /// The rate of arrivals, a second.
+    pub rate: f64,
+    /// What it was for.
+    pub purpose: Purpose,
+    /// What it showed.
+    pub shown: Shown,
+    /// What was missed, or why it says nothing.
+    pub why: Vec<String>,
+    /// Arrivals that were accepted, a second.
+    pub accepted_per_s: f64,
+    /// The share that was answered as it had to be.
+    pub success: Option<f64>,
+    /// The response time, in microseconds: of half, and of 99 percent.
+    pub response_p50_us: Option<f64>,
+    /// See above.
+    pub response_p99_us: Option<f64>,
+    /// The mean service time, in microseconds.
+    pub service_mean_us: Option<f64>,
+    /// The lateness of 99 percent, in microseconds.
+    pub lateness_p99_us: Option<f64>,
+    /// The share of the time in which the busiest sending thread did not sleep.
+    pub busy: f64,
+}

@@ -1,0 +1,276 @@
+//! Makes the document of a run out of what it counted.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::document::{
+    BreachNote, Breaches, ClientsNote, CountedNote, GeneratorNote, LOAD, LoadResult, Model, ObjectiveNote,
+    OutcomeCount, Percentile, ProfileNote, SecondNote, TargetNote, TimesNote, Totals, UsersNote, Verdict,
+};
+use super::fate::Fate;
+use super::histogram::Times;
+use super::mix::Kind;
+use super::objective::{Standing, Timing};
+use super::profile::Validity;
+use super::quantity::Share;
+use super::run::{Outcome, Plan};
+use super::session::Session;
+use super::sizing;
+use super::tally::Sums;
+use super::thread::Priority;
+
+/// The percents of the plot that HDR histograms are drawn on.
+const PERCENTS: [f64; 21] = [
+    0.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 75.0, 80.0, 85.0, 90.0, 95.0, 97.5, 99.0, 99.5, 99.9, 99.95, 99.99,
+    99.999, 100.0,
+];
+
+fn us(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e9).round() / 1e3
+}
+
+fn four(times: &Times) -> Option<[f64; 4]> {
+    let at = |quantile| times.quantile(quantile).map(us);
+    Some([at(0.5)?, at(0.9)?, at(0.99)?, at(1.0)?])
+}
+
+impl TimesNote {
+    /// What a histogram shows; none of an empty one.
+    pub fn of(times: &Times) -> Option<Self> {
+        let percentile =
+            |percent: &f64| Some(Percentile { percent: *percent, us: us(times.quantile(percent / 100.0)?) });
+        Some(TimesNote {
+            count: times.len(),
+            mean_us: us(times.mean()?),
+            max_us: us(times.longest()?),
+            percentiles: PERCENTS.iter().filter_map(percentile).collect(),
+        })
+    }
+}
+
+impl SecondNote {
+    /// What a second shows.
+    pub fn of(at: u64, sums: &Sums, warm_up: Duration) -> Self {
+        let mut outcomes = std::collections::BTreeMap::new();
+        for fate in Fate::ALL {
+            let count = sums.counts.sum(|_, seen| seen == fate);
+            if count > 0 {
+                outcomes.insert(fate.name().to_owned(), count);
+            }
+        }
+        SecondNote {
+            at,
+            warm_up: at < warm_up.as_secs_f64().ceil() as u64,
+            planned: sums.planned,
+            requests: sums.requests,
+            accepted: sums.counts.sum(|_, fate| fate == Fate::Accepted),
+            outcomes,
+            response_us: four(sums.timed.of(Timing::ResponseTime)),
+            service_us: four(sums.timed.of(Timing::ServiceTime)),
+            lateness_us: four(sums.timed.of(Timing::Lateness)),
+        }
+    }
+}
+
+/// Why a run says nothing about the target: this program, or its users, were the limit.
+pub fn invalid(valid: &Validity, closed: bool, outcome: &Outcome) -> Vec<String> {
+    let mut why = Vec::new();
+    let whole = &outcome.whole;
+    let limit = valid.lateness_p99;
+    if let Some(late) = whole.timed.of(Timing::Lateness).quantile(0.99).filter(|late| *late > limit.0) {
+        let late = super::quantity::Span(late);
+        why.push(format!("arrivals were taken up late: p99 {late}, allowed {limit}; this machine was the limit"));
+    }
+    // Clients who wait hide a sender that cannot keep up: it is late to nothing but its own turns.
+    if closed && outcome.busy > valid.busy.get() {
+        let (busy, allowed) = (Share::of(outcome.busy), valid.busy);
+        why.push(format!(
+            "a sending thread was busy {busy} of the time, allowed {allowed}; this program was the limit"
+        ));
+    }
+    let starved = whole.counts.sum(|_, fate| fate == Fate::Starved);
+    if whole.planned > 0 && (starved as f64) > (1.0 - valid.cast.get()) * whole.planned as f64 {
+        why.push(format!(
+            "{starved} of {} arrivals found no user with an unspent code; the pool was the limit",
+            whole.planned
+        ));
+    }
+    why
+}
+
+/// Makes the document of a run.
+pub fn of_run(session: &Session, outcome: &Outcome, seconds: Vec<SecondNote>, aborted: Option<String>) -> LoadResult {
+    let Session { profile, plan, needed, .. } = session;
+    let whole = &outcome.whole;
+    let started = Timestamp::try_from(outcome.started).unwrap_or_default();
+    let lasts = outcome.took.min(profile.pace.lasts());
+    let measured = lasts.saturating_sub(profile.warm_up).as_secs_f64().max(1e-9);
+    let counted_by_target = session.counted().map(|counted| CountedNote {
+        requests: counted.requests,
+        accepted_proofs: counted.accepted_proofs,
+        refused_proofs: counted.refused_proofs,
+        bare_challenges: counted.bare_challenges,
+        throttled: counted.throttled,
+    });
+    let closed = profile.pace.crowd.is_some();
+    let mut invalid = invalid(&profile.valid, closed, outcome);
+    if let Some(counted) = counted_by_target.as_ref().filter(|counted| counted.requests != outcome.requests) {
+        // Requests that were given up may not have been read by the target.
+        let given_up = whole.counts.sum(|_, fate| matches!(fate, Fate::TimedOut | Fate::BrokenOff | Fate::Garbage));
+        if counted.requests.abs_diff(outcome.requests) > given_up && outcome.complete {
+            invalid.push(format!(
+                "{} requests were sent, and the registry counted {}",
+                outcome.requests, counted.requests
+            ));
+        }
+    }
+    let objectives: Vec<ObjectiveNote> = profile
+        .objectives
+        .iter()
+        .map(|objective| ObjectiveNote {
+            objective: *objective,
+            standing: objective.judge(whole),
+            seen: objective.seen(whole),
+        })
+        .collect();
+    let sent = whole.counts.sum(|_, fate| fate.was_sent());
+    let accepted = whole.counts.sum(|_, fate| fate == Fate::Accepted);
+    let verdict = verdict(outcome, &invalid, aborted.as_deref(), &objectives);
+    LoadResult {
+        format: LOAD.to_owned(),
+        tool: format!("stepup {}", env!("CARGO_PKG_VERSION")),
+        target: TargetNote { name: session.target.clone(), base: session.base.to_string() },
+        profile: ProfileNote {
+            name: profile.name.clone(),
+            about: profile.about.clone(),
+            action: profile.action.clone(),
+            request: plan.forms.shown.clone(),
+            mix: Kind::ALL
+                .iter()
+                .map(|kind| (kind.name().to_owned(), profile.mix.weight(*kind)))
+                .filter(|(_, weight)| *weight > 0)
+                .collect(),
+            model: if closed { Model::Closed } else { Model::Open },
+            clients: profile
+                .pace
+                .crowd
+                .map(|crowd| ClientsNote { number: crowd.clients, think_s: crowd.think.as_secs_f64() }),
+            lasts_s: profile.pace.lasts().as_secs_f64(),
+            warm_up_s: profile.warm_up.as_secs_f64(),
+            connections: profile.connections,
+            connect: profile.connect,
+            patience_s: profile.patience.as_secs_f64(),
+            lateness_limit_us: us(profile.valid.lateness_p99.0),
+        },
+        seed: plan.seed,
+        started,
+        finished: started.checked_add(outcome.took).unwrap_or(started),
+        complete: outcome.complete,
+        aborted,
+        invalid,
+        verdict,
+        generator: sender(plan, outcome),
+        users: UsersNote {
+            there: session.users,
+            needed: *needed,
+            sustain_per_s: sizing::sustained(plan.crew.spending).get(),
+            bear_per_s: session.users_bear().get(),
+        },
+        totals: Totals {
+            planned: whole.planned,
+            sent,
+            accepted,
+            requests: whole.requests,
+            requests_with_warm_up: outcome.requests,
+            waited: whole.waited,
+            refused_across_edge: whole.across_edge,
+            connections_opened: whole.opened,
+            connections_failed: whole.unopened,
+            planned_per_s: whole.planned as f64 / measured,
+            sent_per_s: sent as f64 / measured,
+            accepted_per_s: accepted as f64 / measured,
+        },
+        outcomes: outcomes(whole),
+        breaches: Breaches { count: outcome.breaches, evidence: evidence(session, outcome) },
+        objectives,
+        times: Timing::ALL
+            .iter()
+            .filter_map(|timing| Some((timing.name().to_owned(), TimesNote::of(whole.timed.of(*timing))?)))
+            .collect(),
+        seconds,
+        counted_by_target,
+    }
+}
+
+fn outcomes(whole: &Sums) -> Vec<OutcomeCount> {
+    let pairs = Kind::ALL.iter().flat_map(|kind| Fate::ALL.iter().map(move |fate| (*kind, *fate)));
+    pairs
+        .map(|(kind, fate)| OutcomeCount { kind, fate, count: whole.counts.of(kind, fate), verdict: fate.judged(kind) })
+        .filter(|outcome| outcome.count > 0)
+        .collect()
+}
+
+fn evidence(session: &Session, outcome: &Outcome) -> Vec<BreachNote> {
+    let note = |breach: &super::tally::Breach| BreachNote {
+        kind: breach.kind,
+        verdict: Fate::Accepted.judged(breach.kind),
+        user: session.plan.users.name(breach.user),
+        at_s: breach.due_ns as f64 / 1e9,
+        status: breach.status,
+    };
+    outcome.evidence.iter().take(20).map(note).collect()
+}
+
+fn verdict(outcome: &Outcome, invalid: &[String], aborted: Option<&str>, objectives: &[ObjectiveNote]) -> Verdict {
+    let counts = &outcome.whole.counts;
+    let answered = counts.sum(|_, fate| {
+        !matches!(fate, Fate::Unsent | Fate::Starved | Fate::TimedOut | Fate::BrokenOff | Fate::Garbage)
+    });
+    let any = |standing| objectives.iter().any(|note| note.standing == standing);
+    if outcome.breaches > 0 {
+        Verdict::Breached
+    } else if aborted.is_some() {
+        Verdict::Missed
+    } else if !outcome.complete {
+        Verdict::Incomplete
+    } else if !invalid.is_empty() {
+        Verdict::Invalid
+    } else if answered == 0 {
+        Verdict::Unreachable
+    } else if any(Standing::Missed) {
+        Verdict::Missed
+    } else if any(Standing::NoData) {
+        Verdict::NoData
+    } else {
+        Verdict::Held
+    }
+}
+
+/// What is to send.
+pub fn generator(plan: &Plan) -> GeneratorNote {
+    GeneratorNote {
+        threads: plan.cores.len(),
+        cores: plan.cores.iter().copied().flatten().collect(),
+        priority: Priority::RealTime,
+        busy: 0.0,
+        load_average: None,
+    }
+}
+
+/// Takes in what sent in a run.
+pub fn add_sender(generator: &mut GeneratorNote, outcome: &Outcome) {
+    generator.priority = generator.priority.min(outcome.priority);
+    generator.busy = generator.busy.max(outcome.busy);
+    generator.load_average = load_average();
+}
+
+fn sender(plan: &Plan, outcome: &Outcome) -> GeneratorNote {
+    let mut generator = generator(plan);
+    add_sender(&mut generator, outcome);
+    generator
+}
+
+fn load_average() -> Option<f64> {
+    std::fs::read_to_string("/proc/loadavg").ok()?.split_whitespace().next()?.parse().ok()
+}

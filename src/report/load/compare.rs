@@ -1,0 +1,159 @@
+//! Two searches for the capacity, side by side: what differs by more than either is sure of.
+
+use super::terminal::{confirmed, ended};
+use super::words::{number, share};
+use crate::load::document::{CapacityResult, Ending};
+use crate::report::text::clean;
+
+/// What two searches show of each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Difference {
+    /// The later one's capacity is lower, beyond the spread of both.
+    Lower,
+    /// It is higher.
+    Higher,
+    /// They do not differ by more than either is sure of.
+    WithinSpread,
+    /// One of them says nothing that could be compared.
+    Unknown,
+}
+
+/// Where the capacity lies, as far as a search is sure of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Range {
+    least: f64,
+    /// Infinite where the target bears more than was tried.
+    most: f64,
+}
+
+/// An earlier and a later search.
+#[derive(Debug)]
+pub struct Comparison<'a> {
+    before: &'a CapacityResult,
+    after: &'a CapacityResult,
+}
+
+/// From the least that a confirmation accepted to the most, and on to the lowest rate that missed the objectives.
+fn range(result: &CapacityResult) -> Option<Range> {
+    let confirmed = result.confirmed.as_ref();
+    let borne = result.borne_per_s?;
+    let least = confirmed.map_or(borne, |confirmed| confirmed.least_per_s.min(borne));
+    let most = match result.end? {
+        Ending::Found => confirmed.map_or(borne, |confirmed| confirmed.most_per_s.max(borne)).max(result.missed_per_s?),
+        Ending::GeneratorBound | Ending::UserBound | Ending::BeyondAsked => f64::INFINITY,
+        Ending::Doomed => return None,
+    };
+    (result.breaches == 0).then_some(Range { least, most })
+}
+
+impl<'a> Comparison<'a> {
+    /// The later beside the earlier.
+    pub fn of(before: &'a CapacityResult, after: &'a CapacityResult) -> Self {
+        Comparison { before, after }
+    }
+
+    /// What differs.
+    pub fn difference(&self) -> Difference {
+        match (range(self.before), range(self.after)) {
+            (Some(before), Some(after)) if after.most < before.least => Difference::Lower,
+            (Some(before), Some(after)) if after.least > before.most => Difference::Higher,
+            (Some(_), Some(_)) => Difference::WithinSpread,
+            (None, _) | (_, None) => Difference::Unknown,
+        }
+    }
+
+    /// Why the two say nothing of each other; empty where they were made alike.
+    fn unlike(&self) -> Vec<String> {
+        let (before, after) = (self.before, self.after);
+        let objectives =
+            |result: &CapacityResult| result.objectives.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let pairs = [
+            ("the target", before.target.name.clone(), after.target.name.clone()),
+            ("the action", before.action.clone(), after.action.clone()),
+            ("the objectives", objectives(before), objectives(after)),
+            ("the threads that sent", before.generator.threads.to_string(), after.generator.threads.to_string()),
+            ("their priority", before.generator.priority.name().to_owned(), after.generator.priority.name().to_owned()),
+        ];
+        let differ = pairs.into_iter().filter(|(_, before, after)| before != after);
+        differ.map(|(what, before, after)| format!("{what}: {} and {}", clean(&before), clean(&after))).collect()
+    }
+
+    /// What is told of it, line by line.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (name, result) in [("before", self.before), ("after", self.after)] {
+            lines.push(format!("{name}: {} ({})", clean(&result.target.name), result.started));
+            lines.push(format!("  {}", ended(result)));
+            lines.extend(confirmed(result).map(|line| format!("  {line}")));
+        }
+        let unlike = self.unlike();
+        if !unlike.is_empty() {
+            lines.push(format!("they were not made alike: {}", unlike.join("; ")));
+        }
+        lines.push(self.told());
+        lines
+    }
+
+    fn told(&self) -> String {
+        let middle = |result: &CapacityResult| {
+            result
+                .confirmed
+                .as_ref()
+                .map_or(result.borne_per_s.unwrap_or_default(), |confirmed| confirmed.accepted_per_s)
+        };
+        let (before, after) = (middle(self.before), middle(self.after));
+        let by = if before > 0.0 { share((after - before).abs() / before) } else { "all".to_owned() };
+        let (before, after) = (number(before), number(after));
+        match self.difference() {
+            Difference::Lower => format!("Lower by {by}, beyond the spread of both: from {before} to {after}/s"),
+            Difference::Higher => format!("Higher by {by}, beyond the spread of both: from {before} to {after}/s"),
+            Difference::WithinSpread => {
+                format!("No difference beyond the spread: {before} and {after}/s, which lie {by} apart")
+            }
+            Difference::Unknown => "Nothing to compare: one of them found no rate that meets the objectives".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn result(borne: f64, missed: f64, least: f64, most: f64, end: &str) -> CapacityResult {
+        let missed = if end == "found" { serde_json::json!(missed) } else { serde_json::Value::Null };
+        serde_json::from_value(serde_json::json!({
+            "format": "stepup/capacity/1", "tool": "stepup", "target": { "name": "t", "base": "http://127.0.0.1:1" },
+            "profile": "p", "action": "a", "objectives": ["success >= 99 %"], "seed": 1,
+            "started": "2026-01-01T00:00:00Z", "finished": "2026-01-01T00:01:00Z", "complete": true, "end": end,
+            "borne_per_s": borne, "missed_per_s": missed,
+            "confirmed": { "runs": 2, "accepted_per_s": f64::midpoint(least, most), "least_per_s": least,
+                           "most_per_s": most, "spread": 0.01 },
+            "users": 9, "users_bear_per_s": 1.0, "users_sustain_per_s": 1.0, "breaches": 0, "probes": [],
+            "generator": { "threads": 1, "cores": [1], "priority": "real-time", "busy": 0.1, "load_average": 0.5 },
+        }))
+        .expect("a result")
+    }
+
+    #[test]
+    fn only_what_lies_beyond_the_spread_is_a_difference() {
+        let before = result(1_000.0, 1_040.0, 990.0, 1_010.0, "found");
+        let difference = |after: &CapacityResult| Comparison::of(&before, after).difference();
+        assert_eq!(difference(&result(960.0, 1_000.0, 950.0, 965.0, "found")), Difference::WithinSpread);
+        assert_eq!(difference(&result(900.0, 940.0, 890.0, 910.0, "found")), Difference::Lower);
+        assert_eq!(difference(&result(1_100.0, 1_140.0, 1_090.0, 1_120.0, "found")), Difference::Higher);
+        // A rate that was merely the highest that was tried may be far below what the target bears.
+        assert_eq!(difference(&result(900.0, 0.0, 890.0, 910.0, "generator-bound")), Difference::WithinSpread);
+        let mut doomed = result(900.0, 940.0, 890.0, 910.0, "doomed");
+        doomed.borne_per_s = None;
+        assert_eq!(difference(&doomed), Difference::Unknown);
+    }
+
+    #[test]
+    fn what_was_not_made_alike_is_said() {
+        let before = result(1_000.0, 1_040.0, 990.0, 1_010.0, "found");
+        let mut after = before.clone();
+        after.objectives = vec!["success >= 98 %".parse().expect("an objective")];
+        let told = Comparison::of(&before, &after).lines().join("\n");
+        assert!(told.contains("not made alike: the objectives: success >= 99 % and success >= 98 %"), "{told}");
+    }
+}

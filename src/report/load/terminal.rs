@@ -1,0 +1,236 @@
+//! What a load run or a search says on a terminal.
+
+use std::fmt::Write as _;
+
+use super::words::{number, share, time};
+use crate::load::document::{CapacityResult, Ending, LoadResult, Model, Verdict};
+use crate::load::objective::Standing;
+use crate::load::search::{Purpose, Shown};
+use crate::report::text::clean;
+
+/// How a run ended, in a line.
+pub(super) fn conclusion(result: &LoadResult) -> &'static str {
+    match result.verdict {
+        Verdict::Held => "Held: all objectives met",
+        Verdict::Missed => "Missed: not all objectives met",
+        Verdict::Breached => "Breached: the second factor let through what it must not",
+        Verdict::Invalid => "Invalid: the run says nothing about the target",
+        Verdict::NoData => "No data: an objective had nothing to measure",
+        Verdict::Incomplete => "Incomplete: interrupted",
+        Verdict::Unreachable => "Unreachable: nothing was answered",
+    }
+}
+
+/// What became of an objective, in a word.
+pub(super) fn standing(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Met => "met",
+        Standing::Missed => "MISSED",
+        Standing::NoData => "NO DATA",
+    }
+}
+
+/// How arrivals came, in a few words.
+pub(super) fn model(result: &LoadResult) -> String {
+    match (result.profile.model, &result.profile.clients) {
+        (Model::Closed, Some(clients)) if clients.think_s > 0.0 => {
+            format!(
+                "closed: {} clients who each wait for an answer and think for {} s",
+                clients.number, clients.think_s
+            )
+        }
+        (Model::Closed, Some(clients)) => {
+            format!("closed: {} clients who each wait for an answer and ask again at once", clients.number)
+        }
+        (Model::Open, _) | (Model::Closed, None) => "open: by schedule, whatever became of those before".to_owned(),
+    }
+}
+
+/// What stands on top: what makes everything below it worth less.
+pub(super) fn warnings(result: &LoadResult) -> Vec<String> {
+    let mut warnings: Vec<String> = result.invalid.iter().map(|reason| format!("INVALID: {reason}")).collect();
+    if result.breaches.count > 0 {
+        warnings.push(format!("BREACHED: {} requests were let through that must not be", result.breaches.count));
+        for breach in result.breaches.evidence.iter().take(5) {
+            let (kind, verdict) = (breach.kind.name(), breach.verdict);
+            let (user, status, at) = (clean(&breach.user), breach.status, breach.at_s);
+            warnings.push(format!("  {kind} ({verdict}) by {user} at {at:.3} s, status {status}"));
+        }
+    }
+    warnings.extend(result.aborted.as_ref().map(|aborted| format!("ABORTED: {aborted}")));
+    warnings
+}
+
+/// What sent, in a line.
+pub(super) fn sender(generator: &crate::load::document::GeneratorNote) -> String {
+    let cores: Vec<String> = generator.cores.iter().map(usize::to_string).collect();
+    let cores = match cores.as_slice() {
+        [] => "cores of the system's choice".to_owned(),
+        [core] => format!("core {core}"),
+        cores => format!("cores {}", cores.join(", ")),
+    };
+    let load = generator.load_average.map_or(String::new(), |load| format!(", load average of the machine {load}"));
+    let (threads, priority, busy) = (generator.threads, generator.priority.name(), share(generator.busy));
+    let threads = if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") };
+    format!("{threads} on {cores}, priority {priority}, busy {busy}{load}")
+}
+
+/// A run.
+pub(super) fn of_run(result: &LoadResult) -> String {
+    let mut text = String::new();
+    let mut say = |line: std::fmt::Arguments<'_>| {
+        // Writing into memory does not fail.
+        let _ = writeln!(text, "{line}");
+    };
+    for warning in warnings(result) {
+        say(format_args!("{warning}"));
+    }
+    say(format_args!("{}: {}", clean(&result.profile.name), clean(&result.profile.about)));
+    say(format_args!("target: {}, {}", clean(&result.target.name), clean(&result.profile.request)));
+    say(format_args!("model: {}", model(result)));
+    say(format_args!("sender: {}", sender(&result.generator)));
+    let totals = &result.totals;
+    say(format_args!(""));
+    for (name, count, rate) in [
+        ("planned", totals.planned, totals.planned_per_s),
+        ("sent", totals.sent, totals.sent_per_s),
+        ("accepted", totals.accepted, totals.accepted_per_s),
+    ] {
+        say(format_args!("  {name:<10} {count:>10}   {rate:>10.1}/s"));
+    }
+    let users = &result.users;
+    let (there, sustain) = (users.there, users.sustain_per_s);
+    say(format_args!("  {:<10} {there:>10}   {sustain:>10.1}/s sustained, one code for each 30 s", "users"));
+    say(format_args!(""));
+    say(format_args!("  {:<16}{:>10}{:>12}{:>12}{:>12}{:>12}{:>12}", "", "count", "p50", "p90", "p99", "p99.9", "max"));
+    for (name, times) in &result.times {
+        let at = |percent: f64| {
+            times.percentiles.iter().find(|at| at.percent >= percent).map_or(String::new(), |at| time(at.us))
+        };
+        let (name, max) = (name.replace('_', " "), time(times.max_us));
+        let (p50, p90, p99, p999) = (at(50.0), at(90.0), at(99.0), at(99.9));
+        say(format_args!("  {name:<16}{:>10}{p50:>12}{p90:>12}{p99:>12}{p999:>12}{max:>12}", times.count));
+    }
+    say(format_args!(""));
+    for outcome in &result.outcomes {
+        let (kind, fate) = (outcome.kind.name(), outcome.fate.name());
+        say(format_args!("  {kind:<16}{fate:<22}{:>10}   {}", outcome.count, outcome.verdict));
+    }
+    say(format_args!(""));
+    for note in &result.objectives {
+        say(format_args!("  {:<40} {:<8} {}", note.objective.to_string(), standing(note.standing), note.seen));
+    }
+    say(format_args!("{}", conclusion(result)));
+    text
+}
+
+/// How a search ended, in a line.
+pub(super) fn ended(result: &CapacityResult) -> String {
+    let rate = |rate: Option<f64>| format!("{}/s", number(rate.unwrap_or_default()));
+    let (borne, missed) = (rate(result.borne_per_s), rate(result.missed_per_s));
+    match result.end {
+        _ if result.breaches > 0 => {
+            format!("Breached: {} requests were let through that must not be; the search was ended", result.breaches)
+        }
+        None => "Incomplete: interrupted".to_owned(),
+        Some(Ending::Found) => format!("Capacity: {borne} met the objectives, {missed} did not"),
+        Some(Ending::Doomed) => format!("Doomed: the objectives are met at no rate, not even at {missed}"),
+        Some(Ending::GeneratorBound) => format!("Generator-bound: at least {borne}; this program could not send more"),
+        Some(Ending::UserBound) => {
+            format!("User-bound: at least {borne}; {} users have no more codes to spend", result.users)
+        }
+        Some(Ending::BeyondAsked) => format!("At least {borne}, the highest rate that the profile asks for"),
+    }
+}
+
+/// What the confirmations showed.
+pub(super) fn confirmed(result: &CapacityResult) -> Option<String> {
+    let confirmed = result.confirmed.as_ref()?;
+    Some(format!(
+        "confirmed {} times: {}/s accepted, from {} to {}/s (spread {})",
+        confirmed.runs,
+        number(confirmed.accepted_per_s),
+        number(confirmed.least_per_s),
+        number(confirmed.most_per_s),
+        share(confirmed.spread)
+    ))
+}
+
+/// What the lowest rate that missed the objectives missed: what bounds the target, as far as a client sees it.
+pub(super) fn bound_by(result: &CapacityResult) -> Option<String> {
+    let missed = result.missed_per_s?;
+    let probe = result
+        .probes
+        .iter()
+        .rev()
+        .find(|probe| probe.shown == Shown::Missed && (probe.rate - missed).abs() <= missed * 1e-9);
+    Some(format!("at {}/s: {}", number(missed), clean(&probe?.why.join("; "))))
+}
+
+/// What the users bear.
+pub(super) fn users(result: &CapacityResult) -> String {
+    format!(
+        "{}, who sustain {} valid codes a second, one for each 30 s; of this mix they bear {}/s",
+        number(f64::from(result.users)),
+        number(result.users_sustain_per_s),
+        number(result.users_bear_per_s)
+    )
+}
+
+/// The law that fits the crowds.
+pub(super) fn scaling(result: &CapacityResult) -> Vec<String> {
+    let Some(fit) = &result.scaling else { return Vec::new() };
+    let between = |of: &crate::load::scaling::Estimate, shown: &dyn Fn(f64) -> String| {
+        format!("{} ({} to {})", shown(of.value), shown(of.low), shown(of.high))
+    };
+    let small = |value: f64| format!("{value:.4}");
+    let mut lines = vec![format!(
+        "law of {} crowds of {} to {} clients, nine in ten: λ {}/s, σ {}, κ {}; off by {} at most",
+        fit.points,
+        fit.from,
+        fit.to,
+        between(&fit.lambda, &number),
+        between(&fit.sigma, &small),
+        between(&fit.kappa, &small),
+        share(fit.misfit)
+    )];
+    lines.push(match &fit.peak_at {
+        Some(peak) if peak.value > fit.to => {
+            format!("the peak lies beyond the {} clients that were measured, where the law is not answered for", fit.to)
+        }
+        Some(peak) => {
+            format!("most, {}/s, at {} clients", between(&fit.most_per_s, &number), between(peak, &number))
+        }
+        None => format!(
+            "most within the {} clients measured: {}/s; no peak is in sight",
+            fit.to,
+            between(&fit.most_per_s, &number)
+        ),
+    });
+    lines
+}
+
+/// A search.
+pub(super) fn of_capacity(result: &CapacityResult) -> String {
+    let mut lines = vec![ended(result)];
+    lines.extend(confirmed(result).map(|line| format!("  {line}")));
+    lines.extend(bound_by(result).map(|line| format!("  missed {line}")));
+    lines.push(format!("  users: {}", users(result)));
+    lines.extend(scaling(result).into_iter().map(|line| format!("  {line}")));
+    lines.push(format!("  sender: {}", sender(&result.generator)));
+    lines.join("\n") + "\n"
+}
+
+/// What a probe was for, and what it showed.
+pub(super) fn probe_words(purpose: Purpose, shown: Shown) -> (&'static str, &'static str) {
+    let purpose = match purpose {
+        Purpose::Search => "search",
+        Purpose::Confirmation => "confirmation",
+    };
+    let shown = match shown {
+        Shown::Met => "met",
+        Shown::Missed => "missed",
+        Shown::Invalid => "invalid",
+    };
+    (purpose, shown)
+}
