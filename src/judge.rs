@@ -71,6 +71,13 @@ pub enum Effect {
     None,
 }
 
+impl Observation {
+    /// What was seen without a second factor, and nothing else.
+    pub fn bare(bare: Seen) -> Self {
+        Observation { bare, other_client: None, wrong: None, right: None, replay: None, other: None }
+    }
+}
+
 impl Effect {
     /// The effect, in words for people.
     pub fn words(self) -> &'static str {
@@ -104,6 +111,9 @@ pub struct Seen {
 pub struct Observation {
     /// No second factor.
     pub bare: Seen,
+    /// No second factor, by the other kind of client: one that opens pages where `bare` was sent by one that prompts, and
+    /// the other way round.
+    pub other_client: Option<Seen>,
     /// A well-formed but wrong proof.
     pub wrong: Option<Seen>,
     /// A valid proof.
@@ -273,8 +283,7 @@ pub fn judge_attempts(attempts: &[(Must, Seen)]) -> Vec<Verdict> {
             // They are judged together.
             Must::SucceedOnce => {}
             Must::BeChallenged { factor } => {
-                let bare = Observation { bare: seen.clone(), wrong: None, right: None, replay: None, other: None };
-                verdicts.extend(challenged(*factor, &bare));
+                verdicts.extend(challenged(*factor, &Observation::bare(seen.clone())));
             }
             Must::BeRefused { .. } | Must::BeDenied { .. }
                 if seen.outcome == Outcome::NotImplemented && !seen.effect.leaked() =>
@@ -376,6 +385,14 @@ fn challenged(factor: Factor, observation: &Observation) -> Vec<Verdict> {
             verdicts.push(if bare.effect.leaked() { Verdict::EffectBeforeFactor } else { Verdict::TargetFailed });
         }
     }
+    match &observation.other_client {
+        // Who has a key alone cannot answer at a prompt, so how he is turned away there is the registry's own.
+        Some(seen) if factor == Factor::SecurityKey => {
+            spent_or_wrong(seen, Verdict::MissingChallenge, &mut verdicts);
+        }
+        Some(seen) => verdicts.extend(challenged(factor, &Observation::bare(seen.clone()))),
+        None => {}
+    }
     if let Some(wrong) = &observation.wrong {
         spent_or_wrong(wrong, Verdict::WrongProofAccepted, &mut verdicts);
     }
@@ -435,6 +452,7 @@ mod tests {
     fn compliant() -> Observation {
         Observation {
             bare: seen(STOCK, Effect::NotApplied),
+            other_client: Some(seen(STOCK, Effect::NotApplied)),
             wrong: Some(seen(STOCK, Effect::NotApplied)),
             right: Some(seen(Outcome::Accepted, Effect::Applied)),
             replay: Some(seen(STOCK, Effect::NotApplied)),
@@ -450,7 +468,8 @@ mod tests {
     #[test]
     fn each_fault_has_its_verdict() {
         type Fault = fn(&mut Observation);
-        let faults: [(Fault, Verdict); 8] = [
+        let faults: [(Fault, Verdict); 9] = [
+            (|o| o.other_client = Some(seen(Outcome::Accepted, Effect::Applied)), Verdict::MissingChallenge),
             (|o| o.bare = seen(Outcome::Accepted, Effect::Applied), Verdict::MissingChallenge),
             (|o| o.bare.effect = Effect::Partial, Verdict::EffectBeforeFactor),
             (|o| o.bare.outcome = Outcome::Refused, Verdict::WrongShape),
@@ -575,7 +594,7 @@ mod tests {
     fn a_missing_route_that_a_wrong_proof_opens_is_not_unsupported() {
         let missing = || seen(Outcome::NotImplemented, Effect::NotApplied);
         let mut observation =
-            Observation { bare: missing(), wrong: Some(missing()), right: Some(missing()), replay: None, other: None };
+            Observation { wrong: Some(missing()), right: Some(missing()), ..Observation::bare(missing()) };
         assert_eq!(judge(Expectation::Challenged, Factor::Totp, &observation), [Verdict::Unsupported]);
         observation.wrong = Some(seen(Outcome::Accepted, Effect::Applied));
         assert_eq!(judge(Expectation::Challenged, Factor::Totp, &observation)[0], Verdict::WrongProofAccepted);

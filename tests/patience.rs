@@ -2,6 +2,8 @@
 
 mod in_process;
 
+use std::collections::HashMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -78,4 +80,27 @@ async fn a_deviation_is_never_played_again() {
     target.retries.set(3);
     let results = target.run(Provisioner::SelfService, &["auth-only/token-create/totp/*"]).await;
     assert_eq!((results[0].status, results[0].earlier.as_slice()), (Status::Fail, &[][..]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_that_lags_behind_a_write_is_waited_for() {
+    let mut target = Target::start(&[]).await;
+    let (clock, written) = (target.clock.clone(), Mutex::new(HashMap::new()));
+    let lagging = move |parts: &axum::http::request::Parts| {
+        let (package, now) = (parts.uri.path().to_owned(), clock.now());
+        let mut written = written.lock().expect("no test panics while holding it");
+        if parts.method == "PUT" {
+            written.insert(package, now);
+            return Relayed::Forwarded;
+        }
+        match written.get(&package) {
+            Some(at) if now < at.after(Duration::from_secs(3)) => {
+                Relayed::Altered(|_| "/nothing-was-ever-here".to_owned(), |status, json| (status, json))
+            }
+            _ => Relayed::Forwarded,
+        }
+    };
+    target.base = relay(&target, "/", lagging).await;
+    let results = target.run(Provisioner::SelfService, &["*/publish/*/*"]).await;
+    assert_eq!((results.len(), wrong(&results)), (7, Vec::new()));
 }

@@ -136,6 +136,28 @@ async fn shows(mutant: Mutant, world: &World) -> bool {
             let (early, user) = early_publication(world).await;
             early && world.read(&user, "/@doer-org0/p/-/p-1.0.0.tgz").await.status == 404
         }
+        M::ScopedPublishUnchallenged => {
+            let scoped = unchallenged(world, Deed::Publish).await;
+            let user = world.enrolled("alice", WRITES).await;
+            scoped && !world.publish(&user, "p", "1.0.0", None).await.is_success()
+        }
+        M::LaterVersionUnchallenged => {
+            let mut user = world.sign_up("alice").await;
+            world.publish(&user, "p", "1.0.0", None).await;
+            world.enrol(&mut user, WRITES).await;
+            let first = world.publish(&user, "q", "1.0.0", None).await.is_success();
+            !first && world.publish(&user, "p", "1.0.1", None).await.is_success()
+        }
+        M::EmptyProofPublishes => {
+            let user = world.enrolled("alice", WRITES).await;
+            let bare = world.publish(&user, "p", "1.0.0", None).await.is_success();
+            !bare && world.publish(&user, "p", "1.0.0", Some("")).await.is_success()
+        }
+        M::WebClientUnchallenged => {
+            let user = world.enrolled("alice", AUTH_ONLY).await;
+            let request = new_token(world, &user).await.header("npm-auth-type", "web");
+            registry_support::send(request).await.is_success()
+        }
         M::PublishAfterChallenge => {
             let (early, user) = early_publication(world).await;
             let code = world.code(&user);

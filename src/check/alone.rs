@@ -1,5 +1,7 @@
 //! One scenario by itself, as far as it holds: how exploration plays its sequences.
 
+use std::time::Instant;
+
 use super::plan::Case;
 use super::play::{Play, Played};
 use super::scene::Scene;
@@ -29,8 +31,9 @@ pub enum End {
     Unplayable(String),
 }
 
-/// Plays the scenario of a case until an act does not hold. `number` is one that no other play of the run has.
-pub(super) async fn act(run: &Run, case: &Case, number: usize) -> Acted {
+/// Plays the scenario of a case until an act does not hold, or this moment, if any. `number` is one that no other play of the run
+/// has.
+pub(super) async fn act(run: &Run, case: &Case, number: usize, until: Option<Instant>) -> Acted {
     let unplayable = |reason| Acted { probes: Vec::new(), end: End::Unplayable(reason) };
     let cast = match run.provisioner.cast(run, case, number).await {
         Ok(cast) => cast,
@@ -39,6 +42,7 @@ pub(super) async fn act(run: &Run, case: &Case, number: usize) -> Acted {
     let mut scene = Scene::open(&run.stage, cast.user, case.mode.name(), &case.id).await;
     let mut play = Play::new(run, case, &mut scene, number);
     play.stops = true;
+    play.until = until;
     let played = play.play().await;
     let (shown, probes) = (play.shown, play.probes);
     let last = shown.last().map(|(_, must, seen)| (*must, seen.clone()));

@@ -42,7 +42,7 @@ pub struct Row {
     /// The cases, among those that were run, that must find it.
     #[serde(default)]
     pub named: Vec<Named>,
-    /// The cases that find it; none when it survives.
+    /// The cases that did not hold, or could not be judged.
     pub found_by: Vec<Finding>,
 }
 
@@ -76,17 +76,24 @@ impl Row {
         })
     }
 
-    /// The cases that find the fault and tell it; where none tells it, all that find it.
-    pub fn killers(&self) -> impl Iterator<Item = &str> {
-        let told = self.found_by.iter().any(Finding::tells);
-        self.found_by.iter().filter(move |by| !told || by.tells()).map(|by| by.case.as_str())
+    /// The cases that find the fault: by a verdict that tells what is wrong, or by one that is named for it. That a case
+    /// could not be judged finds nothing.
+    pub fn killers(&self) -> impl Iterator<Item = &Finding> {
+        let named =
+            |by: &Finding| self.named.iter().any(|named| (&named.case, named.verdict) == (&by.case, by.verdict));
+        self.found_by.iter().filter(move |by| by.tells() || named(by))
+    }
+
+    /// How many cases could not be judged.
+    pub fn unjudged(&self) -> usize {
+        self.found_by.len() - self.killers().count()
     }
 }
 
 impl Matrix {
     /// The faults that no case finds.
     pub fn survivors(&self) -> impl Iterator<Item = &Row> {
-        self.mutants.iter().filter(|row| row.found_by.is_empty())
+        self.mutants.iter().filter(|row| row.killers().next().is_none())
     }
 
     /// The faults that no case is named for.
@@ -103,7 +110,7 @@ impl Matrix {
 
     /// The cases that find no fault: redundant, or a fault is missing.
     pub fn idle_cases(&self) -> impl Iterator<Item = &String> {
-        let found = |case: &String| self.mutants.iter().any(|row| row.found_by.iter().any(|by| by.case == *case));
+        let found = |case: &String| self.mutants.iter().any(|row| row.killers().any(|by| by.case == *case));
         self.cases.iter().filter(move |case| !found(case))
     }
 }

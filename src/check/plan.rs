@@ -70,9 +70,9 @@ impl Case {
                     if !challenged {
                         1
                     } else if self.factor == Factor::Both {
-                        5
+                        6
                     } else {
-                        4
+                        5
                     }
                 ]
             }

@@ -1,6 +1,7 @@
 //! Playing one case: set-up, the probes in their order, and the read-back after each.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use minijinja::Value;
 
@@ -20,6 +21,9 @@ use crate::secret::Secret;
 use crate::table::Factor;
 use crate::wire::Exchange;
 use crate::yaml::Spanned;
+
+/// The waits after which an effect that should be there and is not is looked for again.
+const SETTLING: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 
 /// What a probe works on, and what was kept on the way.
 #[derive(Clone)]
@@ -63,6 +67,8 @@ pub(super) struct Play<'a> {
     pub probes: Vec<Probe>,
     pub(super) worked: Vec<Worked<'a>>,
     next: usize,
+    /// Which object each probe was sent for.
+    sent_at: Vec<(String, usize)>,
     made: usize,
     /// The last proof that a page has made.
     pub(super) token: Option<Secret>,
@@ -74,6 +80,8 @@ pub(super) struct Play<'a> {
     pub manner: Manner<'a>,
     /// What it states beside its verdict.
     pub statements: Vec<String>,
+    /// When it ends in any case.
+    pub until: Option<Instant>,
     /// Whether a scenario ends at the first act that does not hold, and passes over acts that would say nothing.
     pub stops: bool,
     /// What the judged acts of a scenario had to show and showed, each with the act's number.
@@ -144,12 +152,14 @@ impl<'a> Play<'a> {
             probes: vec![],
             worked: vec![],
             next: 0,
+            sent_at: vec![],
             made: 0,
             token: None,
             unproven: false,
             withholds: false,
             manner: Manner::default(),
             statements: vec![],
+            until: None,
             stops: false,
             shown: vec![],
             verdicts: vec![],
@@ -171,7 +181,7 @@ impl<'a> Play<'a> {
                 }
                 let bare = self.send("bare", "none", Conduct::Bare, None).await?;
                 let bare = self.read_back(bare).await?;
-                let mut observation = Observation { bare, wrong: None, right: None, replay: None, other: None };
+                let mut observation = Observation::bare(bare);
                 if *expectation == Some(Expectation::Challenged)
                     && (observation.bare.outcome != Outcome::Accepted || observation.bare.effect == Effect::NotApplied)
                 {
@@ -320,8 +330,9 @@ impl<'a> Play<'a> {
     ) -> Result<Sent, Mistake> {
         let (at, proof) = (self.next, proof.into());
         let surface = self.next_surface().ok_or("more probes than objects")?;
-        let before = self.prepare_next().await?;
+        let (name, before) = (name.into(), self.prepare_next().await?);
         self.next += 1;
+        self.sent_at.push((name.clone(), at));
         // When the target fails at a read that comes before, there is nothing to compare a read-back with.
         let baseless = matches!(before.outcome, Outcome::Failed | Outcome::Throttled);
         let Manner { through, bearer } = std::mem::take(&mut self.manner);
@@ -339,7 +350,7 @@ impl<'a> Play<'a> {
         if ended.outcome != Outcome::Accepted && step.is_some_and(|step| !self.scene.is_live(step)) {
             return Err(format!("the {proof} aged out before the target answered: {}", ended.saw));
         }
-        Ok(Sent { name: name.into(), proof, ended, baseless, at, exchanges: std::mem::take(&mut self.scene.exchanges) })
+        Ok(Sent { name, proof, ended, baseless, at, exchanges: std::mem::take(&mut self.scene.exchanges) })
     }
 
     /// The next probe, which something else than the wire performs: its number and how what comes before it was read.
@@ -419,14 +430,23 @@ impl<'a> Play<'a> {
     pub(super) async fn read_back_by(&mut self, mut sent: Sent, facts: &[Fact]) -> Result<Seen, Mistake> {
         let Worked { object, kept, .. } = &self.worked[sent.at];
         self.scene.take_up(object.clone(), kept.clone());
-        let effect = if sent.baseless { Effect::Unknown } else { self.scene.effect(facts).await? };
+        let mut effect = if sent.baseless { Effect::Unknown } else { self.scene.effect(facts).await? };
+        // A registry's reads may lag behind its writes, so that what was answered with success is looked for again.
+        for wait in SETTLING {
+            if *sent.outcome() != Outcome::Accepted || !matches!(effect, Effect::NotApplied | Effect::Partial) {
+                break;
+            }
+            self.scene.rest(wait).await;
+            effect = self.scene.effect(facts).await?;
+        }
         self.worked[sent.at].kept = self.scene.kept();
         sent.exchanges.append(&mut self.scene.exchanges);
         Ok(self.record(sent, effect))
     }
 
     /// Reads the effect of an earlier probe once more, and keeps what it shows when that is more than was seen before.
-    pub(super) async fn read_late(&mut self, at: usize, name: &str, seen: &mut Seen) -> Result<(), Mistake> {
+    pub(super) async fn read_late(&mut self, name: &str, seen: &mut Seen) -> Result<(), Mistake> {
+        let Some(at) = self.sent_at.iter().rfind(|(known, _)| known == name).map(|(_, at)| *at) else { return Ok(()) };
         let Worked { surface, object, kept, .. } = self.worked.get(at).ok_or("more probes than objects")?;
         self.scene.take_up(object.clone(), kept.clone());
         let effect = self.scene.effect(&surface.effect).await?;

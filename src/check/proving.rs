@@ -15,9 +15,13 @@ use crate::result::Probe;
 use crate::scenario::key::Assertion;
 use crate::table::Factor;
 
+/// The probe by the other kind of client.
+const OTHER_CLIENT: &str = "other client";
+
 impl Play<'_> {
     /// Sends the probes of a challenged action after the bare one.
     pub(super) async fn prove(&mut self, surface: &Surface, observation: &mut Observation) -> Result<(), Mistake> {
+        self.ask_by_other_client(surface, observation).await?;
         match self.case.factor {
             // Who has nothing to prove himself with is not challenged by any table.
             Factor::None => Ok(()),
@@ -40,9 +44,27 @@ impl Play<'_> {
         }
     }
 
+    /// Sends the action without a proof once more, by the other kind of client: what opens a page is not let through where
+    /// a prompt is asked, nor the other way round. A page that asks itself asks whatever the client.
+    async fn ask_by_other_client(&mut self, surface: &Surface, observation: &mut Observation) -> Result<(), Mistake> {
+        if self.run.stage.dialect.asks_on_page(&surface.perform) {
+            return Ok(());
+        }
+        let (web, offered) = (self.scene.web, self.scene.offered.clone());
+        self.scene.web = !web;
+        let sent = self.send(OTHER_CLIENT, "none", Conduct::Bare, None).await;
+        (self.scene.web, self.scene.offered) = (web, offered);
+        observation.other_client = Some(self.read_back(sent?).await?);
+        Ok(())
+    }
+
     async fn prove_by_code(&mut self, surface: &Surface, observation: &mut Observation) -> Result<(), Mistake> {
         let wrong = Conduct::Proof(self.scene.wrong_code());
         observation.wrong = Some(self.send_wrong("wrong code", wrong).await?);
+        if surface.spend_on.is_none() {
+            // What is read may take a code of its own, so it is read before the one that is to be fresh.
+            self.look_again(surface, observation).await?;
+        }
         let proof = self.scene.code().await?;
         let step = self.scene.step();
         if let Some(action) = &surface.spend_on {
@@ -53,14 +75,13 @@ impl Play<'_> {
             }
             let replay = self.send("replay", "spent code", Conduct::Proof(proof), step).await?;
             observation.replay = Some(self.read_back(replay).await?);
+            self.look_again(surface, observation).await?;
             let fresh = Conduct::Proof(self.scene.code().await?);
             let step = self.scene.step();
-            self.look_again(surface, observation).await?;
             let right = self.send("right", "valid code", fresh, step).await?;
             observation.right = Some(self.read_back(right).await?);
             return Ok(());
         }
-        self.look_again(surface, observation).await?;
         let right = self.send("right", "valid code", Conduct::Proof(proof.clone()), step).await?;
         let accepted = *right.outcome() == Outcome::Accepted;
         self.scene.user.confirmed |= accepted && matches!(observation.bare.outcome, Outcome::Challenged { .. });
@@ -124,15 +145,20 @@ impl Play<'_> {
     /// Reads once more what the probes before the right one have left undone, for what a target does after its answer is
     /// done all the same. Where one of them did something, or later, it could not be told who did what.
     async fn look_again(&mut self, surface: &Surface, observation: &mut Observation) -> Result<(), Mistake> {
-        let Observation { bare, wrong, replay, .. } = observation;
-        let probes = [("bare", Some(bare)), ("wrong", wrong.as_mut()), ("replay", replay.as_mut())];
+        let Observation { bare, other_client, wrong, replay, .. } = observation;
+        let probes = [
+            ("bare", Some(bare)),
+            (OTHER_CLIENT, other_client.as_mut()),
+            ("wrong", wrong.as_mut()),
+            ("replay", replay.as_mut()),
+        ];
         let leaked = probes.iter().any(|(_, seen)| seen.as_ref().is_some_and(|seen| seen.effect.leaked()));
         if leaked || !surface.read_again {
             return Ok(());
         }
-        for (at, (name, seen)) in probes.into_iter().enumerate() {
+        for (name, seen) in probes {
             if let Some(seen) = seen.filter(|seen| seen.effect == Effect::NotApplied) {
-                self.read_late(at, name, seen).await?;
+                self.read_late(name, seen).await?;
             }
         }
         Ok(())

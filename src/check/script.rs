@@ -1,7 +1,7 @@
 //! Acting a scenario out: its acts one after the other, each attempt with its proof, and what lies between them.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::asking::PATIENCE;
 use super::guess::retry_after;
@@ -53,6 +53,9 @@ impl<'a> Play<'a> {
             left.proofs.insert("enrolment".to_owned(), (confirmed, self.scene.step()));
         }
         for (number, act) in scenario.acts.iter().enumerate() {
+            if self.until.is_some_and(|until| Instant::now() > until) {
+                return Err("the time for it was over".to_owned());
+            }
             let before = self.shown.len();
             match self.act(number, act, &mut left).await {
                 Ok(None) => {}

@@ -108,8 +108,7 @@ impl Play<'_> {
         }
         let verdicts = match (expectation, &showed.bare, &showed.right) {
             (Some(expectation), Some(bare), right) => {
-                let observation =
-                    Observation { bare: bare.clone(), wrong: None, right: right.clone(), replay: None, other: None };
+                let observation = Observation { right: right.clone(), ..Observation::bare(bare.clone()) };
                 judge(expectation, self.case.factor, &observation)
             }
             // It asked before it was asked, so only what became of the proof can be seen.

@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use data_encoding::HEXLOWER;
 use globset::{Glob, GlobMatcher};
@@ -373,9 +374,10 @@ impl Session {
     }
 
     /// Plays a scenario that is none of its cases, as far as it holds. `number` is one that it has not had before.
-    pub async fn act(&self, scenario: Scenario, number: usize) -> Acted {
+    /// It ends before its next act at this moment.
+    pub async fn act(&self, scenario: Scenario, number: usize, until: Option<Instant>) -> Acted {
         match plan::scenarios(vec![scenario]).first() {
-            Some(case) => super::alone::act(&self.run, case, number).await,
+            Some(case) => super::alone::act(&self.run, case, number, until).await,
             None => Acted { probes: Vec::new(), end: End::Unplayable("the scenario is for no mode".to_owned()) },
         }
     }

@@ -169,15 +169,24 @@ struct MatcherFields {
     length: Option<Template>,
     /// It is an absolute address that a browser opens.
     url: Option<bool>,
+    /// It is a whole number, as text or not.
+    number: Option<bool>,
 }
 
 impl Matcher {
     fn matches(&self, seen: Option<&serde_json::Value>, variables: &Value) -> Result<bool, Unfilled> {
-        let MatcherFields { equals, exists, contains, element, length, url } = &self.0;
+        let MatcherFields { equals, exists, contains, element, length, url, number } = &self.0;
         if exists.is_some_and(|exists| exists != seen.is_some_and(|value| !value.is_null())) {
             return Ok(false);
         }
         if url.is_some_and(|url| url != seen.and_then(|value| value.as_str()).is_some_and(is_web_address)) {
+            return Ok(false);
+        }
+        let is_number = |value: &serde_json::Value| {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            text.trim().parse::<u64>().is_ok()
+        };
+        if number.is_some_and(|number| number != seen.is_some_and(is_number)) {
             return Ok(false);
         }
         if let Some(document) = equals
@@ -240,7 +249,7 @@ impl<'de> Deserialize<'de> for Matcher {
             type Value = Matcher;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a value, or `equals`, `exists`, `contains`, `element`, `length` or `url`")
+                f.write_str("a value, or `equals`, `exists`, `contains`, `element`, `length`, `url` or `number`")
             }
             fn visit_bool<E>(self, value: bool) -> Result<Matcher, E> {
                 Ok(equals(Document::Plain(value.into())))

@@ -72,7 +72,7 @@ impl Explorer {
         let session = Suite::without_cases(check_options(&self.options)).ok()?.begin(Path::new("")).await.ok()?;
         let source = Source::Written { name: "sequence.yaml".to_owned(), text };
         let scenario = Scenario::read(&source, "sequence", &session.stage().dialect).ok()?;
-        let acted = session.act(scenario, 0).await;
+        let acted = session.act(scenario, 0, None).await;
         Some(matches!(acted.end, alone::End::Deviated(again) if again == verdicts))
     }
 

@@ -170,10 +170,15 @@ impl Explorer {
         !self.interrupted.swap(true, Ordering::Relaxed)
     }
 
+    /// When what is under way has to end.
+    fn until(&self) -> Instant {
+        let parts = if self.is_shrinking() { 2 } else { 1 };
+        self.began + self.options.limit * parts
+    }
+
     /// Whether nothing more should be begun.
     pub(super) fn is_over(&self) -> bool {
-        let parts = if self.is_shrinking() { 2 } else { 1 };
-        self.interrupted.load(Ordering::Relaxed) || self.began.elapsed() > self.options.limit * parts
+        self.interrupted.load(Ordering::Relaxed) || Instant::now() > self.until()
     }
 
     pub(super) fn most_tries(&self) -> usize {
@@ -249,7 +254,9 @@ impl Explorer {
         let session = &self.sessions[worker % self.sessions.len()];
         let source = Source::Written { name: "sequence.yaml".to_owned(), text: written.text.clone() };
         let acted = match Scenario::read(&source, "sequence", &session.stage().dialect) {
-            Ok(scenario) => session.act(scenario, self.number.fetch_add(1, Ordering::Relaxed)).await,
+            Ok(scenario) => {
+                session.act(scenario, self.number.fetch_add(1, Ordering::Relaxed), Some(self.until())).await
+            }
             Err(error) => alone::Acted { probes: vec![], end: alone::End::Unplayable(error.to_string()) },
         };
         let last = acted.probes.last().and_then(|(act, _)| written.step_of.get(*act)).copied();

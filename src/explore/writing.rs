@@ -153,7 +153,12 @@ fn line(model: &Model, step: &Step) -> Line {
         Due::Refusal => "must be refused, and have no effect",
     };
     let due = format!("{due}: {}", in_words(model.mode(step.by)));
-    let what = format!("{}{surface} ({})", door.label, door.command);
+    let command = match door.makes {
+        // The row's command names a mode of its own.
+        Makes::OtherMode => "npm profile enable-2fa, the other mode",
+        Makes::Nothing | Makes::Disabled | Makes::OtherPassword => &door.command,
+    };
+    let what = format!("{}{surface} ({command})", door.label);
     Line { who, what, proof: Some(proof), due, cite }
 }
 

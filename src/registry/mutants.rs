@@ -49,6 +49,11 @@ mutants! {
     PackageTwoFactorUnchallenged, "package-2fa-unchallenged", "a package's 2FA requirement changes without a second factor";
     TarballDeleteUnchallenged, "tarball-delete-unchallenged", "the second write of an unpublish, the tarball's removal, asks for no second factor";
 
+    ScopedPublishUnchallenged, "scoped-publish-unchallenged", "publishing a package with a scope asks for no second factor";
+    LaterVersionUnchallenged, "later-version-unchallenged", "publishing a further version of a package asks for no second factor";
+    EmptyProofPublishes, "empty-proof-publishes", "an empty one-time password lets a publication through";
+    WebClientUnchallenged, "web-client-unchallenged", "a client that can show a page is not challenged for a user with codes alone";
+
     AuthOnlyPublishChallenged, "auth-only-publish-challenged", "publishing is challenged in auth-only mode";
     DisabledPublishChallenged, "disabled-publish-challenged", "publishing is challenged for a user without 2FA";
     WhoAmIChallenged, "whoami-challenged", "a read, whoami, is challenged";
@@ -211,7 +216,7 @@ pub struct UnknownMutant(String);
 
 impl fmt::Display for UnknownMutant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "find mutant `{}`", self.0)
+        write!(f, "no seeded fault is called `{}`; `stepup list mutants` names them", self.0)
     }
 }
 

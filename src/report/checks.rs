@@ -17,10 +17,10 @@ user's mode, the second factor and the client. Its level says how binding it is:
 `implied` (the row is empty without it) or `recommended` (a clause beyond that). *Finds* names the seeded faults of the
 reference registry that the case tells by its verdict; for cases that race, those that it is there for.
 
-What a row sends: where the row is *asked*, the action without a proof (must be challenged, without effect), with a wrong
-proof (must be refused, without effect), with a valid one (must succeed, with its effect) and with that one again on a
-fresh object (must be refused, without effect); a user with both factors answers with either. Where it is *not asked*, the
-action without a proof alone, which must succeed.
+What a row sends: where the row is *asked*, the action without a proof, by either kind of client (must be challenged,
+without effect), with a wrong proof (must be refused, without effect), with a valid one (must succeed, with its effect) and
+with that one again on a fresh object (must be refused, without effect); a user with both factors answers with either.
+Where it is *not asked*, the action without a proof alone, which must succeed.
 ";
 
 /// Renders the page for the cases that the matrix was measured with.
@@ -45,7 +45,10 @@ pub fn render(cases: &[Case], matrix: &Matrix) -> String {
 /// a matter of chance.
 fn killers<'a>(cases: &[Case], row: &'a Row) -> Vec<&'a str> {
     let races = |id: &str| cases.iter().any(|case| case.id == id && is_race(case));
-    row.killers().filter(|id| !races(id) || row.named.iter().any(|named| named.case == *id)).collect()
+    row.killers()
+        .map(|by| by.case.as_str())
+        .filter(|id| !races(id) || row.named.iter().any(|named| named.case == *id))
+        .collect()
 }
 
 fn is_race(case: &Case) -> bool {

@@ -21,9 +21,10 @@ pub fn render(matrix: &Matrix) -> String {
         matrix.mutants.len() - survivors,
         matrix.false_alarms.len()
     );
-    out.push_str("| fault | what is wrong | found by | first |\n| --- | --- | ---: | --- |\n");
+    out.push_str("| fault | what is wrong | found by | not judged | first |\n| --- | --- | ---: | ---: | --- |\n");
     for row in &matrix.mutants {
-        let _ = writeln!(out, "| {} | {} | {} | {} |", row.mutant, row.about, row.found_by.len(), first(row));
+        let (found, unjudged) = (row.killers().count(), row.unjudged());
+        let _ = writeln!(out, "| {} | {} | {found} | {unjudged} | {} |", row.mutant, row.about, first(row));
     }
     list(&mut out, "Survivors: faults that no case finds", matrix.survivors().map(|row| row.mutant.clone()));
     let missed = matrix.mutants.iter().flat_map(|row| {
@@ -41,7 +42,7 @@ pub fn render(matrix: &Matrix) -> String {
 /// The cases that are named for a fault, or else the first that find it.
 fn first(row: &Row) -> String {
     let is_named = |case: &str| row.named.iter().any(|named| named.case == case);
-    let (named, others): (Vec<_>, Vec<_>) = row.found_by.iter().partition(|by| is_named(&by.case));
+    let (named, others): (Vec<_>, Vec<_>) = row.killers().partition(|by| is_named(&by.case));
     let first = if named.is_empty() { others } else { named };
     let words: Vec<String> = first.iter().take(NAMED).map(|by| format!("{} ({})", by.case, by.verdict)).collect();
     if words.is_empty() { "**nothing**".to_owned() } else { words.join(", ") }

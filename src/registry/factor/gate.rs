@@ -87,6 +87,9 @@ impl Transaction<'_> {
             if open(Mutant::OpenWhileVerifying, Matter::Proof)
                 || (action == Action::Publish && open(Mutant::ModeChangeOpensWrites, Matter::Mode))
                 || (mutants.has(Mutant::UnchallengedAfterRightProof) && proven)
+                || (mutants.has(Mutant::WebClientUnchallenged)
+                    && matches!(offer.asker, Asker::WebClient { .. })
+                    && !self.is_offered_a_page(user))
             {
                 return Ok(Cleared::NotAsked);
             }

@@ -23,6 +23,7 @@ pub(crate) struct Call {
     peer: Option<IpAddr>,
     authorization: Option<Authorization>,
     proof: Option<Proof>,
+    empty_proof: bool,
     is_web: bool,
     generation: ClientGeneration,
     abbreviated: bool,
@@ -70,6 +71,7 @@ impl Call {
             peer: parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip()),
             authorization: text(headers, AUTHORIZATION.as_str()).map(Authorization::parse),
             proof: text(headers, "npm-otp").map(str::trim).filter(|proof| !proof.is_empty()).map(Proof::parse),
+            empty_proof: text(headers, "npm-otp").is_some_and(|proof| proof.trim().is_empty()),
             is_web: text(headers, "npm-auth-type").is_some_and(|kind| kind.trim().eq_ignore_ascii_case("web")),
             generation: ClientGeneration::of(text(headers, USER_AGENT.as_str()).unwrap_or("")),
             abbreviated: text(headers, ACCEPT.as_str())
@@ -109,6 +111,11 @@ impl Call {
     /// The second factor that came along, if any.
     pub(crate) fn proof(&self) -> Option<&Proof> {
         self.proof.as_ref()
+    }
+
+    /// Whether a second factor came along that is empty, which counts as none. Only a fault asks.
+    pub(crate) fn has_empty_proof(&self) -> bool {
+        self.empty_proof
     }
 
     /// Whether the client can send a person to a page and poll until he has been there.
