@@ -76,7 +76,9 @@ fn a_run_that_holds_writes_its_document_and_the_registrys_own_count_agrees() {
 #[test]
 fn clients_who_wait_are_a_model_of_their_own_and_the_report_says_so() {
     let clients = "model: closed\nclients: { number: 4, think: 5 ms, for: 600 ms, up-to: 2000/s }";
-    let profile = PROFILE.replace("pace: [{ constant: { rate: 100/s, for: 600 ms } }]", clients);
+    let profile = PROFILE
+        .replace("pace: [{ constant: { rate: 100/s, for: 600 ms } }]", clients)
+        .replace("5 s }", "5 s, held-up: 100 % }");
     let place = Place::new();
     let (code, document, output) = place.run("load", &profile, &[]);
     assert_eq!(code, Some(0), "{}", said(&output));
@@ -86,7 +88,7 @@ fn clients_who_wait_are_a_model_of_their_own_and_the_report_says_so() {
     assert_eq!(document["totals"]["requests_with_warm_up"], document["counted_by_target"]["requests"]);
     // Four who think for 5 ms are asked at most twice in it, and the first of it may be cut short.
     let sent = document["totals"]["sent"].as_u64().expect("a count");
-    assert!(sent >= 4 && sent <= 4 * 121, "{sent}");
+    assert!((4..=4 * 121).contains(&sent), "{sent}");
 }
 
 #[test]
@@ -267,7 +269,7 @@ fn a_target_that_answers_nothing_of_use_ends_the_run_as_unreachable() {
 
 #[test]
 fn a_search_ends_at_what_the_users_bear_or_what_was_asked_for() {
-    let search = "capacity: { from: 20/s, up-to: 60/s, probe: 200 ms, confirm: 200 ms, repeats: 2, warm-up: 50 ms, \
+    let search = "capacity: { arrivals: 1, from: 20/s, up-to: 60/s, probe: 200 ms, confirm: 200 ms, repeats: 2, warm-up: 50 ms, \
                   clients-up-to: 8 }\n";
     let profile = PROFILE.to_owned() + search;
     let (code, document, output) = Place::new().run("capacity", &profile, &[]);
@@ -293,7 +295,7 @@ fn a_search_ends_at_what_the_users_bear_or_what_was_asked_for() {
 #[test]
 fn a_registry_that_meets_the_objectives_at_no_rate_is_doomed() {
     let profile = PROFILE.replace("success >= 99 %", "p99 response_time < 1 us")
-        + "capacity: { from: 64/s, up-to: 128/s, probe: 100 ms, confirm: 100 ms, repeats: 1, warm-up: 0 s }\n";
+        + "capacity: { arrivals: 1, from: 64/s, up-to: 128/s, probe: 100 ms, confirm: 100 ms, repeats: 1, warm-up: 0 s }\n";
     let (code, document, output) = Place::new().run("capacity", &profile, &[]);
     assert_eq!((code, &document["end"]), (Some(1), &serde_json::json!("doomed")), "{}", said(&output));
 }

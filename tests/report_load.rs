@@ -68,7 +68,7 @@ async fn a_page_with_charts_can_be_read_wide_narrow_light_and_dark_without_a_net
             let mut page = Page::open(&file, size, scheme).await;
             assert_eq!(page.value("document.querySelectorAll('svg.chart').length").await, charts);
             let empty = "[...document.querySelectorAll('svg.chart')]
-                .filter(chart => !chart.querySelector('.line, .dot, .cross, .pile')).map(chart => chart.outerHTML)";
+                .filter(chart => !chart.querySelector('.line, .dot, .ring, .cross, .pile')).map(chart => chart.outerHTML)";
             assert_eq!(page.value(empty).await, Value::Array(vec![]), "every chart shows something");
             // Each chart is told by its title and a sentence.
             let named = "[...document.querySelectorAll('svg.chart')].every(chart =>

@@ -44,11 +44,11 @@ pub fn search(
             Next::End(end) => break Some(end),
             Next::Probe(rate, purpose) => (rate, purpose),
         };
-        let lasts = wanted.warm_up.0
-            + match purpose {
-                Purpose::Search => wanted.probe.0,
-                Purpose::Confirmation => wanted.confirm.0,
-            };
+        let usual = match purpose {
+            Purpose::Search => wanted.probe,
+            Purpose::Confirmation => wanted.confirm,
+        };
+        let lasts = wanted.warm_up.0 + wanted.lasting(rate, usual);
         let pace = Pace::constant(rate, lasts, session.profile.pace.spacing);
         let patience = session.profile.patience.min(PATIENCE);
         let seed = session.plan.seed.wrapping_add(probes.len() as u64);

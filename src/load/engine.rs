@@ -46,8 +46,8 @@ pub struct Setup {
     pub connect: Connect,
     /// The core to run on.
     pub core: Option<usize>,
-    /// Whether it may go before all others there.
-    pub urgent: bool,
+    /// The priority that it is to have there.
+    pub wanted: Priority,
     /// How TLS is spoken, where it is.
     pub tls: Option<Tls>,
     /// When the run begins.
@@ -63,6 +63,8 @@ pub struct Done {
     pub roster: Roster,
     /// The share of the time in which the thread did not sleep.
     pub busy: f64,
+    /// The share of the time in which it was ready to run and was not let; none where the system does not say.
+    pub held_up: Option<f64>,
     /// The priority that it had.
     pub priority: Priority,
 }
@@ -75,7 +77,7 @@ pub fn run(
     drain: Duration,
     tell: &Sender<Second>,
 ) -> std::io::Result<Done> {
-    let priority = thread::settle(setup.core, setup.urgent);
+    let priority = thread::settle(setup.core, setup.wanted);
     let mut connections = Connections::new(setup)?;
     connections.open_all();
     let mut events = Vec::with_capacity(EVENTS);
@@ -86,6 +88,7 @@ pub fn run(
             connections.heed(*event, &mut desk);
         }
     }
+    let held_up_before = thread::held_up();
     let mut asleep_ns = 0;
     let mut until = u64::MAX;
     loop {
@@ -119,13 +122,15 @@ pub fn run(
             desk.keep_up(&mut connections);
         }
     }
+    let held_up = thread::held_up().zip(held_up_before).map(|(after, before)| after.saturating_sub(before));
     let whole = connections.now().max(1);
     let (tally, roster, seconds) = desk.close(&mut connections);
     for second in seconds {
         let _ = tell.send(second);
     }
     let busy = 1.0 - asleep_ns as f64 / whole as f64;
-    Ok(Done { tally, roster, busy: busy.clamp(0.0, 1.0), priority })
+    let held_up = held_up.map(|held_up| nanos(held_up) as f64 / whole as f64);
+    Ok(Done { tally, roster, busy: busy.clamp(0.0, 1.0), held_up, priority })
 }
 
 fn nanos(duration: Duration) -> u64 {

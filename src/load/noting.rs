@@ -89,6 +89,13 @@ pub fn invalid(valid: &Validity, closed: bool, outcome: &Outcome) -> Vec<String>
             "a sending thread was busy {busy} of the time, allowed {allowed}; this program was the limit"
         ));
     }
+    // Neither is one that wakes up late late to anything: clients come when their answer has been read.
+    if let Some(held_up) = outcome.held_up.filter(|held_up| closed && *held_up > valid.held_up.get()) {
+        let (held_up, allowed) = (Share::of(held_up), valid.held_up);
+        why.push(format!(
+            "a sending thread was ready and not let run {held_up} of the time, allowed {allowed}; this machine was the limit"
+        ));
+    }
     let starved = whole.counts.sum(|_, fate| fate == Fate::Starved);
     if whole.planned > 0 && (starved as f64) > (1.0 - valid.cast.get()) * whole.planned as f64 {
         why.push(format!(
@@ -254,6 +261,7 @@ pub fn generator(plan: &Plan) -> GeneratorNote {
         cores: plan.cores.iter().copied().flatten().collect(),
         priority: Priority::RealTime,
         busy: 0.0,
+        held_up: None,
         load_average: None,
     }
 }
@@ -262,6 +270,10 @@ pub fn generator(plan: &Plan) -> GeneratorNote {
 pub fn add_sender(generator: &mut GeneratorNote, outcome: &Outcome) {
     generator.priority = generator.priority.min(outcome.priority);
     generator.busy = generator.busy.max(outcome.busy);
+    generator.held_up = match (generator.held_up, outcome.held_up) {
+        (Some(one), Some(other)) => Some(one.max(other)),
+        (one, other) => one.or(other),
+    };
     generator.load_average = load_average();
 }
 

@@ -18,6 +18,8 @@ use crate::yaml::{self, FileError, Spanned};
 
 /// The folder of the built-in profiles.
 const FOLDER: &str = "scenarios/load";
+/// No probe of a search is longer, in seconds, unless it is said to be.
+const LONGEST_PROBE: f64 = 60.0;
 /// No run is longer.
 const LONGEST: Duration = Duration::from_secs(86_400);
 
@@ -64,6 +66,8 @@ pub struct Validity {
     pub cast: Share,
     /// In the closed model, no sending thread is awake for a larger share of the time.
     pub busy: Share,
+    /// In the closed model, no sending thread is ready to run, and not let, for a larger share of the time.
+    pub held_up: Share,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize, Default, JsonSchema)]
@@ -72,6 +76,7 @@ struct RawValidity {
     lateness_p99: Option<Span>,
     cast: Option<Share>,
     busy: Option<Share>,
+    held_up: Option<Share>,
 }
 
 impl RawValidity {
@@ -86,6 +91,7 @@ impl RawValidity {
             lateness_p99: self.lateness_p99.unwrap_or(Span(unless_said)),
             cast: self.cast.unwrap_or(Share::of(0.99)),
             busy: self.busy.unwrap_or(Share::of(0.95)),
+            held_up: self.held_up.unwrap_or(Share::of(0.05)),
         }
     }
 }
@@ -104,6 +110,8 @@ pub struct Capacity {
     pub probe: Span,
     /// How long a confirmation lasts.
     pub confirm: Span,
+    /// Either lasts longer, up to a minute, where fewer arrivals than this would come: few say little.
+    pub arrivals: u32,
     /// How many confirmations are wanted.
     pub repeats: u32,
     /// The beginning of each that is left out.
@@ -120,6 +128,7 @@ impl Default for Capacity {
             within: Share::of(0.05),
             probe: Span(Duration::from_secs(4)),
             confirm: Span(Duration::from_secs(10)),
+            arrivals: 200,
             repeats: 3,
             warm_up: Span(Duration::from_secs(1)),
             clients_up_to: 0,
@@ -272,6 +281,14 @@ impl Profile {
         let up_to = self.capacity.clients_up_to;
         std::iter::successors(Some(1_u32), |clients| clients.checked_mul(2))
             .take_while(move |clients| *clients <= up_to)
+    }
+}
+
+impl Capacity {
+    /// How long a probe of a rate lasts that would last so long.
+    pub fn lasting(&self, rate: Rate, usual: Span) -> Duration {
+        let enough = f64::from(self.arrivals) / rate.get().max(1e-3);
+        usual.0.max(Duration::from_secs_f64(enough.min(LONGEST_PROBE)))
     }
 }
 
@@ -470,6 +487,13 @@ mod tests {
         let spike = pieces("[{ spike: { base: 1/s, peak: 9/s, before: 1 s, for: 2 s, after: 3 s } }]");
         assert_eq!(spike.len(), 3);
         assert_eq!(pieces("[{ ramp: { from: 1/s, to: 9/s, for: 1 s } }]")[0].to.get(), 9.0);
+    }
+
+    #[test]
+    fn a_slow_probe_lasts_until_enough_have_come_or_a_minute() {
+        let capacity = Capacity::default();
+        let lasting = |rate| capacity.lasting(Rate::per_second(rate), capacity.probe).as_secs_f64();
+        assert_eq!([lasting(1_000.0), lasting(50.0), lasting(10.0), lasting(0.5)], [4.0, 4.0, 20.0, 60.0]);
     }
 
     #[test]

@@ -84,6 +84,8 @@ pub struct Outcome {
     pub rosters: Vec<Roster>,
     /// The share of the time in which the busiest thread did not sleep.
     pub busy: f64,
+    /// The share of the time in which a sending thread was ready to run and was not let: the largest.
+    pub held_up: Option<f64>,
     /// The least priority that a sending thread had.
     pub priority: Priority,
     /// Whether it ran to its end.
@@ -152,7 +154,7 @@ pub fn conduct_with(
                 connections,
                 connect: plan.connect,
                 core: *core,
-                urgent: urgent(plan),
+                wanted: wanted(plan),
                 tls: plan.tls.clone(),
                 start,
             };
@@ -177,16 +179,21 @@ pub fn conduct_with(
         evidence: Vec::new(),
         rosters: Vec::new(),
         busy: 0.0,
+        held_up: None,
         priority: Priority::RealTime,
         complete: !stop.load(Ordering::Relaxed),
     };
-    for Done { tally, roster, busy, priority } in dones {
+    for Done { tally, roster, busy, held_up, priority } in dones {
         outcome.whole.merge(&tally.whole);
         outcome.requests += tally.requests;
         outcome.breaches += tally.breaches;
         outcome.evidence.extend(tally.evidence);
         outcome.rosters.push(roster);
         outcome.busy = outcome.busy.max(busy);
+        outcome.held_up = match (outcome.held_up, held_up) {
+            (Some(one), Some(other)) => Some(one.max(other)),
+            (one, other) => one.or(other),
+        };
         outcome.priority = outcome.priority.min(priority);
     }
     Ok(outcome)
@@ -215,10 +222,14 @@ fn gather(told: &mpsc::Receiver<Second>, shards: u32, watch: &mut impl FnMut(u64
     }
 }
 
-/// Whether the threads that send are to go before all others. Clients who never think leave no time to anybody else, and
-/// the system stops such threads now and then.
-fn urgent(plan: &Plan) -> bool {
-    plan.own_cores && plan.pace.crowd.is_none_or(|crowd| !crowd.think.is_zero())
+/// The priority that threads that send are to have. Clients who never think leave no time to anybody else, and the system
+/// stops a thread that goes first and never sleeps now and then; one that is merely preferred it does not stop.
+fn wanted(plan: &Plan) -> Priority {
+    match plan.pace.crowd {
+        _ if !plan.own_cores => Priority::Normal,
+        Some(crowd) if crowd.think.is_zero() => Priority::Raised,
+        Some(_) | None => Priority::RealTime,
+    }
 }
 
 fn desk(plan: &Plan, shard: Shard, roster: Roster, epoch_ns: u64) -> Desk {

@@ -224,7 +224,8 @@ fn until_unspent(spent_through: u32, now: Duration) -> Duration {
 
 /// Who is needed to sustain a rate while it is searched for.
 fn searched(profile: &Profile, rate: Rate, shards: u32) -> Crew {
-    let lasts = profile.capacity.confirm.0.max(sizing::STEP) * 2;
+    let confirm = profile.capacity.lasting(rate, profile.capacity.confirm);
+    let lasts = confirm.max(sizing::STEP) * 2;
     let pace = Pace::constant(rate, lasts, profile.pace.spacing);
     Crew::needed(&pace, &profile.mix, profile.guesses_per_user, shards)
 }

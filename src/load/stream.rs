@@ -73,7 +73,9 @@ impl Stream {
             }
             match tls.read_tls(&mut self.tcp) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-                Ok(_) => drop(tls.process_new_packets().map_err(std::io::Error::other)?),
+                Ok(_) => {
+                    tls.process_new_packets().map_err(std::io::Error::other)?;
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
                 Err(error) => return Err(error),
             }
@@ -123,7 +125,9 @@ impl Stream {
                 read => return read,
             }
             match tls.read_tls(&mut self.tcp) {
-                Ok(_) => drop(tls.process_new_packets().map_err(std::io::Error::other)?),
+                Ok(_) => {
+                    tls.process_new_packets().map_err(std::io::Error::other)?;
+                }
                 Err(error) => return Err(error),
             }
         }

@@ -5,6 +5,7 @@
 //! had is told in the report.
 
 use std::num::NonZeroU64;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use thread_priority::unix::{RealtimeThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy};
@@ -36,26 +37,45 @@ impl Priority {
     }
 }
 
-/// Keeps the present thread on its core, and its timers exact. One that is urgent gets the highest priority that it may
-/// have. None of these is needed for a right result, only for a good one.
-pub fn settle(core: Option<usize>, urgent: bool) -> Priority {
+/// Keeps the present thread on its core, and its timers exact, and gives it the highest priority that it may have, up to
+/// the one that it wants. None of these is needed for a right result, only for a good one.
+pub fn settle(core: Option<usize>, wanted: Priority) -> Priority {
     if let Some(core) = core {
         pin(core);
     }
     let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
-    if urgent { raise() } else { Priority::Normal }
+    match wanted {
+        Priority::Normal => Priority::Normal,
+        Priority::Raised => raise(),
+        Priority::RealTime => go_first(),
+    }
 }
 
-fn raise() -> Priority {
+fn go_first() -> Priority {
     let first_come = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo);
     if set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, first_come).is_ok() {
         return Priority::RealTime;
     }
+    raise()
+}
+
+fn raise() -> Priority {
     // On Linux a thread's number is what a nice value belongs to.
     match rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE) {
         Ok(()) => Priority::Raised,
         Err(_) => Priority::Normal,
     }
+}
+
+/// How long the present thread has been ready to run and was not let; none where the system does not say.
+pub fn held_up() -> Option<Duration> {
+    waited(&std::fs::read_to_string("/proc/thread-self/schedstat").ok()?)
+}
+
+/// The second number: the time spent waiting for a processor, in nanoseconds (proc_pid_schedstat, Linux
+/// Documentation/scheduler/sched-stats.rst).
+fn waited(schedstat: &str) -> Option<Duration> {
+    Some(Duration::from_nanos(schedstat.split_whitespace().nth(1)?.parse().ok()?))
 }
 
 /// Keeps the present thread on a core, where the system allows it.
@@ -78,11 +98,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_urgent_get_more_than_others() {
-        assert_eq!(std::thread::spawn(|| settle(None, false)).join().expect("it ends"), Priority::Normal);
+    fn the_time_of_waiting_is_the_second_number() {
+        assert_eq!(waited("764478 13085945 3\n"), Some(Duration::from_nanos(13_085_945)));
+        assert_eq!(waited(""), None);
+    }
+
+    #[test]
+    fn only_who_wants_more_gets_more_than_others() {
+        assert_eq!(std::thread::spawn(|| settle(None, Priority::Normal)).join().expect("it ends"), Priority::Normal);
         let urgent = std::thread::spawn(|| {
             let first = cores().first().copied();
-            let had = settle(first, true);
+            let had = settle(first, Priority::RealTime);
             (had, thread_priority::unix::thread_schedule_policy().ok(), cores().len())
         });
         let (had, policy, cores) = urgent.join().expect("it ends");

@@ -194,6 +194,9 @@ pub struct GeneratorNote {
     pub priority: Priority,
     /// The share of the time in which the busiest one did not sleep.
     pub busy: f64,
+    /// The largest share of the time in which one was ready to run and was not let; where the system says.
+    #[serde(default)]
+    pub held_up: Option<f64>,
     /// How many wanted to run on this machine on average of the last minute, when the run ended; where the system says.
     pub load_average: Option<f64>,
 }

@@ -70,9 +70,10 @@ pub(super) fn sender(generator: &crate::load::document::GeneratorNote) -> String
         cores => format!("cores {}", cores.join(", ")),
     };
     let load = generator.load_average.map_or(String::new(), |load| format!(", load average of the machine {load}"));
+    let held_up = generator.held_up.map_or(String::new(), |held_up| format!(", held up {}", share(held_up)));
     let (threads, priority, busy) = (generator.threads, generator.priority.name(), share(generator.busy));
     let threads = if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") };
-    format!("{threads} on {cores}, priority {priority}, busy {busy}{load}")
+    format!("{threads} on {cores}, priority {priority}, busy {busy}{held_up}{load}")
 }
 
 /// A run.
