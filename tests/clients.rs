@@ -8,7 +8,13 @@ use stepup::result::{Asked, CaseResult, LimitKind, RunResult, Situation, Status}
 
 /// Checks the embedded registry with clients.
 async fn check(clients: &[&str], cases: &[&str], mutants: &[&str]) -> RunResult {
+    check_on("embedded", clients, cases, mutants).await
+}
+
+/// Checks a registry with clients.
+async fn check_on(target: &str, clients: &[&str], cases: &[&str], mutants: &[&str]) -> RunResult {
     let suite = Suite::new(Options {
+        target: target.to_owned(),
         clients: clients.iter().map(|client| (*client).to_owned()).collect(),
         cases: cases.iter().map(|case| (*case).to_owned()).collect(),
         mutants: mutants.iter().map(|name| name.parse().expect("a fault")).collect(),
@@ -105,9 +111,7 @@ async fn npm_8_and_12_pnpm_yarn_and_bun_perform_what_they_can_express() {
     for client in ["npm@8", "npm@12", "pnpm@12", "bun@1"] {
         let case = case(&result, &format!("auth-and-writes/publish/security-key/{client}/terminal"));
         let session = case.session.as_ref().expect("a session");
-        // npm 8 does not say that it can, and nobody offers it one.
-        let opens = client != "npm@8";
-        assert_eq!((session.asked == Asked::ForPage, session.through), (opens, opens), "{client}");
+        assert_eq!((session.asked, session.through), (Asked::ForPage, true), "{client}");
     }
     assert_eq!(not_asked(&result, "npm@8"), [""; 0]);
     assert_eq!(not_asked(&result, "npm@12"), [""; 0]);
@@ -177,6 +181,18 @@ async fn who_still_asks_when_a_challenge_has_another_shape() {
         let yarn = case(&result, "auth-and-writes/publish/totp/yarn@1/terminal").session.as_ref().expect("a session");
         let told = yarn.limits.iter().any(|limit| limit.kind == LimitKind::SuccessTold);
         assert_eq!(told, shape == "challenge-text-in-message", "{shape}: {yarn:?}");
+    }
+}
+
+#[tokio::test]
+async fn real_clients_publish_to_verdaccio_with_a_code() {
+    let clients = ["npm@8", "npm@11", "npm@12", "pnpm@12", "yarn@1", "yarn@4", "bun@1"];
+    let result = check_on("verdaccio-9", &clients, &["auth-and-writes/publish/totp/*"], &[]).await;
+    assert_eq!(wrong(&result), []);
+    assert_eq!(result.cases.len(), 2 * clients.len());
+    for case in &result.cases {
+        let session = case.session.as_ref().expect("a session");
+        assert_eq!((session.asked, session.through), (Asked::ForCode, true), "{}: {session:?}", case.id);
     }
 }
 

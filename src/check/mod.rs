@@ -46,7 +46,7 @@ use crate::judge::{Outcome, Verdict};
 use crate::persona::Persona;
 use crate::persona::totp::PERIOD;
 use crate::registry::Mutants;
-use crate::result::{CaseResult, Probe, Status};
+use crate::result::{CaseResult, ClientSession, Probe, Status};
 use crate::scenario::Scenario;
 use crate::secret::{Secret, SecretKind};
 use crate::table::{Level, Mode};
@@ -148,6 +148,11 @@ async fn caught<T>(case: impl Future<Output = T>) -> Result<T, String> {
 async fn one(run: &Run, number: usize, case: &Case, preflight: &Preflight) -> CaseResult {
     let dialect = &run.stage.dialect;
     let result = CaseResult::new(case, run);
+    if let Some(reason) = case.unspoken(dialect) {
+        let session = ClientSession { unspoken: Some(reason.clone()), ..ClientSession::default() };
+        let result = CaseResult { session: Some(session), ..result };
+        return result.ended(Status::Unsupported, vec![Verdict::Unsupported], reason);
+    }
     let mut surfaces = case.surfaces(dialect).into_iter();
     if let Some(reason) = surfaces.find_map(|surface| dialect.surfaces[surface].unsupported.as_ref()) {
         return result.ended(Status::Unsupported, vec![Verdict::Unsupported], reason.clone());
@@ -167,9 +172,6 @@ async fn one(run: &Run, number: usize, case: &Case, preflight: &Preflight) -> Ca
     }
     if let Some(reason) = dialect.no_keys.as_ref().filter(|_| case.factor.has_key()) {
         return result.ended(Status::Unsupported, vec![Verdict::Unsupported], reason.clone());
-    }
-    if let Some(reason) = case.unspoken(dialect) {
-        return result.ended(Status::Unsupported, vec![Verdict::Unsupported], reason);
     }
     if let Some((_, reason)) = run.left_out.iter().find(|(glob, _)| glob.is_match(&case.id)) {
         return result.ended(Status::Skipped, vec![], reason.clone());

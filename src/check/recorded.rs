@@ -26,6 +26,10 @@ pub(super) struct Weighed {
     /// How the command ended for the registry: with its first challenge, or else with its last write. Absent where nothing
     /// was written.
     pub ended: Option<Ended>,
+    /// Whether all of the surface's own requests have succeeded by now.
+    pub complete: bool,
+    /// How the first read ended to which there was no usable answer.
+    pub failed_read: Option<Ended>,
     /// Whether a write carried a proof.
     pub proven: bool,
     /// Whether a write was challenged though it carried a proof with which an earlier one was accepted.
@@ -36,6 +40,14 @@ pub(super) struct Weighed {
     pub poll: Option<Ended>,
     /// The evidence.
     pub exchanges: Vec<Exchange>,
+}
+
+impl Weighed {
+    /// What has been settled, with the evidence of what followed.
+    pub fn followed_by(mut self, rest: Weighed) -> Self {
+        self.exchanges.extend(rest.exchanges);
+        self
+    }
 }
 
 /// How far a recording has been read.
@@ -70,11 +82,16 @@ impl Scene {
         }
         let mut trail = Trail { recorded, next: 0, step: 0, known: Vec::new() };
         self.follow(&surface.perform, &mut trail, mark)?;
-        let mut known = trail.known;
+        let (mut known, complete) = (trail.known, trail.step > 0 && mark.done == trail.step);
+        // What a client sends beyond its command says nothing of it.
+        let last_own = known.iter().map(|(number, _)| *number).max().filter(|_| complete);
         let fetched: Vec<String> = before.iter().filter_map(|one| self.yields(one)).collect();
         let (mut challenged, mut last, mut poll, mut opens_pages) = (None, None, None, false);
         let (mut proven, mut accepted_proof, mut spent_on_another) = (false, None, false);
-        for (number, one) in recorded.iter().enumerate() {
+        let mut failed_read = None;
+        for (number, one) in
+            recorded.iter().enumerate().filter(|(number, _)| last_own.is_none_or(|last| *number <= last))
+        {
             if fetched.contains(&path(&one.place)) {
                 self.fetch(one);
                 poll = turned_away(one);
@@ -103,10 +120,21 @@ impl Scene {
                 challenged = challenged.or(Some(ended));
             } else if writes {
                 last = Some(ended);
+            } else if matches!(ended.outcome, Outcome::Failed | Outcome::Throttled) {
+                failed_read = failed_read.or(Some(ended));
             }
         }
         let exchanges = recorded.iter().map(|one| self.evidence(one)).collect();
-        Ok(Weighed { ended: challenged.or(last), proven, spent_on_another, opens_pages, poll, exchanges })
+        Ok(Weighed {
+            ended: challenged.or(last),
+            complete,
+            failed_read,
+            proven,
+            spent_on_another,
+            opens_pages,
+            poll,
+            exchanges,
+        })
     }
 
     /// Finds the requests of steps among the recorded ones, in their order, and digests their answers.
@@ -214,13 +242,14 @@ impl Scene {
 
 /// What came of an attempt to fetch what a page has made, where that was neither it nor a request for patience.
 fn turned_away(one: &Recorded) -> Option<Ended> {
-    let (outcome, saw) = match &one.answer {
+    let saw = match &one.answer {
         Ok(answer) if matches!(answer.status, 200 | 202) => return None,
-        Ok(answer) if answer.status < 500 => (Outcome::Refused, answer.status.to_string()),
-        Ok(answer) => (Outcome::Failed, answer.status.to_string()),
-        Err(fault) => (Outcome::Failed, fault.clone()),
+        Ok(answer) => answer.status.to_string(),
+        Err(fault) => fault.clone(),
     };
-    Some(Ended { outcome, saw: format!("{} → {saw}, and what the page has made cannot be fetched", line(one)) })
+    let saw = format!("{} → {saw}, and what the page has made cannot be fetched", line(one));
+    // The page itself may have done all that it must, so nothing is said of the second factor.
+    Some(Ended { outcome: Outcome::Failed, saw })
 }
 
 fn line(one: &Recorded) -> String {

@@ -53,6 +53,10 @@ struct Showed {
     right: Option<Seen>,
     /// Whether the client has asked before it sent anything.
     beforehand: bool,
+    /// How a page that was answered ended.
+    by_page: Option<Ended>,
+    /// Why what was asked could not be answered, which says nothing of the registry.
+    unanswered: Option<String>,
     /// Whether a challenge asked for what the client could not have been asked for otherwise: it opens no pages.
     no_page: bool,
 }
@@ -68,8 +72,7 @@ impl Play<'_> {
         let client = Arc::clone(&seat.client);
         let row = client.row(&surface.id(), seat.situation)?;
         let facts = row.effect.as_deref().unwrap_or(&surface.effect);
-        self.session =
-            Some(ClientSession { asked: Asked::Nothing, through: false, limits: Vec::new(), commands: Vec::new() });
+        self.session = Some(ClientSession::default());
         let mut showed = Showed::default();
         match seat.situation {
             Situation::Script => {
@@ -80,7 +83,8 @@ impl Play<'_> {
                     .as_ref()
                     .is_some_and(|bare| bare.outcome != Outcome::Accepted || bare.effect == Effect::NotApplied);
                 let asked = expectation == Some(Expectation::Challenged) && self.case.factor == Factor::Totp;
-                if asked && (turned_away || showed.bare.is_none()) {
+                let hung = self.session.iter().flat_map(|session| &session.commands).any(|command| command.hung);
+                if asked && !hung && (turned_away || showed.bare.is_none()) {
                     let code = self.scene.lasting_code().await?;
                     let sat = self.seat_one((&client, row), (surface, facts)).await?;
                     self.script(&sat, Some(code), &mut showed).await?;
@@ -91,7 +95,13 @@ impl Play<'_> {
                 self.terminal(&sat, &mut showed).await?;
             }
         }
-        Ok(Played::Judged(self.weigh_up(seat, expectation, &showed)))
+        let verdicts = self.weigh_up(seat, expectation, &showed);
+        let cut_short = verdicts == [Verdict::Exact] && !self.answered(seat, expectation, &showed);
+        Ok(match (verdicts.as_slice(), showed.unanswered) {
+            ([Verdict::Exact | Verdict::ClientLimit], Some(reason)) => Played::Inconclusive(reason),
+            _ if cut_short => return Err("the command ended before it was answered, and nothing tells why".to_owned()),
+            _ => Played::Judged(verdicts),
+        })
     }
 
     /// The registry's verdicts, or that the client could not do its part.
@@ -126,11 +136,16 @@ impl Play<'_> {
                 return vec![Verdict::ClientLimit];
             }
         }
-        let answered = showed.right.is_some()
+        let short = verdicts == [Verdict::Exact] && !self.answered(seat, expectation, showed);
+        if short && limited { vec![Verdict::ClientLimit] } else { verdicts }
+    }
+
+    /// Whether everything was seen that the case is about.
+    fn answered(&self, seat: &Seat, expectation: Option<Expectation>, showed: &Showed) -> bool {
+        showed.right.is_some()
             || expectation != Some(Expectation::Challenged)
             // Nobody is there who could touch a key.
-            || (seat.situation == Situation::Script && self.case.factor == Factor::SecurityKey);
-        if verdicts == [Verdict::Exact] && limited && !answered { vec![Verdict::ClientLimit] } else { verdicts }
+            || (seat.situation == Situation::Script && self.case.factor == Factor::SecurityKey)
     }
 
     /// Everything that a command needs: its object, a proxy and a home.
@@ -183,8 +198,7 @@ impl Play<'_> {
         let weighed = self.scene.weigh(sat.surface, &sat.proxy, &mut Mark::default())?;
         self.told(sat, &prepared.arguments, &ending);
         let Some(outcome) = weighed.ended.as_ref().map(|ended| ended.outcome.clone()) else {
-            self.limit(sat, LimitKind::NothingSent, &telling(&ending.shown));
-            return Ok(());
+            return self.nothing_sent(sat, weighed, &ending, showed).await;
         };
         if !carried && self.says_challenge(sat, &ending) {
             self.asks(Asked::ForCode);
@@ -253,7 +267,8 @@ impl Play<'_> {
         let prepared = sat.home.prepare(sat.client, self.installed(sat.client)?, &arguments, &variables)?;
         let mut terminal = Terminal::open(prepared.command, sat.client.patience).await?;
         let (mut mark, mut codes) = (Mark::default(), 0);
-        let mut by_page: Option<Ended> = None;
+        // What the command was answered, once its own requests have all succeeded: what follows is no part of it.
+        let mut settled = None;
         let ending = loop {
             let (number, group) = match terminal.next(&sat.client.prompts).await? {
                 Next::Ended(ending) => break ending,
@@ -267,17 +282,28 @@ impl Play<'_> {
                 }
                 Reply::Confirmation => {
                     // The secret is in what has just been answered.
-                    self.scene.weigh(sat.surface, &sat.proxy, &mut mark)?;
-                    let Ok(code) = self.scene.code().await else { break terminal.give_up().await };
+                    let weighed = self.scene.weigh(sat.surface, &sat.proxy, &mut mark)?;
+                    settled = settled.or(Some(weighed).filter(|weighed| weighed.complete));
+                    let code = self.scene.code().await?;
                     self.scene.carried.push(code.clone());
                     terminal.types(code.reveal(), sat.client.moment).await;
                 }
                 Reply::Code => {
                     if codes == 0 {
-                        self.challenged_in_terminal(sat, &mut mark, Asked::ForCode, showed).await?;
+                        let weighed = self.scene.weigh(sat.surface, &sat.proxy, &mut mark)?;
+                        self.challenged_in_terminal(sat, weighed, Asked::ForCode, showed).await?;
                     }
                     codes += 1;
                     if codes > MOST_CODES || self.scene.user.ledger.is_none() {
+                        if showed.beforehand {
+                            self.limit(
+                                sat,
+                                LimitKind::NoPage,
+                                "it asks for a code before it is told what is asked for",
+                            );
+                        } else if !showed.no_page && codes <= MOST_CODES {
+                            showed.unanswered = Some("a code was asked of who has none".to_owned());
+                        }
                         break terminal.give_up().await;
                     }
                     let code = self.scene.lasting_code().await?;
@@ -287,26 +313,29 @@ impl Play<'_> {
                 Reply::Page => {
                     let Some(address) = group else { continue };
                     let page = sat.proxy.direct(&address);
-                    if !self.sent_to_page(sat, &mut mark, &page, showed, &mut by_page).await? {
+                    if !self.sent_to_page(sat, &mut mark, &page, showed).await? {
                         break terminal.give_up().await;
                     }
                 }
             }
         };
-        let weighed = self.scene.weigh(sat.surface, &sat.proxy, &mut mark)?;
+        let rest = self.scene.weigh(sat.surface, &sat.proxy, &mut mark)?;
+        let weighed = match settled {
+            Some(settled) => settled.followed_by(rest),
+            None => rest,
+        };
         self.told(sat, &prepared.arguments, &ending);
-        self.ended_in_terminal(sat, (weighed, by_page), &ending, showed).await
+        self.ended_in_terminal(sat, weighed, &ending, showed).await
     }
 
     /// The client asks for a second factor: what it was answered until then is seen, and that nothing has happened yet.
     async fn challenged_in_terminal(
         &mut self,
         sat: &Sat<'_>,
-        mark: &mut Mark,
+        weighed: Weighed,
         asked: Asked,
         showed: &mut Showed,
     ) -> Result<(), Mistake> {
-        let weighed = self.scene.weigh(sat.surface, &sat.proxy, mark)?;
         if weighed.ended.is_none() {
             showed.beforehand = true;
             self.asks(Asked::Beforehand);
@@ -325,21 +354,22 @@ impl Play<'_> {
         mark: &mut Mark,
         page: &str,
         showed: &mut Showed,
-        by_page: &mut Option<Ended>,
     ) -> Result<bool, Mistake> {
-        if self.run.stage.dialect.asks_on_page(&sat.surface.perform) {
-            return self.logged_in_on_page(sat, mark, page, showed, by_page).await;
+        let weighed = self.scene.weigh(sat.surface, &sat.proxy, mark)?;
+        let challenged = matches!(&weighed.ended, Some(Ended { outcome: Outcome::Challenged { .. }, .. }));
+        if !challenged {
+            // Nobody was challenged, so the page is the action's own.
+            return self.logged_in_on_page(sat, page, weighed, showed).await;
         }
-        self.challenged_in_terminal(sat, mark, Asked::ForPage, showed).await?;
+        self.challenged_in_terminal(sat, weighed, Asked::ForPage, showed).await?;
         if self.scene.user.key.is_none() {
+            showed.unanswered = Some("the target file does not describe how a page takes a code".to_owned());
             return Ok(false);
         }
         let offer = Offer { page: page.to_owned(), done: String::new() };
         let ended = self.scene.on_page("authorise-by-key", &offer).await?;
         let done = ended.outcome == Outcome::Accepted;
-        if !done {
-            *by_page = Some(ended);
-        }
+        showed.by_page = Some(ended).filter(|_| !done);
         Ok(done)
     }
 
@@ -347,41 +377,38 @@ impl Play<'_> {
     async fn logged_in_on_page(
         &mut self,
         sat: &Sat<'_>,
-        mark: &mut Mark,
         page: &str,
+        weighed: Weighed,
         showed: &mut Showed,
-        by_page: &mut Option<Ended>,
     ) -> Result<bool, Mistake> {
-        let weighed = self.scene.weigh(sat.surface, &sat.proxy, mark)?;
         self.scene.kept.insert("page".to_owned(), page.into());
         // What the client has sent is the first step; the others are the person's.
-        let own: fn(&&Step) -> bool = |step| matches!(step.deed, Deed::Routine { .. });
-        let Some(at) = sat.surface.perform.iter().position(|step| own(&step)) else {
-            return Err("the page of this surface has no routine".to_owned());
+        let own: fn(&Step) -> bool = |step| matches!(step.deed, Deed::Routine { .. });
+        let Some(at) = sat.surface.perform.iter().position(own) else {
+            return Err(format!("{} shows a page where none belongs: {page}", sat.client.name));
         };
         let steps = &sat.surface.perform[at..];
         let ended = self.scene.perform(steps, &Conduct::Bare).await?;
-        let exchanges = std::mem::take(&mut self.scene.exchanges);
-        let bare = if ended.outcome == Outcome::Accepted {
-            *by_page = Some(ended);
+        if ended.outcome == Outcome::Accepted {
+            showed.by_page = Some(ended);
             return Ok(true);
-        } else {
-            self.performed(sat.at, BARE, ended, [weighed.exchanges, exchanges].concat())
-        };
+        }
+        let exchanges = [weighed.exchanges, std::mem::take(&mut self.scene.exchanges)].concat();
+        let bare = self.performed(sat.at, BARE, ended, exchanges);
         let challenged = matches!(bare.outcome(), Outcome::Challenged { .. });
         showed.bare = Some(self.read_back_by(bare, sat.facts).await?);
-        if !challenged {
-            return Ok(false);
-        }
-        self.asks(Asked::ForPage);
         let conduct = match self.case.factor {
-            Factor::SecurityKey => Conduct::ByKey,
-            Factor::None => return Ok(false),
-            Factor::Totp | Factor::Both => Conduct::Proof(self.scene.lasting_code().await?),
+            Factor::SecurityKey if challenged => Conduct::ByKey,
+            Factor::Totp | Factor::Both if challenged => Conduct::Proof(self.scene.lasting_code().await?),
+            Factor::None | Factor::SecurityKey | Factor::Totp | Factor::Both => {
+                showed.unanswered = Some("the page refuses who has given name and password".to_owned());
+                return Ok(false);
+            }
         };
+        self.asks(Asked::ForPage);
         let ended = self.scene.perform(steps, &conduct).await?;
         let done = ended.outcome == Outcome::Accepted;
-        *by_page = Some(ended);
+        showed.by_page = Some(ended);
         Ok(done)
     }
 
@@ -389,36 +416,33 @@ impl Play<'_> {
     async fn ended_in_terminal(
         &mut self,
         sat: &Sat<'_>,
-        (mut weighed, by_page): (Weighed, Option<Ended>),
+        mut weighed: Weighed,
         ending: &Ending,
         showed: &mut Showed,
     ) -> Result<(), Mistake> {
-        let of_page = self.run.stage.dialect.asks_on_page(&sat.surface.perform);
+        // A log-in on a page begins with a request that succeeds; what counts is the page, and that its token is fetched.
+        let of_page = self.scene.kept.contains_key("done");
         let proven = showed.bare.is_some() || showed.beforehand;
-        // A log-in begins with a request that succeeds; what counts is the page, and that its token can be fetched.
-        let on_page = by_page.is_some();
-        if let Some(ended) = by_page
-            && (weighed.ended.is_none() || of_page)
-        {
-            weighed.ended = Some(ended);
-        }
-        if let Some(poll) = weighed.poll.take()
-            && (of_page || weighed.ended.is_none())
-        {
-            weighed.ended = Some(poll);
-        } else if of_page && !self.scene.kept.contains_key("token") && !ending.hung {
-            let kind = if on_page { LimitKind::FailureTold } else { LimitKind::NoPage };
-            if !ending.given_up {
-                self.limit(sat, kind, &telling(&ending.shown));
+        let fetched = self.scene.kept.contains_key("token");
+        let turned_away = weighed.poll.take().filter(|_| of_page || weighed.ended.is_none());
+        match (showed.by_page.take(), turned_away) {
+            (Some(ended), _) if ended.outcome != Outcome::Accepted => weighed.ended = Some(ended),
+            (_, Some(poll)) => weighed.ended = Some(poll),
+            (Some(ended), None) if fetched || ending.hung => weighed.ended = Some(ended),
+            (by_page, None) if of_page && !fetched => {
+                let kind = if by_page.is_some() { LimitKind::FailureTold } else { LimitKind::NoPage };
+                if !ending.given_up && !ending.hung {
+                    self.limit(sat, kind, &telling(&ending.shown));
+                }
+                return Ok(());
             }
+            (_, None) => {}
+        }
+        if ending.given_up && showed.unanswered.is_some() {
             return Ok(());
         }
         let Some(outcome) = weighed.ended.as_ref().map(|ended| ended.outcome.clone()) else {
-            let kind = if showed.bare.is_some() { LimitKind::CodeNotSent } else { LimitKind::NothingSent };
-            if !ending.hung && !ending.given_up {
-                self.limit(sat, kind, &telling(&ending.shown));
-            }
-            return Ok(());
+            return self.nothing_sent(sat, weighed, ending, showed).await;
         };
         if proven && weighed.spent_on_another {
             self.limit(sat, LimitKind::CodeSentAgain, "the first write was accepted, a later one challenged");
@@ -439,6 +463,27 @@ impl Play<'_> {
         let seen = self.saw(sat, probe, weighed).await?;
         self.scene.user.confirmed |= proven && seen.outcome == Outcome::Accepted;
         *if proven { &mut showed.right } else { &mut showed.bare } = Some(seen);
+        Ok(())
+    }
+
+    /// The client has sent no write. Where it could not read what it needs, that is the registry's.
+    async fn nothing_sent(
+        &mut self,
+        sat: &Sat<'_>,
+        mut weighed: Weighed,
+        ending: &Ending,
+        showed: &mut Showed,
+    ) -> Result<(), Mistake> {
+        if let Some(failed) = weighed.failed_read.take() {
+            weighed.ended = Some(failed);
+            let seen = self.saw(sat, BARE, weighed).await?;
+            *if showed.bare.is_some() { &mut showed.right } else { &mut showed.bare } = Some(seen);
+            return Ok(());
+        }
+        let kind = if showed.bare.is_some() { LimitKind::CodeNotSent } else { LimitKind::NothingSent };
+        if !ending.hung && !ending.given_up {
+            self.limit(sat, kind, &telling(&ending.shown));
+        }
         Ok(())
     }
 
@@ -477,7 +522,7 @@ impl Play<'_> {
 
     fn limit(&mut self, sat: &Sat<'_>, kind: LimitKind, saw: &str) {
         let limit = ClientLimit { client: sat.client.name.clone(), kind, saw: shorten(&self.scene.hide(saw)) };
-        if let Some(session) = &mut self.session {
+        if let Some(session) = self.session.as_mut().filter(|session| !session.limits.contains(&limit)) {
             session.limits.push(limit);
         }
     }

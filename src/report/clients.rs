@@ -20,6 +20,11 @@ pub fn cases(result: &RunResult) -> impl Iterator<Item = &CaseResult> {
     result.cases.iter().chain(&result.observations).filter(|case| is_of_client(case))
 }
 
+/// Whether it is the client, and not the registry, for which it is unsupported.
+pub fn is_of_clients_making(case: &CaseResult) -> bool {
+    is_unspoken(case) || is_limited(case)
+}
+
 /// Whether a real client was to perform it.
 pub fn is_of_client(case: &CaseResult) -> bool {
     case.situation.is_some()
@@ -34,7 +39,7 @@ pub fn words(case: &CaseResult) -> String {
             format!("{verdict} ({}{limited})", asked(session))
         }
         (Status::Skipped, _) => "not run".to_owned(),
-        (Status::Unsupported, _) if !is_limited(case) => "cannot express".to_owned(),
+        (Status::Unsupported, _) if is_unspoken(case) => "cannot express".to_owned(),
         (Status::Pass | Status::Fail | Status::Unsupported | Status::Error, _) => verdict.to_owned(),
     }
 }
@@ -61,13 +66,15 @@ pub fn mark(case: &CaseResult) -> char {
             Asked::ForPage => 'p',
             Asked::Beforehand => 'f',
         },
-        (Status::Pass | Status::Unsupported, _) => '-',
+        (Status::Unsupported, _) if is_unspoken(case) => '-',
+        (Status::Pass | Status::Unsupported, _) => 'u',
     }
 }
 
 /// The letters of [`mark`], from the least that they say to the most.
-pub const LEGEND: [(char, &str); 9] = [
+pub const LEGEND: [(char, &str); 10] = [
     ('-', "the client cannot express it"),
+    ('u', "the registry does not have it"),
     ('.', "not run"),
     ('n', "as documented, nothing asked"),
     ('f', "as documented, the client asks for a code before it is asked"),
@@ -77,6 +84,11 @@ pub const LEGEND: [(char, &str); 9] = [
     ('?', "not judged"),
     ('!', "the registry deviates"),
 ];
+
+/// Whether its client cannot express it.
+fn is_unspoken(case: &CaseResult) -> bool {
+    case.session.as_ref().is_some_and(|session| session.unspoken.is_some())
+}
 
 fn is_limited(case: &CaseResult) -> bool {
     case.verdicts.first() == Some(&Verdict::ClientLimit)
@@ -118,8 +130,8 @@ pub fn faults(result: &RunResult) -> Vec<Fault<'_>> {
 /// Why rows cannot be expressed: the client, the reason, and the rows.
 pub fn unspoken(result: &RunResult) -> Vec<(&str, &str, Vec<String>)> {
     let mut reasons: Vec<(&str, &str, Vec<String>)> = Vec::new();
-    for case in cases(result).filter(|case| case.status == Status::Unsupported && !is_limited(case)) {
-        let reason = case.observed.as_str();
+    for case in cases(result) {
+        let Some(reason) = case.session.as_ref().and_then(|session| session.unspoken.as_deref()) else { continue };
         let known = reasons.iter().position(|(client, known, _)| (*client, *known) == (case.client.as_str(), reason));
         let at = known.unwrap_or_else(|| {
             reasons.push((&case.client, reason, Vec::new()));

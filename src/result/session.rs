@@ -6,8 +6,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a real client did in a case. What the registry showed is judged in the case itself.
-#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 pub struct ClientSession {
+    /// Why the client cannot express the action, where it cannot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unspoken: Option<String>,
     /// What it asked of whoever ran it.
     pub asked: Asked,
     /// Whether the command got through, with its effect.
@@ -20,10 +23,11 @@ pub struct ClientSession {
 }
 
 /// What a client asked of whoever ran it.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Asked {
     /// Nothing.
+    #[default]
     Nothing,
     /// A code, once it had been challenged; in a script it ended with words that say so.
     ForCode,

@@ -1,17 +1,8 @@
-//! Installs the pinned npm into the cache folder, once for all tests and test runs.
+//! The pinned npm, installed as `stepup check --client npm@11` installs it: once for all tests and test runs.
 
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
+use std::path::PathBuf;
 
-use tokio::process::Command;
 use tokio::sync::OnceCell;
-
-const MANIFEST: &str = include_str!("../../fixtures/clients/npm-11/package.json");
-const LOCK: &str = include_str!("../../fixtures/clients/npm-11/package-lock.json");
-
-/// How long an installation may take.
-const LIMIT: Duration = Duration::from_secs(300);
 
 static NPM_11: OnceCell<PathBuf> = OnceCell::const_new();
 
@@ -23,38 +14,7 @@ pub async fn npm_11() -> PathBuf {
 }
 
 async fn install() -> Result<PathBuf, String> {
-    let cache = std::env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache")))
-        .ok_or("neither XDG_CACHE_HOME nor HOME is set")?;
-    let clients = cache.join("stepup/clients");
-    let home = clients.join(format!("npm-11-{:016x}", stepup::check::mix(0, LOCK)));
-    if home.exists() {
-        return Ok(home);
-    }
-    let cannot = |error: std::io::Error| format!("{} cannot be written: {error}", home.display());
-    std::fs::create_dir_all(&clients).map_err(cannot)?;
-    // It appears under its name when it is whole: another process may be installing it too.
-    let sibling = tempfile::Builder::new().prefix("npm-11-").tempdir_in(&clients).map_err(cannot)?;
-    std::fs::write(sibling.path().join("package.json"), MANIFEST).map_err(cannot)?;
-    std::fs::write(sibling.path().join("package-lock.json"), LOCK).map_err(cannot)?;
-    eprintln!("installing npm 11 (once)");
-    let npm = Command::new("npm")
-        .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
-        .current_dir(sibling.path())
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output();
-    let output = tokio::time::timeout(LIMIT, npm)
-        .await
-        .map_err(|_| format!("npm ci took more than {} s", LIMIT.as_secs()))?
-        .map_err(|error| format!("the machine's own npm cannot be started: {error}"))?;
-    if !output.status.success() {
-        return Err(format!("npm ci failed: {}", String::from_utf8_lossy(&output.stderr)));
-    }
-    match std::fs::rename(sibling.path(), &home) {
-        Err(error) if !home.exists() => Err(cannot(error)),
-        // Ours, or that of whoever was first.
-        Ok(()) | Err(_) => Ok(home),
-    }
+    let client = stepup::client::find("npm@11").map_err(|error| error.to_string())?.remove(0);
+    let own = &client.packages[0];
+    stepup::installed::packages("clients", &own.folder, &own.manifest, &own.lockfile).await
 }

@@ -1,7 +1,7 @@
 //! What the grid's cells cannot say: each deviation with its evidence, alike ones together.
 
 use super::paper::{Paper, Tone, clean, wrap};
-use crate::report::clients::is_of_client;
+use crate::report::clients::is_of_clients_making;
 use crate::report::standing::telling;
 use crate::report::tables::in_words;
 use crate::result::{CaseResult, RunResult, Status};
@@ -65,7 +65,7 @@ fn unsupported(out: &mut String, result: &RunResult, paper: Paper) {
     let mut surfaces: Vec<(String, String)> = Vec::new();
     let mut shared: Vec<(&str, usize)> = Vec::new();
     let factorless = result.target.no_second_factor.is_some();
-    for case in result.cases.iter().filter(|case| case.status == Status::Unsupported && !is_of_client(case)) {
+    for case in result.cases.iter().filter(|case| case.status == Status::Unsupported && !is_of_clients_making(case)) {
         if factorless && case.mode != Mode::Disabled.name() {
             continue;
         }
