@@ -286,7 +286,8 @@ mod tests {
         let set: Mutants = "half-json, replay-accepted,half-json".parse().unwrap();
         assert_eq!(set.iter().count(), 2);
         assert!(set.has(Mutant::HalfJson) && !set.has(Mutant::WideWindow));
-        assert_eq!("half-jason".parse::<Mutants>().unwrap_err().to_string(), "find mutant `half-jason`");
+        let refused = "half-jason".parse::<Mutants>().unwrap_err().to_string();
+        assert!(refused.starts_with("no seeded fault is called `half-jason`"), "{refused}");
         assert_eq!("".parse::<Mutants>(), Ok(Mutants::none()));
     }
 }
