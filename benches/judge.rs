@@ -28,11 +28,7 @@ fn judged(dialect: &Dialect, answer: &Answer) -> Vec<Verdict> {
         None => Outcome::Refused,
     };
     let bare = Seen { outcome, effect: Effect::NotApplied };
-    judge(
-        Expectation::Challenged,
-        Factor::Totp,
-        &Observation { bare, wrong: None, right: None, replay: None, other: None },
-    )
+    judge(Expectation::Challenged, Factor::Totp, &Observation::bare(bare))
 }
 
 fn exchanges(criterion: &mut Criterion) {
@@ -59,6 +55,7 @@ fn cases(criterion: &mut Criterion) {
         || Seen { outcome: Outcome::Challenged { flaw: None, asks: Asks::ForCode }, effect: Effect::NotApplied };
     let observation = Observation {
         bare: challenged(),
+        other_client: Some(challenged()),
         wrong: Some(challenged()),
         right: Some(Seen { outcome: Outcome::Accepted, effect: Effect::Applied }),
         replay: Some(challenged()),

@@ -390,7 +390,10 @@ fn challenged(factor: Factor, observation: &Observation) -> Vec<Verdict> {
         Some(seen) if factor == Factor::SecurityKey => {
             spent_or_wrong(seen, Verdict::MissingChallenge, &mut verdicts);
         }
-        Some(seen) => verdicts.extend(challenged(factor, &Observation::bare(seen.clone()))),
+        Some(seen) => {
+            let seen = Observation { right: observation.right.clone(), ..Observation::bare(seen.clone()) };
+            verdicts.extend(challenged(factor, &seen));
+        }
         None => {}
     }
     if let Some(wrong) = &observation.wrong {

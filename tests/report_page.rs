@@ -118,11 +118,11 @@ async fn a_page_is_filtered_and_unfolded_without_a_network() {
     page.until(&format!("document.querySelector('#case-{number} .body') !== null")).await;
     let body = page.value(&format!("document.querySelector('#case-{number} .body').innerText")).await;
     let (body, case) = (body.as_str().unwrap_or_default(), &result.cases[number]);
-    for told in [&case.expected, &case.probes[3].outcome, &case.cites[0], &case.repeat] {
+    for told in [&case.expected, &case.probes[4].outcome, &case.cites[0], &case.repeat] {
         assert!(body.contains(told.as_str()), "{told} in\n{body}");
     }
     let steps = format!("[...document.querySelectorAll('#case-{number} .step .there b')].map(e => e.textContent)");
-    assert_eq!(page.value(&steps).await, json!(["bare", "wrong", "right", "replay"]));
+    assert_eq!(page.value(&steps).await, json!(["bare", "other client", "wrong", "right", "replay"]));
     let telling = format!("document.querySelector('#case-{number} .telling .there b').textContent");
     assert_eq!(page.value(&telling).await, "replay");
     page.value(&format!("document.querySelector('#case-{number} .step details summary').click()")).await;
