@@ -17,6 +17,7 @@ use data_encoding::{BASE32_NOPAD, BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER, HEXUP
 use in_process::Target;
 use serde_json::Value;
 use stepup::check::Provisioner;
+use stepup::check::suite::{Options, Suite};
 use stepup::report::terminal::Paper;
 use stepup::report::{Document, Format, evidence};
 use stepup::result::{CaseResult, FORMAT, RunResult, Summary, TableInfo, TargetInfo};
@@ -247,6 +248,31 @@ async fn no_secret_of_a_run_is_in_anything_that_it_writes() {
     let of = |name: &str| outputs.iter().find(|(known, _)| known == name).map_or(0, |(_, text)| text.len());
     assert!(["result.json", "index.html", "junit.xml", "journal.jsonl"].iter().all(|name| of(name) > 10_000));
     let leaks = leaks(&secrets, &outputs);
+    assert!(leaks.is_empty(), "{} leaks:\n{}", leaks.len(), leaks[..leaks.len().min(40)].join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_that_a_real_client_shows_is_in_anything_that_the_run_writes() {
+    let target = Target::start(&[]).await;
+    let (address, secrets) = listened_to(&target).await;
+    let rows = ["login", "mode-change:enable", "token-create", "profile-set:password", "publish"];
+    let suite = Suite::new(Options {
+        target: address.to_string(),
+        clients: vec!["npm@11".to_owned()],
+        cases: rows.map(|row| format!("{{disabled,auth-and-writes}}/{row}/{{none,totp}}/**")).to_vec(),
+        ..Options::default()
+    });
+    let session = suite.expect("cases").begin(&target.journal()).await.expect("a registry");
+    let result = session.run(|_| {}).await;
+    let commands = result.cases.iter().filter_map(|case| case.session.as_ref()).flat_map(|session| &session.commands);
+    let shown: String = commands.map(|command| command.transcript.as_str()).collect();
+    // They are what a client shows, and what has to be hidden of it.
+    for telling in ["Created token", "Or enter code: ‹", "recovery codes", "Logged in"] {
+        assert!(shown.contains(telling), "no `{telling}` in {shown}");
+    }
+    let journal = std::fs::read_to_string(target.journal()).expect("the journal");
+    let secrets = secrets.lock().expect("no panic").clone();
+    let leaks = leaks(&secrets, &outputs(&result_of(result.cases), journal));
     assert!(leaks.is_empty(), "{} leaks:\n{}", leaks.len(), leaks[..leaks.len().min(40)].join("\n"));
 }
 

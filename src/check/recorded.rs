@@ -6,12 +6,13 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value as Json;
 
 use super::scene::{Ended, Mistake, Scene};
+use super::writing::each_address;
 use crate::client::proxy::{Proxy, Recorded};
 use crate::dialect::Surface;
 use crate::dialect::predicate::Answer;
 use crate::dialect::step::{Deed, Step};
 use crate::judge::Outcome;
-use crate::secret::{Secret, SecretKind};
+use crate::secret::{Secret, SecretKind, tickets};
 use crate::wire::{Exchange, shorten};
 
 /// Headers whose values are secrets, beside the one in which a proof travels.
@@ -203,9 +204,14 @@ impl Scene {
         for (_, value) in one.headers.iter().filter(|(name, _)| self.is_secret(name)) {
             found.extend(value.split_once(' ').map_or(Some(value.as_str()), |(_, rest)| Some(rest)).map(str::to_owned));
         }
-        for value in found.into_iter().filter(|value| value.len() > 3) {
-            if !self.carried.iter().any(|known| known.reveal() == value) {
-                self.carried.push(Secret::new(SecretKind::Token, value));
+        let found = found.into_iter().filter(|value| value.len() > 3);
+        let mut found: Vec<Secret> = found.map(|value| Secret::new(SecretKind::Token, value)).collect();
+        // The client shows the addresses of pages, which are as good as a password.
+        let names = &self.stage.dialect.address_members;
+        each_address(&mut received.cloned().unwrap_or_default(), names, &mut |address| found.extend(tickets(address)));
+        for secret in found {
+            if !self.carried.iter().any(|known| known.reveal() == secret.reveal()) {
+                self.carried.push(secret);
             }
         }
     }
