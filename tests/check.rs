@@ -127,3 +127,13 @@ fn the_addresses_of_pages_that_are_open_for_one_user_are_not_in_the_result() {
         assert!(after.iter().all(|rest| rest.starts_with("‹web session›")), "{kind}");
     }
 }
+
+#[test]
+fn what_a_later_act_cannot_say_takes_nothing_from_what_was_seen() {
+    // The first attempt is carried out twice over; by the second the code is too old to say anything.
+    let case = ["--mutant", "token-create-before-challenge", "--case", "otp/replay-one-step-later/auth-only/*/*"];
+    let (code, result) = check(&case);
+    assert_eq!((code, result.cases[0].status), (1, Status::Fail), "{}", result.cases[0].observed);
+    let (code, result) = check(&case[2..]);
+    assert_eq!((code, result.cases[0].status), (0, Status::Skipped), "{}", result.cases[0].observed);
+}

@@ -133,19 +133,6 @@ async fn npm_8_and_12_pnpm_yarn_and_bun_perform_what_they_can_express() {
     assert_eq!(not_asked(&result, "pnpm@12"), silent);
 }
 
-#[tokio::test]
-#[ignore = "takes minutes; `cargo test --locked --test clients -- --ignored` runs it"]
-async fn every_client_performs_every_row_that_it_can_express() {
-    let result = check(&["all"], &["*"], &[]).await;
-    assert_eq!(wrong(&result), []);
-    for client in ["npm@9", "npm@10"] {
-        assert_eq!(not_asked(&result, client), ["package-access:grant", "package-access:revoke"], "{client}");
-    }
-    for client in ["npm@6", "npm@7", "npm@8", "npm@11", "npm@12"] {
-        assert_eq!(not_asked(&result, client), [""; 0], "{client}");
-    }
-}
-
 /// Which clients ask for a code though a challenge has lost a part of its shape: those that are named.
 #[tokio::test]
 async fn who_still_asks_when_a_challenge_has_another_shape() {

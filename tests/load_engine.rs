@@ -10,7 +10,7 @@ use load_stub::{Manner, Mortal, Stub, registry};
 use stepup::load::crowd::Crowd;
 use stepup::load::fate::Fate;
 use stepup::load::mix::{Kind, Mix};
-use stepup::load::objective::{Measured as _, Part, Timing};
+use stepup::load::objective::{Measured as _, Part};
 use stepup::load::pace::{Pace, Spacing};
 use stepup::load::quantity::Rate;
 use stepup::load::request::{self, Connect};
@@ -153,21 +153,6 @@ fn a_target_that_dies_and_comes_back_is_found_again_within_the_schedule() {
     assert!(accepted > 45 && broken > 0 && unsent > 0, "{counts:?}");
     assert_eq!(accepted + broken + unsent, 600, "{counts:?}");
     assert!(outcome.whole.unopened > 0);
-}
-
-#[test]
-fn a_target_that_slows_down_is_waited_for_and_its_slowness_counts_from_when_arrivals_were_due() {
-    let stub = Stub::start(Manner::Slow);
-    let mut plan = plan(stub.address, Mix::of_right_codes(), 200.0, 0.5);
-    plan.connections = 4;
-    plan.patience = Duration::from_secs(30);
-    let outcome = run(&plan);
-    assert_eq!(count(&outcome, Kind::Right, Fate::Accepted), 100, "{:?}", outcome.whole.counts);
-    // Four connections serve forty a second, so the last of a hundred is served when two seconds are over.
-    let longest = |timing| outcome.whole.timed.of(timing).longest().expect("some are");
-    assert!(longest(Timing::ResponseTime) > Duration::from_millis(1_500));
-    assert!(longest(Timing::ResponseTime) > longest(Timing::ServiceTime));
-    assert!(outcome.whole.waited > 90);
 }
 
 #[test]

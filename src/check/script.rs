@@ -59,6 +59,8 @@ impl<'a> Play<'a> {
             let before = self.shown.len();
             match self.act(number, act, &mut left).await {
                 Ok(None) => {}
+                // What a later act cannot say takes nothing from what earlier ones have shown.
+                Ok(Some(Played::Inconclusive(_))) if !self.stops && self.verdicts_from(0) != [Verdict::Exact] => break,
                 Ok(Some(end)) => return Ok(end),
                 // What was seen so far stands, and may be why no more can be tried.
                 Err(_) if self.verdicts_from(0) != [Verdict::Exact] => break,

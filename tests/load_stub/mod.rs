@@ -76,8 +76,6 @@ pub enum Manner {
     Hangs,
     /// It sends half an answer and resets the connection.
     Resets,
-    /// It answers each request a tenth of a second later.
-    Slow,
 }
 
 /// A server that misbehaves as told, and counts the requests it gets.
@@ -129,10 +127,6 @@ fn serve(mut stream: TcpStream, manner: Manner, counted: &AtomicU64) {
                     // Without time to linger, what has been sent is taken back.
                     let _ = rustix::net::sockopt::set_socket_linger(&stream, Some(std::time::Duration::ZERO));
                     return;
-                }
-                Manner::Slow => {
-                    std::thread::sleep(std::time::Duration::from_millis(100));
-                    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
                 }
             };
             if sent.is_err() {

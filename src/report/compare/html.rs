@@ -72,7 +72,7 @@ pub(super) fn render(compared: &Compared<'_>) -> Result<String, String> {
         Compared::Changes(changes) => of_changes(changes),
         Compared::Grid(grid) => of_grid(grid),
     };
-    fill(PAGE, "", context! { page => Value::from(Serde(&page)) })
+    fill(PAGE, "", &page.title, context! { page => Value::from(Serde(&page)) })
 }
 
 fn of_changes(changes: &Changes<'_>) -> Page {

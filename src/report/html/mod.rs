@@ -16,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::result::RunResult;
 
+const HEAD: &str = include_str!("head.html");
 const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -29,23 +30,30 @@ pub fn render(result: &RunResult) -> Result<String, String> {
         // Base64 has nothing to escape, and in a script nothing would undo it.
         archive => Value::from_safe_string(archive),
     };
-    fill(PAGE, SCRIPT, values)
+    let title = format!("{} · {}", page.conclusion, page.target);
+    fill(PAGE, SCRIPT, &title, values)
 }
 
-/// Fills a template, which finds the style, the script and their hashes beside the values.
-pub(super) fn fill(template: &str, script: &str, values: Value) -> Result<String, String> {
+/// Fills a template, which begins with the `head` that every page has, and finds its script beside the values.
+pub(super) fn fill(template: &str, script: &str, title: &str, values: Value) -> Result<String, String> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
     environment.set_syntax(syntax.map_err(|error| error.to_string())?);
-    let own = context! {
+    let failed = |error: minijinja::Error| format!("index.html: {error:#}");
+    let of_head = context! {
+        title,
         style => Value::from_safe_string(STYLE.to_owned()),
-        script => Value::from_safe_string(script.to_owned()),
         style_hash => hash(STYLE),
-        script_hash => hash(script),
+        script_hash => (!script.is_empty()).then(|| hash(script)),
     };
-    environment.render_str(template, context! { ..own, ..values }).map_err(|error| format!("index.html: {error:#}"))
+    let head = environment.render_str(HEAD, of_head).map_err(failed)?;
+    let own = context! {
+        head => Value::from_safe_string(head),
+        script => Value::from_safe_string(script.to_owned()),
+    };
+    environment.render_str(template, context! { ..own, ..values }).map_err(failed)
 }
 
 /// The hash by which a page names what it lets run.

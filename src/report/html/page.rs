@@ -18,9 +18,9 @@ const BAR: usize = 1_000;
 /// The whole page.
 #[derive(Debug, Serialize)]
 pub(super) struct Page {
-    target: String,
+    pub(super) target: String,
     holds: bool,
-    conclusion: String,
+    pub(super) conclusion: String,
     summary: String,
     no_second_factor: Option<String>,
     facts: Vec<(&'static str, String)>,

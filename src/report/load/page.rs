@@ -72,7 +72,7 @@ fn render(page: &Page, charts: &[Chart]) -> Result<String, String> {
     // A chart's own words have been escaped where it was drawn.
     let drawn: BTreeMap<&str, Value> =
         charts.iter().map(|chart| (chart.id, Value::from_safe_string(chart.svg()))).collect();
-    fill(PAGE, "", context! { page => Value::from(Serde(page)), drawn })
+    fill(PAGE, "", &page.title, context! { page => Value::from(Serde(page)), drawn })
 }
 
 /// The page of a run.
