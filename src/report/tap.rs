@@ -1,4 +1,5 @@
-//! TAP 14 (Test Anything Protocol), for harnesses that read it.
+//! TAP 13 (Test Anything Protocol), for harnesses that read it. All that is said here is in that version already, and
+//! `prove`, which many have, fails whatever states a later one.
 //!
 //! A known deviation is `not ok` with the directive TODO, which no harness counts as failed; what was not tested is
 //! `ok` with SKIP, as the protocol has it.
@@ -27,7 +28,7 @@ pub fn render(result: &RunResult) -> String {
         let message = "the run was interrupted: not every selected case was run".to_owned();
         points.push(("not ok", "the run is complete".to_owned(), String::new(), vec![("message", message)]));
     }
-    let mut out = format!("TAP version 14\n1..{}\n", points.len());
+    let mut out = format!("TAP version 13\n1..{}\n", points.len());
     let _ = writeln!(out, "# target: {}, {}, seed {}", clean(&result.target.name), clean(&result.tool), result.seed);
     for (number, (ok, description, directive, diagnostics)) in points.into_iter().enumerate() {
         let _ = writeln!(out, "{ok} {} - {}{directive}", number + 1, escaped(&description));
