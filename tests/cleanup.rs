@@ -160,6 +160,8 @@ async fn after_a_kill_or_two_interruptions_nothing_is_left_once_the_journal_is_r
         assert_eq!((code, target.packages().await), (Some(0), 0), "{signals:?}: {said}");
         assert!(said.contains("users stay"), "{said}");
         assert_eq!(target.keyrings(), Vec::<PathBuf>::new());
+        let (code, said) = target.clean_up().await;
+        assert!(code == Some(0) && said.contains("0 undone, 0 perhaps left"), "a second time there is nothing: {said}");
     }
 }
 
@@ -190,6 +192,23 @@ async fn an_account_that_was_lent_gets_back_what_was_changed_and_is_told_what_ma
         let own = sessions["objects"].as_array().expect("a list").len();
         assert_eq!(own, 1 + usize::from(code == 1), "{sessions}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_later_run_in_the_same_folder_does_not_make_what_is_left_forgotten() {
+    let mut target = Target::that_swallows("PUT /su").await;
+    let address = target.address.clone();
+    target.run_and_kill(&address, "disabled/publish/*", &["KILL"]).await;
+    assert_eq!(target.packages().await, 1);
+    let arguments = ["check", "--target", &address, "--case", "disabled/whoami/*", "--out", "out"];
+    let later = target.stepup(&arguments).output().await.expect("stepup starts");
+    let said = String::from_utf8_lossy(&later.stderr).into_owned();
+    assert!(later.status.success() && said.contains("stepup cleanup out/journal-1.jsonl"), "{said}");
+    let cleaned = target.stepup(&["cleanup", "out/journal-1.jsonl"]).output().await.expect("stepup starts");
+    assert_eq!((cleaned.status.code(), target.packages().await), (Some(0), 0));
+    // What has been undone is not kept.
+    let again = target.stepup(&arguments).output().await.expect("stepup starts");
+    assert!(again.status.success() && !target.path("out/journal-2.jsonl").exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]

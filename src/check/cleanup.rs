@@ -57,6 +57,7 @@ pub async fn cleanup(path: &Path, trust: Trust) -> Result<Cleaned, Unready> {
         return Ok(cleaned);
     };
     let mut crew = Crew::assemble(&replay, &held, trust).await?;
+    let numbers = replay.open.iter().map(|(number, _)| *number).collect();
     let journal = std::fs::read_to_string(path).unwrap_or_default();
     for record in open(held, &journal).into_iter().rev() {
         match crew.undo(&record).await {
@@ -72,8 +73,15 @@ pub async fn cleanup(path: &Path, trust: Trust) -> Result<Cleaned, Unready> {
     if cleaned.left.is_empty() {
         // One that cannot be removed is still its owner's alone.
         let _ = std::fs::remove_file(&replay.keyring);
+        // So that nobody is told again of what is gone; where it cannot be written, that happens and does no harm.
+        let _ = journal::append(path, &Entry::Undone { case: "clean-up".to_owned(), numbers, left: Vec::new() });
     }
     Ok(cleaned)
+}
+
+/// How many requests the run of this journal has not undone; none where it is no journal.
+pub fn left_open(path: &Path) -> usize {
+    read(path).map_or(0, |replay| replay.open.len())
 }
 
 fn read(path: &Path) -> Result<Replay, FileError> {
@@ -210,8 +218,9 @@ impl Crew {
             })
             .await??;
         let never_read = !record.answered && ended.saw == super::scene::NOTHING_TO_DO;
-        if never_read {
-            return Err("it was sent, and its answer never read; what it made, if anything, is left".to_owned());
+        // What a user of the run's own may have made so is the user's, and stays with it.
+        if never_read && record.user.lent {
+            return Err(super::scene::NEVER_READ.to_owned());
         }
         Ok(ended)
     }

@@ -131,6 +131,17 @@ impl Journal {
     }
 }
 
+/// Writes a line to the end of a journal whose run is over, in place of one that the run has not finished.
+pub(super) fn append(path: &Path, entry: &Entry) -> std::io::Result<()> {
+    let text = std::fs::read(path)?;
+    let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let mut line = serde_json::to_string(entry).map_err(std::io::Error::other)?;
+    line.push('\n');
+    let mut file = File::options().append(true).open(path)?;
+    file.set_len(whole as u64)?;
+    file.write_all(line.as_bytes())
+}
+
 impl Book {
     fn write(&mut self, entry: &Entry) -> Result<(), String> {
         let mut line = serde_json::to_string(entry).map_err(|error| error.to_string())?;

@@ -91,6 +91,8 @@ pub struct Ended {
 
 /// What is seen where no step was left to do.
 pub(super) const NOTHING_TO_DO: &str = "nothing to do";
+/// What is said of a request of which only the answer would have told what it made.
+pub(super) const NEVER_READ: &str = "it was sent, and its answer never read; what it made, if anything, is left";
 
 /// A mistake on our side of the wire, or in a file.
 pub type Mistake = String;
@@ -102,6 +104,8 @@ struct Undo {
     args: Value,
     kept: BTreeMap<String, serde_json::Value>,
     by: String,
+    /// Whether its answer was read.
+    answered: bool,
 }
 
 /// One persona at work.
@@ -380,11 +384,14 @@ impl Scene {
             return None;
         }
         let mut left = Vec::new();
-        for Undo { steps, object, args, kept, by } in undos.into_iter().rev() {
+        for Undo { steps, object, args, kept, by, answered } in undos.into_iter().rev() {
             self.call(&by);
             self.take_up(object, kept);
             self.args = args;
             match self.perform(&steps, &Conduct::Assisted).await {
+                Ok(Ended { saw, .. }) if !answered && saw == NOTHING_TO_DO && self.user.lent => {
+                    left.push(NEVER_READ.to_owned());
+                }
                 // What was never made is not there to be removed.
                 Ok(Ended { outcome: Outcome::Accepted | Outcome::NotImplemented, .. }) => {}
                 Ok(ended) => left.push(ended.saw),
@@ -455,7 +462,8 @@ impl Scene {
             }
             let (object, args) = (self.object.clone(), self.args.clone());
             let (kept, by) = (self.kept.clone(), self.user.name.clone());
-            self.undos.push(Undo { steps: Arc::clone(undo), object, args, kept, by });
+            let answered = answer.is_some();
+            self.undos.push(Undo { steps: Arc::clone(undo), object, args, kept, by, answered });
         }
         Ok(ended)
     }

@@ -1,6 +1,5 @@
 //! `stepup check`: run the tables and scenarios against a registry, judge, report.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 
@@ -10,7 +9,7 @@ use jiff::Timestamp;
 use super::connection::Connection;
 use super::interrupt::Interruptions;
 use super::progress::Progress;
-use super::{Failure, exit, report};
+use super::{Failure, exit, folder, out, report};
 use crate::check::dry_run;
 use crate::check::suite::{Options, Session, Suite};
 use crate::persona::key::Maker;
@@ -97,25 +96,29 @@ impl Check {
             let message = format!("--write-deviations: {} exists, and reasons in it would be lost", file.display());
             return Err(Failure::new(exit::USAGE, message));
         }
-        let out = self.out.clone().unwrap_or_else(|| folder(Timestamp::now()));
+        let folder = self.out.clone().unwrap_or_else(|| folder::named_after(Timestamp::now()));
         let session = tokio::select! {
-            session = self.begin(&out) => session?,
+            session = self.begin(&folder) => session?,
             () = interruptions.next() => return Err(Failure::new(exit::INCOMPLETE, "interrupted before the first case")),
         };
-        let result = follow(&session, &out, interruptions).await?;
+        let result = follow(&session, &folder, interruptions).await?;
         let code = code(&result);
-        // Whoever stops reading early still gets the reports below.
-        let mut stdout = std::io::stdout();
+        // Where it cannot be shown, the reports below are written all the same.
         let shown = terminal::render(&result, paper());
-        let _ = stdout.write_all(if on_github() { annotated(&shown, &result) } else { shown }.as_bytes());
+        let shown = out::print(&if on_github() { annotated(&shown, &result) } else { shown });
         if let Some(file) = &self.write_deviations {
             let draft = deviations::draft(&result).map_err(report::unrenderable)?;
-            std::fs::write(file, draft).map_err(|error| report::unwritable(file, &error))?;
+            out::write(file, &draft)?;
         }
-        let formats = if self.format.is_empty() { Format::WRITTEN.as_slice() } else { &self.format };
-        report::write(&out, &Document::Run(Box::new(result)), formats)?;
-        let _ = writeln!(stdout, "reports: {}", out.display());
+        report::write(&folder, &Document::Run(Box::new(result)), self.formats())?;
+        shown?;
+        super::say!("reports: {}", folder.display());
         Ok(code)
+    }
+
+    /// The reports that are written.
+    fn formats(&self) -> &[Format] {
+        if self.format.is_empty() { &Format::WRITTEN } else { &self.format }
     }
 
     /// What was selected, on a target that has not been touched.
@@ -141,11 +144,11 @@ impl Check {
         Ok(suite)
     }
 
-    /// Everything before the first case. The folder of the reports is made before anything is done to the target.
+    /// Everything before the first case.
     async fn begin(&self, out: &Path) -> Result<Session, Failure> {
         let suite = self.suite()?;
-        std::fs::create_dir_all(out).map_err(|error| report::unwritable(out, &error))?;
-        Ok(suite.begin(&out.join("journal.jsonl")).await?)
+        folder::prepare(out, self.formats())?;
+        Ok(suite.begin(&out.join(folder::JOURNAL)).await?)
     }
 }
 
@@ -160,11 +163,6 @@ fn annotated(shown: &str, result: &RunResult) -> String {
     format!("::stop-commands::{word}\n{shown}::{word}::\n{}", annotations::render(result))
 }
 
-/// Where reports go unless said.
-pub(super) fn folder(started: Timestamp) -> PathBuf {
-    PathBuf::from(format!("reports/{}", started.strftime("%Y%m%dT%H%M%SZ")))
-}
-
 /// Runs the cases. The first interruption lets those under way end, the second does not.
 async fn follow(session: &Session, out: &Path, mut interruptions: Interruptions) -> Result<RunResult, Failure> {
     let progress = Progress::new(session.len());
@@ -175,7 +173,7 @@ async fn follow(session: &Session, out: &Path, mut interruptions: Interruptions)
             () = progress.show(session.stage()) => {}
             () = interruptions.next() => {
                 if !session.interrupt() {
-                    let journal = out.join("journal.jsonl");
+                    let journal = out.join(folder::JOURNAL);
                     let hint = match journal.exists() {
                         true => format!("; `stepup cleanup {}` removes what they made", journal.display()),
                         false => String::new(),

@@ -1,16 +1,16 @@
 //! `stepup compare`: what has changed between two results, or several registries in one grid.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
 use super::report::{unrenderable, unwritable};
-use super::{Failure, check, exit};
+use super::{Failure, check, exit, out};
 use crate::report::Document;
 use crate::report::compare::{Changes, Compared, Form, Grid};
 use crate::report::load::{Comparison, Difference};
 use crate::report::terminal::Paper;
+use crate::report::text::clean;
 
 #[derive(Debug, Args)]
 pub(super) struct Compare {
@@ -67,6 +67,13 @@ impl Compare {
         }
         let one = results.iter().all(|result| result.target.name == results[0].target.name);
         let usual = if results.len() == 2 && one { Told::Changes } else { Told::Grid };
+        if let ([first, second], None, Told::Grid) = (results.as_slice(), self.told, usual) {
+            // A registry without a name is known by its address, and that has another port each time.
+            let (first, second) = (clean(&first.target.name), clean(&second.target.name));
+            eprintln!(
+                "`{first}` and `{second}` are taken for two registries, side by side; where they are one, `--as changes` says what has changed"
+            );
+        }
         let (compared, code) = match (self.told.unwrap_or(usual), results.as_slice()) {
             (Told::Changes, [before, after]) => {
                 let changes = Changes::of(before, after);
@@ -80,18 +87,16 @@ impl Compare {
             (Told::Grid, all) => (Compared::Grid(Grid::of(all)), exit::HELD),
         };
         match (self.format.as_slice(), &self.out) {
-            (forms, Some(out)) => {
-                std::fs::create_dir_all(out).map_err(|error| unwritable(out, &error))?;
+            (forms, Some(folder)) => {
+                std::fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
                 for form in forms {
-                    let file = out.join(form.file());
                     let text = compared.render(*form, Paper::default()).map_err(unrenderable)?;
-                    std::fs::write(&file, text).map_err(|error| unwritable(&file, &error))?;
+                    out::write(&folder.join(form.file()), &text)?;
                 }
             }
             ([form], None) => {
                 let text = compared.render(*form, check::paper()).map_err(unrenderable)?;
-                // Whoever stops reading early wants no more of it.
-                let _ = std::io::stdout().write_all(text.as_bytes());
+                out::print(&text)?;
             }
             (_, None) => {
                 return Err(Failure::new(exit::USAGE, "several reports are files: `--out DIR` says where they go"));
@@ -104,14 +109,10 @@ impl Compare {
     fn capacities(&self, comparison: &Comparison<'_>) -> Result<u8, Failure> {
         let text = comparison.lines().join("\n") + "\n";
         match (self.format.as_slice(), &self.out) {
-            ([Form::Terminal], None) => {
-                // Whoever stops reading early wants no more of it.
-                let _ = std::io::stdout().write_all(text.as_bytes());
-            }
-            ([Form::Terminal], Some(out)) => {
-                std::fs::create_dir_all(out).map_err(|error| unwritable(out, &error))?;
-                let file = out.join(Form::Terminal.file());
-                std::fs::write(&file, text).map_err(|error| unwritable(&file, &error))?;
+            ([Form::Terminal], None) => out::print(&text)?,
+            ([Form::Terminal], Some(folder)) => {
+                std::fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
+                out::write(&folder.join(Form::Terminal.file()), &text)?;
             }
             _ => {
                 let message = "searches for the capacity are compared as text; allowed: `--format terminal`";

@@ -1,6 +1,5 @@
 //! `stepup explore`: random sequences against a model of the tables and the rules, shrunk to scenarios that replay.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
@@ -12,7 +11,8 @@ use jiff::Timestamp;
 
 use super::connection::Connection;
 use super::interrupt::Interruptions;
-use super::{Failure, check, exit};
+use super::out::{print, unwritable};
+use super::{Failure, check, exit, folder};
 use crate::explore::{Explored, Explorer, Options};
 use crate::registry::Mutant;
 use crate::report::terminal::exploration;
@@ -56,8 +56,8 @@ impl Explore {
     async fn play(self) -> Result<u8, Failure> {
         let mut interruptions = Interruptions::listen()
             .map_err(|error| Failure::new(exit::USAGE, format!("signals cannot be listened for: {error}")))?;
-        let out = self.out.unwrap_or_else(|| check::folder(Timestamp::now()));
-        std::fs::create_dir_all(&out).map_err(|error| unwritable(&out, &error))?;
+        let out = self.out.unwrap_or_else(|| folder::named_after(Timestamp::now()));
+        folder::prepare(&out, &[])?;
         let begin = Explorer::begin(Options {
             target: self.target,
             cases: self.cases,
@@ -73,16 +73,13 @@ impl Explore {
             () = interruptions.next() => return Err(Failure::new(exit::INCOMPLETE, "interrupted before the first sequence")),
         };
         let explored = follow(&explorer, interruptions).await?;
-        let mut stdout = std::io::stdout();
-        let _ = stdout.write_all(exploration::render(&explored, check::paper()).as_bytes());
+        // Where it cannot be shown, it is written all the same.
+        let shown = print(&exploration::render(&explored, check::paper()));
         write(&out, &explored).map_err(|error| unwritable(&out, &error))?;
-        let _ = writeln!(stdout, "reports: {}", out.display());
+        shown?;
+        super::say!("reports: {}", out.display());
         Ok(code(&explored))
     }
-}
-
-fn unwritable(out: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(exit::INCOMPLETE, format!("{} cannot be written: {error}", out.display()))
 }
 
 /// Explores. The first interruption lets the sequences under way end, the second does not.

@@ -6,6 +6,8 @@ use super::{Failure, exit};
 use crate::check::suite;
 use crate::client;
 use crate::load::profile;
+use crate::scenario::Scenario;
+use crate::target;
 
 #[derive(Debug, Args)]
 pub(super) struct List {
@@ -17,6 +19,8 @@ pub(super) struct List {
 enum What {
     /// The table's cases, by id.
     Cases,
+    /// The scenarios beside the tables, each with its rule.
+    Scenarios,
     /// The real clients that can perform the rows.
     Clients,
     /// The reference registry's seeded faults.
@@ -32,6 +36,11 @@ impl List {
                 for case in suite::carried()? {
                     let level = if case.is_observed() { "observed" } else { case.level.name() };
                     super::say!("{:<12} {}", level, case.id);
+                }
+            }
+            What::Scenarios => {
+                for scenario in Scenario::all(&target::find("embedded")?.dialect)? {
+                    super::say!("{:<12} {:<40} {}", scenario.level.name(), scenario.id, scenario.rule);
                 }
             }
             What::Clients => {

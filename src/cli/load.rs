@@ -1,7 +1,7 @@
 //! `stepup load`: run one load profile.
 
 use std::fs::File;
-use std::io::{BufWriter, Write as _};
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::interrupt::Interruptions;
 use super::prometheus::{self, Fed};
-use super::{Failure, check, exit, report};
+use super::{Failure, check, exit, folder, report};
 use crate::load::document::{SecondNote, Verdict};
 use crate::load::hdr_log::HdrLog;
 use crate::load::objective::{Objective, Standing, Timing};
@@ -83,7 +83,7 @@ impl Common {
         interruptions: &mut Interruptions,
     ) -> Result<(Session, PathBuf), Failure> {
         let profile = profile::find(profile)?;
-        let out = self.out.unwrap_or_else(|| check::folder(Timestamp::now()));
+        let out = self.out.unwrap_or_else(|| folder::named_after(Timestamp::now()));
         std::fs::create_dir_all(&out).map_err(|error| report::unwritable(&out, &error))?;
         let (target, pool, seed, threads, mutants) = (self.target, self.pool, self.seed, self.threads, self.mutant);
         let authorities = self.cacert;
@@ -107,7 +107,7 @@ impl Common {
 pub(super) fn finish(out: &Path, document: &Document) -> Result<(), Failure> {
     report::write(out, document, &WRITTEN)?;
     let text = document.render(Format::Terminal, check::paper()).map_err(report::unrenderable)?;
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    super::out::print(&text)?;
     super::say!("reports: {}", out.display());
     Ok(())
 }

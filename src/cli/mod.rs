@@ -1,11 +1,10 @@
 //! The command line. One file per command, each thin.
 
-/// Writes a line to standard output. Whoever has stopped reading it wants no more of it.
+/// Writes a line to standard output, or ends the command with why it cannot.
 macro_rules! say {
-    ($($part:tt)*) => {{
-        use std::io::Write as _;
-        let _ = writeln!(std::io::stdout(), $($part)*);
-    }};
+    ($($part:tt)*) => {
+        $crate::cli::out::print(&(format!($($part)*) + "\n"))?
+    };
 }
 use say;
 
@@ -17,12 +16,14 @@ mod completions;
 mod connection;
 pub mod exit;
 mod explore;
+mod folder;
 mod interrupt;
 mod lint;
 mod list;
 mod load;
 mod mutants;
 mod nodes;
+mod out;
 mod pool;
 mod progress;
 mod prometheus;

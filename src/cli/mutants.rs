@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use jiff::Timestamp;
 
-use super::{Failure, check, exit};
+use super::{Failure, exit, folder};
 use crate::check::mutants::{Matrix, measure};
 use crate::check::plan::Case;
 use crate::check::suite;
@@ -26,7 +26,7 @@ pub(super) struct MutantsCommand {
 
 impl MutantsCommand {
     pub(super) fn run(self) -> Result<u8, Failure> {
-        let out = self.out.unwrap_or_else(|| check::folder(Timestamp::now()));
+        let out = self.out.unwrap_or_else(|| folder::named_after(Timestamp::now()));
         let matrix = super::runtime()?.block_on(measure(&self.case, self.seed, |row| {
             eprintln!("{:<32} found by {}", row.mutant, row.found_by.len());
         }))?;

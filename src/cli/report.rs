@@ -1,10 +1,11 @@
 //! `stepup report`: renders the document of an earlier run again.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::out;
+pub(super) use super::out::unwritable;
 use super::{Failure, check, exit};
 use crate::report::terminal::Paper;
 use crate::report::{Document, Format, evidence};
@@ -32,11 +33,16 @@ impl ReportCommand {
             return publish(folder, &document);
         }
         match (self.format.as_slice(), &self.out) {
-            (_, Some(out)) => write(out, &document, &self.format)?,
+            (formats, Some(folder)) => {
+                // What a document does not have is told before anything is written.
+                for format in formats {
+                    document.render(*format, Paper::default()).map_err(|message| unmade(&document, message))?;
+                }
+                write(folder, &document, formats)?;
+            }
             ([format], None) => {
-                let text = document.render(*format, check::paper()).map_err(unrenderable)?;
-                // Whoever stops reading early wants no more of it.
-                let _ = std::io::stdout().write_all(text.as_bytes());
+                let text = document.render(*format, check::paper()).map_err(|message| unmade(&document, message))?;
+                out::print(&text)?;
             }
             (_, None) => {
                 return Err(Failure::new(exit::USAGE, "several reports are files: `--out DIR` says where they go"));
@@ -48,15 +54,14 @@ impl ReportCommand {
 
 /// Writes a bundle, and says by which digest it is known.
 fn publish(folder: &Path, document: &Document) -> Result<u8, Failure> {
-    let files = evidence::bundle(document).map_err(unrenderable)?;
+    let files = evidence::bundle(document).map_err(|message| unmade(document, message))?;
     std::fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
     if std::fs::read_dir(folder).map_err(|error| unwritable(folder, &error))?.next().is_some() {
         let message = format!("{} is not empty: what is there already would be taken for evidence", folder.display());
         return Err(Failure::new(exit::USAGE, message));
     }
     for (name, text) in &files {
-        let file = folder.join(name);
-        std::fs::write(&file, text).map_err(|error| unwritable(&file, &error))?;
+        out::write(&folder.join(name), text)?;
     }
     let digest = files.get(evidence::SUMS).map(|sums| evidence::digest(sums.as_bytes())).unwrap_or_default();
     super::say!("sha256 of {}: {digest}", evidence::SUMS);
@@ -64,22 +69,24 @@ fn publish(folder: &Path, document: &Document) -> Result<u8, Failure> {
 }
 
 /// Writes reports, each to its own file of the folder.
-pub(super) fn write(out: &Path, document: &Document, formats: &[Format]) -> Result<(), Failure> {
-    std::fs::create_dir_all(out).map_err(|error| unwritable(out, &error))?;
+pub(super) fn write(folder: &Path, document: &Document, formats: &[Format]) -> Result<(), Failure> {
+    std::fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
     for format in formats {
-        let file = out.join(format.file());
         let text = document.render(*format, Paper::default()).map_err(unrenderable)?;
-        std::fs::write(&file, text).map_err(|error| unwritable(&file, &error))?;
+        out::write(&folder.join(format.file()), &text)?;
     }
     Ok(())
+}
+
+/// A report that a document does not have, or that cannot be made of it.
+fn unmade(document: &Document, message: String) -> Failure {
+    match document {
+        Document::Run(_) => unrenderable(message),
+        Document::Load(_) | Document::Capacity(_) => Failure::new(exit::USAGE, message),
+    }
 }
 
 /// A report that cannot be made.
 pub(super) fn unrenderable(message: String) -> Failure {
     Failure::new(exit::INCOMPLETE, message)
-}
-
-/// A file or folder that cannot be written.
-pub(super) fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(exit::INCOMPLETE, format!("{} cannot be written: {error}", path.display()))
 }

@@ -30,7 +30,9 @@ impl Verify {
         for unknown in &verified.unknown {
             super::say!("unknown: {}", crate::report::text::clean(unknown));
         }
-        super::say!("sha256 of {}: {}", evidence::SUMS, verified.digest);
+        if !verified.digest.is_empty() {
+            super::say!("sha256 of {}: {}", evidence::SUMS, verified.digest);
+        }
         if verified.wrong.is_empty() {
             super::say!("{} files are as they were made", verified.files);
             Ok(exit::HELD)

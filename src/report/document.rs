@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use super::terminal::{self, Paper};
 use super::{Format, annotations, badge, html, json, junit, load, markdown, sarif, tap};
 use crate::load::document::{CAPACITY, CapacityResult, LOAD, LoadResult};
-use crate::result::{FORMAT, RunResult};
+use crate::result::{FORMAT, RunResult, Summary};
 use crate::yaml::{self, FileError};
 
 /// The longest line that is shown beside an error.
@@ -48,6 +48,10 @@ impl Document {
 
     /// Parses `text`, the content of the file called `name`.
     pub fn parse(name: &str, text: &str) -> Result<Self, FileError> {
+        if text.trim_start().starts_with('[') {
+            let message = "it is a list, and a result is an object";
+            return Err(FileError::whole(name, message, Some(yaml::allowed("", &Document::READ))));
+        }
         let head: Head = from_json(name, text)?;
         let stated = match head.format {
             Some(serde_json::Value::String(stated)) => stated,
@@ -61,7 +65,7 @@ impl Document {
             }
         };
         match stated.as_str() {
-            FORMAT => Ok(Document::Run(Box::new(from_json(name, text)?))),
+            FORMAT => Ok(Document::Run(Box::new(counted(name, from_json(name, text)?)?))),
             LOAD => Ok(Document::Load(Box::new(from_json(name, text)?))),
             CAPACITY => Ok(Document::Capacity(Box::new(from_json(name, text)?))),
             _ => {
@@ -89,6 +93,15 @@ impl Document {
             Document::Capacity(result) => load::capacity(result, format),
         }
     }
+}
+
+/// A result whose summary counts its cases: reports say both, and neither may belie the other.
+fn counted(name: &str, result: RunResult) -> Result<RunResult, FileError> {
+    if Summary::of(&result.cases, result.observations.len()) == result.summary {
+        return Ok(result);
+    }
+    let hint = "who takes cases out of a result, or puts some in, counts them anew".to_owned();
+    Err(FileError::whole(name, "its `summary` does not count its cases", Some(hint)))
 }
 
 /// JSON into a type, or an error at the place.
