@@ -1,5 +1,6 @@
 //! The one versioned document that a run writes; every report is a pure function of it.
 
+pub mod renamed;
 mod session;
 
 use schemars::JsonSchema;

@@ -6,8 +6,9 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use stepup::check::suite;
-use stepup::report::compare::{Changes, Compared, Form, Grid, Kind, RENAMED};
+use stepup::report::compare::{Changes, Compared, Form, Grid, Kind};
 use stepup::report::terminal::Paper;
+use stepup::result::renamed::RENAMED;
 use stepup::result::{RunResult, Status, Summary};
 
 fn stepup(arguments: &[&str]) -> Output {
@@ -85,6 +86,29 @@ fn what_has_changed_is_told_by_what_it_means() {
     failing.verdicts.push(stepup::judge::Verdict::NoEffect);
     assert!(Changes::of(&before, &worse).regresses(), "what deviates in one more way deviates anew");
     assert!(!Changes::of(&worse, &before).regresses());
+}
+
+#[test]
+fn a_renamed_case_is_listed_and_is_neither_gone_nor_new() {
+    let before = run(&[]);
+    let mut after = before.clone();
+    let (former, present) = ("auth-only/whoami/totp/wire", "auth-only/who-am-i/totp/wire");
+    let case = after.cases.iter_mut().find(|case| case.id == former).expect("the case");
+    present.clone_into(&mut case.id);
+    assert!(Changes::of(&before, &after).regresses(), "a case that is not listed as renamed is gone");
+    let changes = Changes::with(&before, &after, &[(former, present)]);
+    assert!(!changes.regresses() && changes.same == before.cases.len());
+    let told: Vec<_> = changes.of_kind(Kind::Renamed).map(|change| (change.id(), change.words())).collect();
+    assert_eq!(told, [(present, format!("{former} → {present}"))]);
+    for form in [Form::Terminal, Form::Markdown, Form::Html] {
+        let text = Compared::Changes(Changes::with(&before, &after, &[(former, present)]));
+        let text = text.render(form, Paper::default()).expect("renders").replace("&#x2f;", "/");
+        assert!(text.contains("Renamed") && text.contains(former) && text.contains(present), "{text}");
+    }
+    let case = after.cases.iter_mut().find(|case| case.id == present).expect("the case");
+    case.status = Status::Fail;
+    let changes = Changes::with(&before, &after, &[(former, present)]);
+    assert!(changes.regresses() && changes.same + 1 == before.cases.len(), "renamed or not, it deviates");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use globset::Glob;
 use jiff::civil::Date;
 
+use crate::result::renamed::{self, RENAMED};
 use crate::result::{CaseResult, Status};
 use crate::target::Deviation;
 
@@ -23,10 +24,12 @@ pub fn apply(deviations: &[Deviation], today: Date, all: bool, cases: &mut [Case
         if deviation.until < today {
             stale.push(format!("deviation `{}`: its date {} has passed", deviation.case, deviation.until));
         }
-        if all && !cases.iter().any(|case| matcher.is_match(&case.id)) {
+        // A list that was written before a case was renamed keeps its meaning.
+        let matches = |case: &CaseResult| renamed::all(&case.id, RENAMED).any(|id| matcher.is_match(id));
+        if all && !cases.iter().any(matches) {
             stale.push(format!("deviation `{}`: no case has such an id", deviation.case));
         }
-        for (case, explained) in cases.iter().zip(&mut explained).filter(|(case, _)| matcher.is_match(&case.id)) {
+        for (case, explained) in cases.iter().zip(&mut explained).filter(|(case, _)| matches(case)) {
             if case.verdicts.contains(&deviation.verdict) {
                 explained.push((deviation.verdict, deviation.reason.clone()));
             } else if case.status != Status::Skipped && case.situation.is_none() {

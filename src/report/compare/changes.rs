@@ -3,11 +3,8 @@
 use crate::judge::Verdict;
 use crate::report::standing::{Ending, verdicts};
 use crate::report::tables;
+use crate::result::renamed::{RENAMED, today};
 use crate::result::{CaseResult, RunResult, Standing, Status};
-
-/// Ids that were changed, the former first. A case keeps its id; where one must change, it is listed here, so that old
-/// results and deviations are still understood.
-pub const RENAMED: &[(&str, &str)] = &[];
 
 /// What has become of a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,12 +21,21 @@ pub enum Kind {
     Fixed,
     /// It is new, or can be judged at last.
     Appeared,
+    /// It has another id.
+    Renamed,
 }
 
 impl Kind {
     /// Every one, in the order of attention.
-    pub const ALL: [Kind; 6] =
-        [Kind::Deviating, Kind::Vanished, Kind::Unjudged, Kind::Unsupported, Kind::Fixed, Kind::Appeared];
+    pub const ALL: [Kind; 7] = [
+        Kind::Deviating,
+        Kind::Vanished,
+        Kind::Unjudged,
+        Kind::Unsupported,
+        Kind::Fixed,
+        Kind::Appeared,
+        Kind::Renamed,
+    ];
 
     /// Its heading.
     pub fn title(self) -> &'static str {
@@ -40,6 +46,7 @@ impl Kind {
             Kind::Unsupported => "Newly unsupported",
             Kind::Fixed => "Fixed",
             Kind::Appeared => "New, or judged at last",
+            Kind::Renamed => "Renamed",
         }
     }
 }
@@ -65,6 +72,9 @@ impl Change<'_> {
 
     /// What it showed and what it shows, in words.
     pub fn words(&self) -> String {
+        if let (Kind::Renamed, Some(before), Some(after)) = (self.kind, self.before, self.after) {
+            return format!("{} → {}", before.id, after.id);
+        }
         let side = |case: Option<&CaseResult>| match case {
             None => "not there".to_owned(),
             Some(case) if case.standing == Standing::Observed => tables::observed(case).to_owned(),
@@ -91,8 +101,13 @@ pub struct Changes<'a> {
 impl<'a> Changes<'a> {
     /// What has changed.
     pub fn of(before: &'a RunResult, after: &'a RunResult) -> Self {
+        Changes::with(before, after, RENAMED)
+    }
+
+    /// What has changed, where these ids were changed in between: the former first.
+    pub fn with(before: &'a RunResult, after: &'a RunResult, renamed: &[(&str, &str)]) -> Self {
         let (was, is) = (worst(before), worst(after));
-        let same_case = |one: &CaseResult, other: &CaseResult| today(&one.id, RENAMED) == today(&other.id, RENAMED);
+        let same_case = |one: &CaseResult, other: &CaseResult| today(&one.id, renamed) == today(&other.id, renamed);
         let mut pairs: Vec<(Option<&CaseResult>, Option<&CaseResult>)> = Vec::new();
         for case in &was {
             pairs.push((Some(case), is.iter().find(|other| same_case(case, other)).copied()));
@@ -100,19 +115,22 @@ impl<'a> Changes<'a> {
         for case in is.iter().filter(|case| !was.iter().any(|other| same_case(case, other))) {
             pairs.push((None, Some(case)));
         }
-        let (all, mut changes) = (pairs.len(), Vec::new());
+        let (mut same, mut changes) = (pairs.len(), Vec::new());
         for (before, later) in pairs {
+            if before.zip(later).is_some_and(|(before, later)| before.id != later.id) {
+                changes.push(Change { kind: Kind::Renamed, before, after: later, decides: false });
+            }
             if let Some(kind) = kind(before, later) {
                 let decides = match kind {
                     Kind::Deviating | Kind::Unjudged => later.is_some_and(|case| after.decides(case)),
                     Kind::Vanished => true,
-                    Kind::Unsupported | Kind::Fixed | Kind::Appeared => false,
+                    Kind::Unsupported | Kind::Fixed | Kind::Appeared | Kind::Renamed => false,
                 };
+                same -= 1;
                 changes.push(Change { kind, before, after: later, decides });
             }
         }
         changes.sort_by_key(|change| change.kind);
-        let same = all - changes.len();
         Changes { before, after, changes, same }
     }
 
@@ -141,11 +159,6 @@ impl<'a> Changes<'a> {
             (false, _) => format!("Worse: {}; {} as they were", told.join(", "), self.same),
         }
     }
-}
-
-/// The id that a case has today.
-fn today<'a>(id: &'a str, renamed: &[(&'a str, &'a str)]) -> &'a str {
-    renamed.iter().find(|(former, _)| *former == id).map_or(id, |(_, present)| present)
 }
 
 /// The judged cases, each once: one that was repeated by its worst end.
@@ -192,16 +205,5 @@ fn kind(before: Option<&CaseResult>, after: Option<&CaseResult>) -> Option<Kind>
         (_, Status::Unsupported) => Some(Kind::Unsupported),
         (Some(Status::Fail), Status::Pass) => Some(Kind::Fixed),
         (None | Some(Status::Error | Status::Unsupported | Status::Skipped), Status::Pass) => Some(Kind::Appeared),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_renamed_case_is_the_same_case() {
-        let renamed = [("old/a", "new/a")];
-        assert_eq!((today("old/a", &renamed), today("b", &renamed)), ("new/a", "b"));
     }
 }

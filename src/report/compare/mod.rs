@@ -6,7 +6,7 @@ mod html;
 mod markdown;
 mod terminal;
 
-pub use changes::{Change, Changes, Kind, RENAMED};
+pub use changes::{Change, Changes, Kind};
 pub use grid::{Column, Grid, GridCell, GridRow, Section};
 
 use super::terminal::Paper;
