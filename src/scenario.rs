@@ -310,7 +310,7 @@ impl Scenario {
         let mut scenario: Scenario = source.parse()?;
         let mut findings = Vec::new();
         if scenario.cites.is_empty() {
-            findings.push(FileError::whole(source.name(), "a scenario cites at least one source", None));
+            findings.push(source.wrong_key("cites", "a scenario cites at least one source", None));
         }
         findings.extend(cast::check(source, &mut scenario).err());
         findings.extend(names::check(&scenario, source, dialect));

@@ -72,4 +72,22 @@ impl Source {
             Err(unreadable) => unreadable,
         }
     }
+    /// An error about the first line that is like this, or about the file as a whole where there is none.
+    pub fn wrong_line(&self, is: impl Fn(&str) -> bool, message: impl Into<String>, hint: Option<String>) -> FileError {
+        let text = match self.text() {
+            Ok(text) => text,
+            Err(unreadable) => return unreadable,
+        };
+        let Some((number, line)) = text.lines().enumerate().find(|(_, line)| is(line)) else {
+            return FileError::whole(self.name(), message, hint);
+        };
+        let column = line.chars().take_while(|character| character.is_whitespace() || *character == '-').count();
+        let at = (number as u64 + 1, column as u64 + 1);
+        FileError::at_place(&self.name(), &text, at, message.into(), hint)
+    }
+
+    /// An error about a key of the file itself, or about the file where the key does not stand on a line of its own.
+    pub fn wrong_key(&self, key: &str, message: impl Into<String>, hint: Option<String>) -> FileError {
+        self.wrong_line(|line| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(':')), message, hint)
+    }
 }

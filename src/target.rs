@@ -7,7 +7,8 @@ use globset::{Glob, GlobMatcher};
 use jiff::civil::Date;
 use reqwest::Url;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use crate::accounts::{self, Account};
 use crate::built_in;
@@ -159,7 +160,13 @@ pub struct Deviation {
     /// The evidence, in words.
     pub reason: String,
     /// When it must be looked at again.
+    #[serde(deserialize_with = "date")]
     pub until: Date,
+}
+
+fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| D::Error::custom(format!("`{text}` is no date; allowed: one such as `2027-06-30`")))
 }
 
 /// The accepted steps, as written.
@@ -262,7 +269,8 @@ fn checked(source: &Source, mut file: TargetFile, base: Option<Url>, pages: Page
         Pages::Http => file.browser.retain(|name, _| !file.routines.contains_key(name)),
         Pages::Browser if file.browser.is_empty() => {
             let hint = Some("it names routines such as `authorise-by-key`".to_owned());
-            return Err(FileError::whole(source.name(), "the target file has no section `browser`", hint));
+            let name = if base.is_some() { "--pages browser".to_owned() } else { source.name() };
+            return Err(FileError::whole(name, "the target file has no section `browser`", hint));
         }
         Pages::Browser => {}
     }

@@ -146,9 +146,27 @@ impl Repeat {
 }
 
 fn locate(name: &str, text: &str, error: &YamlError, repeat: Repeat) -> FileError {
-    let (message, hint) = explain(error, repeat);
+    let (mut message, hint) = explain(error, repeat);
     let place = error.location().map(|location| place(name, text, location.line(), location.column()));
+    if let Some(allowed) = message.strip_prefix("invalid ").and_then(whole_numbers) {
+        let span = place.as_ref().map_or(0..0, |place| place.span.offset()..place.span.offset() + place.span.len());
+        let seen = text.get(span).filter(|seen| repeat == Repeat::All && !seen.trim().is_empty());
+        let seen = seen.map_or_else(|| "this".to_owned(), |seen| format!("`{}`", seen.trim()));
+        message = format!("{seen} is no whole number from {allowed}");
+    }
     FileError { name: name.to_owned(), place, message, hint }
+}
+
+/// The numbers that a type of this name holds.
+fn whole_numbers(name: &str) -> Option<String> {
+    match name {
+        "u8" => Some(format!("0 to {}", u8::MAX)),
+        "u16" => Some(format!("0 to {}", u16::MAX)),
+        "u32" => Some(format!("0 to {}", u32::MAX)),
+        "u64" => Some(format!("0 to {}", u64::MAX)),
+        "i64" => Some(format!("{} to {}", i64::MIN, i64::MAX)),
+        _ => None,
+    }
 }
 
 fn place(name: &str, text: &str, line: u64, column: u64) -> Box<Place> {

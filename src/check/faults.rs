@@ -51,7 +51,7 @@ pub(crate) fn check(source: &Source, cases: &[String]) -> Vec<FileError> {
     };
     let known: Vec<&str> = Mutant::ALL.iter().map(|mutant| mutant.name()).collect();
     let nameless = entries.keys().filter(|mutant| !known.contains(&mutant.as_str())).map(|mutant| {
-        FileError::whole(source.name(), format!("no fault is called `{mutant}`"), Some(yaml::allowed(mutant, &known)))
+        source.wrong_key(mutant, format!("no fault is called `{mutant}`"), Some(yaml::allowed(mutant, &known)))
     });
     let unknown = entries.values().flatten().filter(|entry| !cases.contains(&entry.case.value)).map(|entry| {
         let hint = Some("`stepup list cases` names them all".to_owned());

@@ -83,13 +83,20 @@ impl Linter {
             Err(error) => return vec![error],
         };
         let mut findings = templates::check(source, &target.dialect);
+        let own = reach::own_surfaces(source);
+        let own = own.iter().filter(|surface| surface.value.unsupported.is_none());
+        findings.extend(reach::surfaces(
+            source,
+            own.map(|surface| (Some(surface.referenced), &surface.value)),
+            &self.table,
+        ));
         let cases = match case_ids(&self.table, &target) {
             Ok(cases) => cases,
-            Err(error) => return vec![error],
+            // Surfaces of which no cases come have been told with their places.
+            Err(error) if findings.is_empty() => return vec![error],
+            Err(_) => return findings,
         };
         findings.extend(reach::left_out(source, &cases));
-        let own: Vec<_> = target.dialect.surfaces.iter().filter(|surface| surface.unsupported.is_none()).collect();
-        findings.extend(reach::surfaces(source, own.into_iter().map(|surface| (None, surface)), &self.table));
         if let Some(list) = target::deviations_of(source) {
             findings.extend(read::<Vec<Spanned<Deviation>>>(&list, |listed| {
                 reach::deviations(&list, listed, &cases, self.today)

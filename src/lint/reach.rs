@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::glob;
 use crate::dialect::{Dialect, Surface};
+use crate::result::renamed::{self, RENAMED};
 use crate::scenario::Scenario;
 use crate::source::Source;
 use crate::table::{Factor, Mode, Table};
@@ -25,7 +26,7 @@ pub(super) fn deviations(
         let Deviation { case, verdict, until, .. } = &entry.value;
         let mut wrong = |message: String, hint: Option<String>| findings.push(source.wrong(entry, message, hint));
         match glob(case) {
-            Ok(matcher) if !cases.iter().any(|id| matcher.is_match(id)) => {
+            Ok(matcher) if !cases.iter().flat_map(|id| renamed::all(id, RENAMED)).any(|id| matcher.is_match(id)) => {
                 wrong(format!("no case matches `{case}`"), Some(near(case, cases)));
             }
             Ok(_) => {}
@@ -106,8 +107,14 @@ pub(super) fn scenario(source: &Source, scenario: &Scenario, dialect: &Dialect) 
     let mut findings = Vec::new();
     let pairs = scenario.modes.iter().map(|mode| (*mode, Factor::of(*mode)));
     let mut played = pairs.flat_map(|(mode, of)| scenario.factors(mode).filter(|factor| of.contains(factor)));
-    if played.next().is_none() {
-        findings.push(FileError::whole(source.name(), "no case comes of it: its modes have none of its factors", None));
+    // Without a mode there is something else wrong with its cast.
+    if played.next().is_none() && !scenario.modes.is_empty() {
+        let message = "no case comes of it: its modes have none of its factors";
+        findings.push(source.wrong_line(
+            |line| line.starts_with("modes:") || line.starts_with("factors:"),
+            message,
+            None,
+        ));
     }
     // Another routine than the surface's own steps may be for other modes.
     for attempt in scenario.attempts().filter(|attempt| attempt.through.is_none()) {
@@ -131,7 +138,7 @@ pub(super) fn table(source: &Source, table: &Table, dialect: &Dialect) -> Vec<Fi
         for (number, row) in rows.iter().enumerate() {
             if rows[..number].iter().any(|other| other.action == row.action) {
                 let message = format!("action `{}` stands in one list twice", row.action);
-                findings.push(FileError::whole(source.name(), message, None));
+                findings.push(source.wrong_line(|line| names(line, &row.action), message, None));
             }
         }
     }
@@ -141,7 +148,28 @@ pub(super) fn table(source: &Source, table: &Table, dialect: &Dialect) -> Vec<Fi
     actions.dedup();
     for action in actions.into_iter().filter(|action| !performed.contains(action)) {
         let message = format!("no surface of dialect {} performs the action `{action}`", dialect.name);
-        findings.push(FileError::whole(source.name(), message, Some(yaml::allowed(action, &performed))));
+        let hint = Some(yaml::allowed(action, &performed));
+        findings.push(source.wrong_line(|line| names(line, action), message, hint));
     }
     findings
+}
+
+/// Whether a line of a table's file is the row of this action.
+fn names(line: &str, action: &str) -> bool {
+    let named = line.split_once("action:").map(|(_, rest)| rest.trim_start().trim_matches(['"', '\'']));
+    named.is_some_and(|rest| {
+        rest.strip_prefix(action).is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '-'))
+    })
+}
+
+#[derive(Deserialize)]
+struct Own {
+    #[serde(default)]
+    surfaces: Vec<Spanned<Surface>>,
+}
+
+/// The surfaces that a target's file describes itself, with their places.
+pub(super) fn own_surfaces(source: &Source) -> Vec<Spanned<Surface>> {
+    // The file as a whole has been read already.
+    source.parse().map(|Own { surfaces }| surfaces).unwrap_or_default()
 }

@@ -34,7 +34,7 @@ pub fn render(result: &RunResult, paper: Paper) -> String {
         out.push('\n');
     }
     if result.target.clock_offset_ms != 0 {
-        let seconds = result.target.clock_offset_ms.abs() / 1_000;
+        let seconds = result.target.clock_offset_ms.unsigned_abs() / 1_000;
         let side = if result.target.clock_offset_ms > 0 { "ahead of" } else { "behind" };
         let sentence =
             format!("The registry's clock is {seconds} s {side} this machine's; codes are those of its time.");
