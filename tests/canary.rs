@@ -18,8 +18,9 @@ use in_process::Target;
 use serde_json::Value;
 use stepup::check::Provisioner;
 use stepup::check::suite::{Options, Suite};
+use stepup::report::compare::{Changes, Compared, Form, Grid};
 use stepup::report::terminal::Paper;
-use stepup::report::{Document, Format, evidence};
+use stepup::report::{Document, Format, deviations, evidence};
 use stepup::result::{CaseResult, FORMAT, RunResult, Summary, TableInfo, TargetInfo};
 use stepup::table::Level;
 
@@ -191,7 +192,7 @@ fn result_of(mut cases: Vec<CaseResult>) -> RunResult {
         table: TableInfo { id: "t".to_owned(), revision: "r".to_owned(), source: "s".to_owned() },
         level: Level::Recommended,
         seed: 1,
-        started: String::new(),
+        started: "2026-01-02T03:04:05Z".to_owned(),
         finished: String::new(),
         complete: true,
         summary: Summary::of(&cases, 0),
@@ -208,6 +209,14 @@ fn outputs(result: &RunResult, journal: String) -> Outputs {
     let render = |format: &Format| (format.file().to_owned(), document.render(*format, paper).expect("a report"));
     let mut outputs: Outputs = Format::value_variants().iter().map(render).collect();
     outputs.extend(evidence::bundle(&document).expect("a bundle"));
+    outputs.push(("a draft of deviations".to_owned(), deviations::draft(result).expect("a draft")));
+    let before = RunResult { cases: vec![], ..result.clone() };
+    for form in Form::value_variants() {
+        let changes = Compared::Changes(Changes::of(&before, result));
+        outputs.push((format!("changes, {}", form.file()), changes.render(*form, paper).expect("renders")));
+        let grid = Compared::Grid(Grid::of(std::slice::from_ref(result)));
+        outputs.push((format!("grid, {}", form.file()), grid.render(*form, paper).expect("renders")));
+    }
     outputs.push(("the result in a panic".to_owned(), format!("{result:?}")));
     outputs.push(("journal.jsonl".to_owned(), journal));
     outputs

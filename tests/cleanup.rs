@@ -159,6 +159,7 @@ async fn after_a_kill_or_two_interruptions_nothing_is_left_once_the_journal_is_r
         let (code, said) = target.clean_up().await;
         assert_eq!((code, target.packages().await), (Some(0), 0), "{signals:?}: {said}");
         assert!(said.contains("users stay"), "{said}");
+        assert!(secrets.iter().all(|secret| !said.contains(secret)), "{said}");
         assert_eq!(target.keyrings(), Vec::<PathBuf>::new());
         let (code, said) = target.clean_up().await;
         assert!(code == Some(0) && said.contains("0 undone, 0 perhaps left"), "a second time there is nothing: {said}");
@@ -209,6 +210,30 @@ async fn a_later_run_in_the_same_folder_does_not_make_what_is_left_forgotten() {
     // What has been undone is not kept.
     let again = target.stepup(&arguments).output().await.expect("stepup starts");
     assert!(again.status.success() && !target.path("out/journal-2.jsonl").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_unread_answer_named_stays_with_a_user_of_the_runs_own() {
+    let mut target = Target::that_swallows("POST /-/npm/v1/tokens ").await;
+    let address = target.address.clone();
+    target.run_and_kill(&address, "disabled/token-create/*", &["KILL"]).await;
+    let (code, said) = target.clean_up().await;
+    assert!(code == Some(0) && said.contains("users stay"), "{said}");
+    assert_eq!(target.keyrings(), Vec::<PathBuf>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_made_that_could_not_be_undone() {
+    let target = Target::that_swallows("nothing").await;
+    let arguments = ["check", "--target", &target.address, "--case", "disabled/publish/*", "--out", "out"];
+    // No folder can be made there.
+    let mut command = target.stepup(&arguments);
+    let output = command.env("XDG_STATE_HOME", "/proc/stepup").output().await.expect("stepup starts");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(5), "{said}");
+    assert!(said.contains("XDG_STATE_HOME"), "{said}");
+    let journal = std::fs::read_to_string(target.path("out/journal.jsonl")).expect("the journal");
+    assert_eq!((journal.as_str(), target.packages().await), ("", 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

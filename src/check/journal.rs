@@ -75,13 +75,17 @@ impl Journal {
 
     /// Begins the journal of a run whose names begin with `prefix`, with a keyring.
     pub(super) fn begin(&self, prefix: &str, target: &str, base: &str) -> Result<(), String> {
-        let keyring = Keyring::of(&format!("{prefix}-{:08x}", rand::random::<u32>()));
+        self.begin_with(Keyring::of(&format!("{prefix}-{:08x}", rand::random::<u32>())), target, base)
+    }
+
+    fn begin_with(&self, keyring: Keyring, target: &str, base: &str) -> Result<(), String> {
         let entry = Entry::Run {
             format: FORMAT.to_owned(),
             target: target.to_owned(),
             base: base.to_owned(),
             keyring: keyring.path().to_owned(),
         };
+        keyring.try_out()?;
         self.book().keyring = Some(keyring);
         self.write(&entry)
     }
@@ -163,4 +167,61 @@ pub(super) fn read(text: &str) -> Result<Vec<Entry>, String> {
         }
     }
     Ok(entries)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::keyring::{self, Credentials};
+    use super::*;
+    use crate::persona::Persona;
+    use crate::secret::{Secret, SecretKind};
+
+    fn held(number: u64) -> Held {
+        let persona = Persona::new("su-a".to_owned(), Secret::new(SecretKind::Password, "Pw-1".to_owned()));
+        Held {
+            number,
+            case: "auth-only/publish/totp/wire".to_owned(),
+            steps: "routine publish, step 1".to_owned(),
+            answered: false,
+            mode: "auth-only".to_owned(),
+            object: json!({}),
+            args: json!({}),
+            kept: Default::default(),
+            user: Credentials::of(&persona),
+            other: None,
+        }
+    }
+
+    /// A case that panics leaves what it made, and what undoes that stays when the run ends; see `whole`.
+    #[test]
+    fn what_a_panicking_case_made_can_still_be_undone_when_the_run_has_ended() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for (panics, left) in [(false, 0), (true, 1)] {
+            let path = folder.path().join(format!("{panics}.jsonl"));
+            let journal = Journal::create(&path).expect("a file");
+            let keyring = Keyring::at(folder.path().join(format!("{panics}.keys")));
+            let keys = keyring.path().to_owned();
+            journal.begin_with(keyring, "mine", "http://127.0.0.1:1/").expect("it begins");
+            journal.making("PUT /su-a-1", held).expect("it is written down");
+            if panics {
+                journal.keep();
+            }
+            journal.end();
+            assert_eq!(keyring::read(&keys).map_or(0, |held| held.len()), left);
+        }
+    }
+
+    #[test]
+    fn a_line_that_a_killed_run_has_not_finished_gives_way() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("journal.jsonl");
+        let run = r#"{"event":"run","format":"stepup/journal/1","target":"t","base":"b","keyring":"k"}"#;
+        std::fs::write(&path, format!("{run}\n{{\"event\":\"mak")).expect("written");
+        let undone = Entry::Undone { case: "clean-up".to_owned(), numbers: vec![1], left: vec![] };
+        append(&path, &undone).expect("written");
+        let entries = read(&std::fs::read_to_string(&path).expect("the journal")).expect("a journal");
+        assert!(matches!(entries.as_slice(), [Entry::Run { .. }, Entry::Undone { .. }]), "{entries:?}");
+    }
 }

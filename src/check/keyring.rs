@@ -114,7 +114,12 @@ impl Keyring {
         let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
         let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".local/state"));
         let folder = state.or_else(home).unwrap_or_else(std::env::temp_dir).join("stepup");
-        Keyring { path: folder.join(format!("{run}.keys")), file: None }
+        Keyring::at(folder.join(format!("{run}.keys")))
+    }
+
+    /// The keyring at a path.
+    pub(super) fn at(path: PathBuf) -> Self {
+        Keyring { path, file: None }
     }
 
     /// Where it is.
@@ -122,20 +127,31 @@ impl Keyring {
         &self.path
     }
 
+    /// Whether it can be written, which is asked before anything is made.
+    pub(super) fn try_out(&self) -> Result<(), String> {
+        self.create().and_then(|_| std::fs::remove_file(&self.path)).map_err(|error| self.cannot(&error))
+    }
+
+    fn cannot(&self, error: &std::io::Error) -> String {
+        let hint = "`XDG_STATE_HOME` says where it goes";
+        format!("the keyring {} cannot be written: {error}; {hint}", self.path.display())
+    }
+
+    /// Makes its file, which is new, and the folder.
+    fn create(&self) -> std::io::Result<File> {
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.path)
+    }
+
     pub(super) fn hold(&mut self, held: &Held) -> Result<(), String> {
-        let cannot = |error: std::io::Error| format!("the keyring {} cannot be written: {error}", self.path.display());
         let mut line = serde_json::to_string(held).map_err(|error| error.to_string())?;
         line.push('\n');
-        let file = match &mut self.file {
-            Some(file) => file,
-            none => {
-                let folder = self.path.parent().unwrap_or(Path::new("."));
-                DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(cannot)?;
-                let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.path);
-                none.insert(file.map_err(cannot)?)
-            }
-        };
-        file.write_all(line.as_bytes()).map_err(cannot)
+        if self.file.is_none() {
+            self.file = Some(self.create().map_err(|error| self.cannot(&error))?);
+        }
+        let written = self.file.as_mut().map_or(Ok(()), |file| file.write_all(line.as_bytes()));
+        written.map_err(|error| self.cannot(&error))
     }
 
     /// Removes it: there is nothing to undo any more.

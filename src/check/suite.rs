@@ -111,7 +111,7 @@ impl fmt::Display for Unready {
             Unready::File(error) => error.fmt(f),
             Unready::Options(message) | Unready::Client(message) | Unready::Target(message) => f.write_str(message),
             Unready::NothingSelected => f.write_str("no case matches; `stepup list cases` shows their ids"),
-            Unready::Journal(error) => write!(f, "the journal cannot be written: {error}"),
+            Unready::Journal(error) => write!(f, "what the run makes cannot be written down: {error}"),
         }
     }
 }
