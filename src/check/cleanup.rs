@@ -11,8 +11,9 @@ use tokio::sync::Semaphore;
 
 use super::journal::{self, Entry};
 use super::keyring::{self, Held};
-use super::scene::{Conduct, Ended, Scene, Stage};
+use super::scene::{Conduct, Ended, NEVER_READ, NOTHING_TO_DO, Scene, Stage};
 use super::suite::Unready;
+use crate::clock::UnixMillis;
 use crate::host::Host;
 use crate::judge::Outcome;
 use crate::persona::Persona;
@@ -214,14 +215,17 @@ impl Crew {
                 }
                 scene.take_up(Value::from(Serde(&record.object)), record.kept.clone());
                 scene.set_args(Value::from(Serde(&record.args)));
-                scene.perform(&steps, &Conduct::Assisted).await
+                let ended = scene.perform(&steps, &Conduct::Assisted).await?;
+                // What a user of the run's own may have made so is the user's, and stays with it.
+                if record.answered || ended.saw != NOTHING_TO_DO || !record.user.lent {
+                    return Ok(ended);
+                }
+                match scene.undo_unread(&steps, UnixMillis(record.sent_ms)).await? {
+                    true => Ok(ended),
+                    false => Err(NEVER_READ.to_owned()),
+                }
             })
             .await??;
-        let never_read = !record.answered && ended.saw == super::scene::NOTHING_TO_DO;
-        // What a user of the run's own may have made so is the user's, and stays with it.
-        if never_read && record.user.lent {
-            return Err(super::scene::NEVER_READ.to_owned());
-        }
         Ok(ended)
     }
 

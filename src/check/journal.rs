@@ -185,6 +185,7 @@ mod tests {
             case: "auth-only/publish/totp/wire".to_owned(),
             steps: "routine publish, step 1".to_owned(),
             answered: false,
+            sent_ms: 0,
             mode: "auth-only".to_owned(),
             object: json!({}),
             args: json!({}),

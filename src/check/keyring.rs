@@ -38,6 +38,10 @@ pub(super) struct Held {
     pub steps: String,
     /// Whether the answer to the request has been read.
     pub answered: bool,
+    /// When it was sent, by the target's clock.
+    /// A keyring of an earlier version does not say it, and then nothing is found by it.
+    #[serde(default)]
+    pub sent_ms: i64,
     /// What templates read then.
     pub mode: String,
     /// The object.

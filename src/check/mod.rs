@@ -28,6 +28,7 @@ pub mod seat;
 mod sitting;
 pub mod stop;
 pub mod suite;
+mod unread;
 mod volley;
 mod watch;
 mod writing;

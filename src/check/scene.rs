@@ -106,6 +106,8 @@ struct Undo {
     by: String,
     /// Whether its answer was read.
     answered: bool,
+    /// When it was sent, by the target's clock.
+    sent: UnixMillis,
 }
 
 /// One persona at work.
@@ -123,6 +125,8 @@ pub struct Scene {
     pub(super) args: Value,
     pub(super) kept: BTreeMap<String, serde_json::Value>,
     pub(super) tick: u32,
+    /// When the last request was written, by the target's clock.
+    sent: UnixMillis,
     /// Whether the client says that it can open a page.
     pub web: bool,
     /// What a page is given for an assertion.
@@ -175,6 +179,7 @@ impl Scene {
             args: Value::from(()),
             kept: BTreeMap::new(),
             tick: 0,
+            sent: stage.target_time(),
             fetch: Fetch::Once,
             tabs: BTreeMap::new(),
             given: Given::default(),
@@ -384,13 +389,17 @@ impl Scene {
             return None;
         }
         let mut left = Vec::new();
-        for Undo { steps, object, args, kept, by, answered } in undos.into_iter().rev() {
+        for Undo { steps, object, args, kept, by, answered, sent } in undos.into_iter().rev() {
             self.call(&by);
             self.take_up(object, kept);
             self.args = args;
             match self.perform(&steps, &Conduct::Assisted).await {
                 Ok(Ended { saw, .. }) if !answered && saw == NOTHING_TO_DO && self.user.lent => {
-                    left.push(NEVER_READ.to_owned());
+                    match self.undo_unread(&steps, sent).await {
+                        Ok(true) => {}
+                        Ok(false) => left.push(NEVER_READ.to_owned()),
+                        Err(mistake) => left.push(mistake),
+                    }
                 }
                 // What was never made is not there to be removed.
                 Ok(Ended { outcome: Outcome::Accepted | Outcome::NotImplemented, .. }) => {}
@@ -412,6 +421,7 @@ impl Scene {
         entered: Option<&Secret>,
     ) -> Result<Outgoing, Mistake> {
         self.tick += 1;
+        self.sent = self.stage.target_time();
         let sent = carried.map(|(proof, _)| proof).into_iter().chain(entered);
         // An empty text would be found everywhere.
         self.carried.extend(sent.filter(|proof| proof.reveal().len() > 3).cloned());
@@ -432,6 +442,7 @@ impl Scene {
             case: self.case.clone(),
             steps: self.stage.dialect.name_of_undoing(undo).unwrap_or_default(),
             answered,
+            sent_ms: self.sent.0,
             mode: self.mode.clone(),
             object: json(self.object.clone()),
             args: json(self.args.clone()),
@@ -457,13 +468,14 @@ impl Scene {
         self.learn(step, &ended, answer)?;
         if self.stage.journal.is_some() && !undo.is_empty() {
             if let Some(journal) = &self.stage.journal {
-                let number = journal.made(|number| self.held(number, undo, true))?;
+                let number = journal.made(|number| self.held(number, undo, answer.is_some()))?;
                 self.made.push(number);
             }
             let (object, args) = (self.object.clone(), self.args.clone());
             let (kept, by) = (self.kept.clone(), self.user.name.clone());
             let answered = answer.is_some();
-            self.undos.push(Undo { steps: Arc::clone(undo), object, args, kept, by, answered });
+            let sent = self.sent;
+            self.undos.push(Undo { steps: Arc::clone(undo), object, args, kept, by, answered, sent });
         }
         Ok(ended)
     }
