@@ -1,5 +1,6 @@
 //! Targets: whom we drive. One file adds a registry.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -242,9 +243,10 @@ fn checked(source: &Source, mut file: TargetFile, base: Option<Url>, pages: Page
             };
             let accounts = match (&file.accounts, source) {
                 (None, _) => None,
-                (Some(path), Source::File(own)) => Some(accounts::read(&own.with_file_name("").join(path))?),
-                (Some(path), Source::BuiltIn(_) | Source::Written { .. }) => Some(accounts::read(path)?),
+                (Some(path), Source::File(own)) => Some(accounts::read(&own.with_file_name("").join(path))),
+                (Some(path), Source::BuiltIn(_) | Source::Written { .. }) => Some(accounts::read(path)),
             };
+            let accounts = accounts.transpose().map_err(|error| named(source, "accounts", error))?;
             Start::Running { base, accounts }
         }
         HowToStart::Installed => {
@@ -254,8 +256,8 @@ fn checked(source: &Source, mut file: TargetFile, base: Option<Url>, pages: Page
             let folder = source.name();
             let folder = Path::new(&folder).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
             Start::Installed(Program {
-                manifest: source.beside(&format!("{folder}/package.json")).text()?.into_owned(),
-                lockfile: source.beside(&format!("{folder}/package-lock.json")).text()?.into_owned(),
+                manifest: beside(source, &folder, "package.json")?,
+                lockfile: beside(source, &folder, "package-lock.json")?,
                 name: folder,
                 command: file.program,
                 environment: file.environment,
@@ -282,9 +284,9 @@ fn checked(source: &Source, mut file: TargetFile, base: Option<Url>, pages: Page
         unsupported: file.unsupported,
         not_implemented: file.not_implemented,
     };
-    let dialect = Dialect::read(&dialect, change)?;
+    let dialect = Dialect::read(&dialect, change).map_err(|error| named(source, "dialect", error))?;
     let deviations = match &file.deviations {
-        Some(path) => source.beside(path).parse()?,
+        Some(path) => source.beside(path).parse().map_err(|error| named(source, "deviations", error))?,
         None => Vec::new(),
     };
     let mut left_out = Vec::new();
@@ -297,6 +299,18 @@ fn checked(source: &Source, mut file: TargetFile, base: Option<Url>, pages: Page
     let skew = Skew { behind: file.skew.behind.into(), ahead: file.skew.ahead.into() };
     let consent = file.allow.and_then(|allow| allow.consent).map(|consent| consent.value);
     Ok(Target { consent, name: file.name, about: file.about, start, skew, dialect, deviations, left_out })
+}
+
+/// An error about another file as a whole, where this key of the target's file names it.
+fn named(target: &Source, key: &str, error: FileError) -> FileError {
+    let elsewhere = error.place().is_none() && !error.is_in(&target.name());
+    if elsewhere { target.wrong_key(key, error.to_string(), error.hint()) } else { error }
+}
+
+/// The text of a file in the folder beside the target's own.
+fn beside(target: &Source, folder: &str, file: &str) -> Result<String, FileError> {
+    let text = target.beside(&format!("{folder}/{file}")).text();
+    text.map(Cow::into_owned).map_err(|error| named(target, "start", error))
 }
 
 /// The deviations file that a target file names.

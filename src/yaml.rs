@@ -58,6 +58,11 @@ impl FileError {
         self.place.as_ref().map(|place| (place.line, place.column))
     }
 
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        self.hint.clone()
+    }
+
     /// Whether it is about this file.
     pub fn is_in(&self, name: &str) -> bool {
         self.name == name

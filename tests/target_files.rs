@@ -56,7 +56,8 @@ fn a_broken_target_file_is_pointed_at_with_what_is_allowed() {
     let said = complaint(&format!("{running}surfaces:\n  - {{ action: logn, perform: [] }}\n"));
     assert!(said.contains("no action `logn`") && said.contains("`login`"), "{said}");
     let said = complaint(&format!("{running}deviations: missing.yaml\n"));
-    assert!(said.contains("missing.yaml: cannot be read"), "{said}");
+    assert!(said.contains("mine.yaml:4:1: "), "it points at the name\n{said}");
+    assert!(said.replace("\n  │ ", " ").contains("missing.yaml: cannot be read"), "{said}");
 }
 
 /// Checks a faulty registry against a deviations file of one line.

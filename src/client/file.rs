@@ -241,7 +241,11 @@ pub fn read(source: &Source) -> Result<Client, FileError> {
     let mut patterns_of = source.clone();
     if let Some(like) = file.like.take() {
         let base = source.beside(&like.value);
-        let other: ClientFile = base.parse()?;
+        let unreadable = |error: FileError| match error.place() {
+            None => source.wrong(&like, error.to_string(), None),
+            Some(_) => error,
+        };
+        let other: ClientFile = base.parse().map_err(unreadable)?;
         if other.like.is_some() {
             let hint = Some("name that file itself".to_owned());
             return Err(source.wrong(&like, format!("{} is like another one in turn", like.value), hint));
