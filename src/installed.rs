@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
+use crate::secret::PASSPHRASE_VARIABLE;
 use crate::target::Program;
 
 /// How long an installation may take.
@@ -102,6 +103,7 @@ fn spawn(program: &Program, home: &Path, folder: TempDir, port: u16) -> Result<R
         .current_dir(folder.path())
         .envs(&program.environment)
         .env("HOME", folder.path())
+        .env_remove(PASSPHRASE_VARIABLE)
         .stdin(Stdio::null())
         .stdout(stdout)
         .stderr(stderr)
@@ -170,6 +172,7 @@ pub async fn packages(shelf: &str, name: &str, manifest: &str, lockfile: &str) -
     let npm = Command::new("npm")
         .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"])
         .current_dir(place.path())
+        .env_remove(PASSPHRASE_VARIABLE)
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output();

@@ -13,6 +13,9 @@ pub use guises::{Guises, Searched};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub use tickets::tickets;
 
+/// The environment variable with the passphrase of an encrypted pool. Programs that this one starts are not given it.
+pub const PASSPHRASE_VARIABLE: &str = "STEPUP_PASSPHRASE";
+
 /// What kind of secret a value is; printed in place of the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SecretKind {

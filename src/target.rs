@@ -206,14 +206,24 @@ pub fn find(name: &str) -> Result<Target, FileError> {
     find_with(name, Pages::Http)
 }
 
+/// Finds a target that is to be loaded, which its file must allow where it is not this machine.
+pub fn find_to_load(name: &str) -> Result<Target, FileError> {
+    find_for(name, Pages::Http, Permit::Load)
+}
+
 /// Finds a target whose pages are to be answered in this way.
 pub fn find_with(name: &str, pages: Pages) -> Result<Target, FileError> {
+    find_for(name, pages, Permit::Check)
+}
+
+fn find_for(name: &str, pages: Pages, permit: Permit) -> Result<Target, FileError> {
     if name.starts_with("http://") || name.starts_with("https://") {
         let source = Source::BuiltIn(format!("{FOLDER}/url.yaml"));
         let mut file: TargetFile = source.parse()?;
         name.clone_into(&mut file.name);
-        let base = address(name, None).map_err(|(message, hint)| FileError::whole("--target", message, hint))?;
-        return checked(&source, file, Some(base), pages);
+        let base =
+            address(name, None, permit).map_err(|(message, hint)| FileError::whole("--target", message, hint))?;
+        return checked(&source, file, Some(base), (pages, permit));
     }
     let is_file = Path::new(name).extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
     let source = if is_file {
@@ -224,17 +234,22 @@ pub fn find_with(name: &str, pages: Pages) -> Result<Target, FileError> {
         let hint = format!("{}; or a .yaml file, or http://HOST:PORT", yaml::allowed(name, &names()));
         return Err(FileError::whole(name, "no target of this name", Some(hint)));
     };
-    checked(&source, source.parse()?, None, pages)
+    checked(&source, source.parse()?, None, (pages, permit))
 }
 
-fn checked(source: &Source, mut file: TargetFile, base: Option<Url>, pages: Pages) -> Result<Target, FileError> {
+fn checked(
+    source: &Source,
+    mut file: TargetFile,
+    base: Option<Url>,
+    (pages, permit): (Pages, Permit),
+) -> Result<Target, FileError> {
     let how = file.start.value;
     let start = match how {
         HowToStart::Embedded => Start::Embedded,
         HowToStart::Running => {
             let base = match (&base, &file.base) {
                 (Some(base), _) => base.clone(),
-                (None, Some(text)) => address(&text.value, file.allow.as_ref())
+                (None, Some(text)) => address(&text.value, file.allow.as_ref(), permit)
                     .map_err(|(message, hint)| source.wrong(text, message, hint))?,
                 (None, None) => {
                     let hint = Some("`base: http://127.0.0.1:PORT`".to_owned());
@@ -338,7 +353,7 @@ fn dialect_source(target: &Source, name: &Spanned<String>) -> Result<Source, Fil
 }
 
 /// An address that may be driven. The error is what is wrong with it, and a hint.
-fn address(text: &str, allow: Option<&Allow>) -> Result<Url, (String, Option<String>)> {
+fn address(text: &str, allow: Option<&Allow>, permit: Permit) -> Result<Url, (String, Option<String>)> {
     let url = Url::parse(text)
         .map_err(|error| (format!("`{text}` is no address: {error}"), Some("allowed: http://HOST:PORT".to_owned())))?;
     if !url.username().is_empty() || url.password().is_some() {
@@ -348,7 +363,7 @@ fn address(text: &str, allow: Option<&Allow>) -> Result<Url, (String, Option<Str
     if !matches!(url.scheme(), "http" | "https") {
         return Err((format!("`{text}` is neither http nor https"), Some("allowed: http://HOST:PORT".to_owned())));
     }
-    match consent::allowed(&url, allow, Permit::Check) {
+    match consent::allowed(&url, allow, permit) {
         Ok(()) => Ok(url),
         Err((message, hint)) => Err((format!("`{text}`: {message}"), Some(hint))),
     }

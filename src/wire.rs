@@ -104,6 +104,15 @@ impl Wire {
 
     /// Such a client that verifies certificates in this way.
     pub fn trusting(base: Url, reuse: Reuse, trust: Trust) -> Result<Self, String> {
+        Wire::built(base, reuse, trust, None)
+    }
+
+    /// Such a client that goes to this address of the host, past any proxy.
+    pub fn straight(base: Url, trust: Trust, address: SocketAddr) -> Result<Self, String> {
+        Wire::built(base, Reuse::Never, trust, Some(address))
+    }
+
+    fn built(base: Url, reuse: Reuse, trust: Trust, address: Option<SocketAddr>) -> Result<Self, String> {
         // A second call finds the provider installed already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = Client::builder()
@@ -118,6 +127,9 @@ impl Wire {
             // A name of loopback is loopback, whatever the resolver says of it.
             let own: [SocketAddr; 2] = [(Ipv4Addr::LOCALHOST, 0).into(), (Ipv6Addr::LOCALHOST, 0).into()];
             builder = builder.no_proxy().resolve_to_addrs("localhost", &own);
+        }
+        if let (Some(address), Some(host)) = (address, base.host_str()) {
+            builder = builder.no_proxy().resolve(host, address);
         }
         builder = match &trust {
             Trust::System => builder,

@@ -1,13 +1,18 @@
 //! Hosts other than this machine: driven where the target file allows it, strained where the host itself consents, and
 //! reached through the proxy that the environment names. The proxy of these tests is the registry.
 
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use stepup::registry::{Registry, Settings, serve};
+use stepup::load::passphrase::Whence;
+use stepup::load::run;
+use stepup::load::session::{For, Options, Resolver, Session, Unready};
+use stepup::registry::{Registry, Seeded, Settings, serve};
 use stepup::result::{RunResult, Status};
+use stepup::source::Source;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
@@ -28,19 +33,29 @@ const CONSENT: &str = "0123456789abcdef0123456789abcdef";
 
 /// The reference registry behind a proxy whose host consents with these words.
 async fn proxy(consent: &'static str) -> String {
+    format!("http://{}", front(consent).await.0)
+}
+
+/// As [`proxy`], with the registry, some of whose users follow from a seed.
+async fn front(consent: &'static str) -> (SocketAddr, Registry) {
     let registry = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let upstream = registry.local_addr().expect("an address");
-    tokio::spawn(serve(registry, Registry::new(Settings::new(Arc::new(SystemTime::now))), std::future::pending()));
+    let mut settings = Settings::new(Arc::new(SystemTime::now));
+    settings.seeded = Some(Seeded::new(&[7; 32], 500));
+    let served = Registry::new(settings);
+    tokio::spawn(serve(registry, served.clone(), std::future::pending()));
     let front = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = format!("http://{}", front.local_addr().expect("an address"));
+    let address = front.local_addr().expect("an address");
     tokio::spawn(async move {
         while let Ok((mut client, _)) = front.accept().await {
             tokio::spawn(async move {
                 let mut first = [0; 4096];
                 let read = client.read(&mut first).await.unwrap_or_default();
-                if first.starts_with(b"GET http://registry.example.test/.well-known/stepup-load ")
-                    && !consent.is_empty()
-                {
+                let asked = [
+                    &b"GET http://registry.example.test/.well-known/stepup-load "[..],
+                    b"GET /.well-known/stepup-load ",
+                ];
+                if asked.iter().any(|asked| first.starts_with(asked)) && !consent.is_empty() {
                     let answer = format!(
                         "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{consent}",
                         consent.len()
@@ -54,7 +69,7 @@ async fn proxy(consent: &'static str) -> String {
             });
         }
     });
-    address
+    (address, served)
 }
 
 async fn check(folder: &Path, proxy: &str, target: &str, cases: &str) -> (Option<i32>, String, Option<RunResult>) {
@@ -136,5 +151,135 @@ async fn this_machines_registries_are_reached_past_any_proxy() {
     let nobody = TcpListener::bind("127.0.0.1:0").await.expect("a free port").local_addr().expect("an address");
     let text = format!("name: mine\nstart: running\nbase: {registry}\n");
     let (code, said, _) = check(folder.path(), &format!("http://{nobody}"), &text, "disabled/publish/*").await;
+    assert_eq!(code, Some(0), "{said}");
+}
+
+const PROFILE: &str = "
+name: short
+action: profile-set:fullname
+pace: [{ constant: { rate: 100/s, for: 300 ms } }]
+arrivals: even
+connections: 4
+capacity: { from: 5/s, up-to: 10/s, probe: 200 ms, confirm: 200 ms, arrivals: 1, repeats: 1 }
+valid: { lateness-p99: 5 s }
+objectives: [success >= 99 %]
+";
+
+/// A pool whose users the registry behind [`front`] has.
+fn pool(folder: &Path) -> PathBuf {
+    let lines = [
+        serde_json::json!({ "pool": { "format": "stepup/pool/1", "target": "mine", "base": null } }),
+        serde_json::json!({ "seeded": { "seed": "07".repeat(32), "users": 500 } }),
+    ];
+    let path = folder.join("pool.jsonl");
+    std::fs::write(&path, lines.map(|line| line.to_string() + "\n").concat()).expect("written");
+    path
+}
+
+async fn stepup(folder: &Path, proxy: &str, arguments: &[&str]) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stepup"));
+    command.args(arguments).current_dir(folder).env("HTTP_PROXY", proxy).env("http_proxy", proxy);
+    command.env_remove("NO_PROXY").kill_on_drop(true);
+    let Output { status, stdout, stderr } =
+        tokio::time::timeout(LIMIT, command.output()).await.expect("it ends").expect("stepup starts");
+    let said = String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr);
+    (status.code(), said.replace("\n  │ ", " "))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_is_loaded_where_its_target_file_allows_it_and_the_host_itself_consents() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("mine.yaml");
+    let begin = |allow: String, address: SocketAddr| {
+        std::fs::write(&path, target(&allow)).expect("written");
+        let text = PROFILE.to_owned();
+        let options = Options {
+            profile: stepup::load::profile::read(&Source::Written { name: "p.yaml".to_owned(), text }).expect("reads"),
+            target: path.display().to_string(),
+            pool: Some(pool(folder.path())),
+            passphrase: Whence::Around,
+            seed: 1,
+            threads: Some(1),
+            mutants: Vec::new(),
+            authorities: None,
+            resolver: Resolver::Fixed(address),
+        };
+        Session::begin(options, For::Pace)
+    };
+    let allow = |what: &str, consent: &str| {
+        let consent = if consent.is_empty() { String::new() } else { format!(", consent: {consent}") };
+        format!("allow: {{ host: registry.example.test, what: [{what}]{consent} }}\n")
+    };
+    for (served, stated, why) in [
+        (CONSENT, String::new(), "the target file does not allow it"),
+        (CONSENT, allow("check", CONSENT), "`load` is not allowed on registry.example.test"),
+        (CONSENT, allow("load", ""), "states no `consent`"),
+        ("", allow("load", CONSENT), "is answered 404"),
+        ("another text of some length", allow("load", CONSENT), "serves another text"),
+    ] {
+        let (address, registry) = front(served).await;
+        let refused = match begin(stated, address).await {
+            Err(Unready::Options(message)) => message,
+            Err(Unready::File(error)) => error.to_string(),
+            other => panic!("{why}: {other:?}"),
+        };
+        assert!(refused.contains(why), "{why}: {refused}");
+        // Nothing but the request for the consent has come, where anything has.
+        let asked = u64::from(served.is_empty());
+        assert_eq!(registry.statistics().requests, asked, "{why}");
+    }
+    let (address, registry) = front(CONSENT).await;
+    let session = begin(allow("load", CONSENT), address).await.expect("it consents");
+    assert_eq!(session.plan.address, address);
+    let plan = session.plan.clone();
+    let ended = tokio::task::spawn_blocking(move || run::conduct(&plan, &false.into(), |_, _| {}));
+    let outcome = ended.await.expect("it ends").expect("it runs");
+    assert_eq!((registry.statistics().requests, registry.accepted_proofs()), (outcome.requests, 30));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn load_and_capacity_refuse_a_host_without_consent_before_anything_is_sent() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join("p.yaml"), PROFILE).expect("written");
+    pool(folder.path());
+    // An address that is not called this machine's, and leads here.
+    let run = async |command: &str, served: &'static str| {
+        let (address, registry) = front(served).await;
+        let port = address.port();
+        let text = format!(
+            "name: mine\nstart: running\nbase: http://[::ffff:127.0.0.1]:{port}/\n\
+             allow: {{ host: \"[::ffff:7f00:1]:{port}\", what: [load], consent: {CONSENT} }}\n"
+        );
+        std::fs::write(folder.path().join("mine.yaml"), text).expect("written");
+        let arguments = [command, "p.yaml", "--target", "mine.yaml", "--pool", "pool.jsonl", "--out", "out"];
+        let (code, said) = stepup(folder.path(), "http://127.0.0.1:1", &arguments).await;
+        (code, said, registry.statistics().requests)
+    };
+    for command in ["load", "capacity"] {
+        let (code, said, requests) = run(command, "").await;
+        assert_eq!((code, requests), (Some(2), 1), "{said}");
+        assert!(said.contains("needs the host's own consent") && said.contains("is answered 404"), "{said}");
+    }
+    let (code, said, requests) = run("load", CONSENT).await;
+    assert_eq!((code, requests), (Some(0), 30), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_are_enrolled_on_a_host_that_consents_and_on_no_other() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let text = target(&format!("allow: {{ host: registry.example.test, what: [load], consent: {CONSENT} }}\n"));
+    // So that nobody waits for a step.
+    std::fs::write(folder.path().join("mine.yaml"), text + "skew: { behind: 1, ahead: 1 }\n").expect("written");
+    let create = ["pool", "create", "new.jsonl", "--users", "2", "--target", "mine.yaml"];
+    let (address, registry) = front("").await;
+    let (code, said) = stepup(folder.path(), &format!("http://{address}"), &create).await;
+    assert_eq!((code, registry.statistics().requests), (Some(2), 1), "{said}");
+    assert!(said.contains("needs the host's own consent") && !folder.path().join("new.jsonl").exists(), "{said}");
+    let (address, _) = front(CONSENT).await;
+    let (code, said) = stepup(folder.path(), &format!("http://{address}"), &create).await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("2 users enrolled"), "{said}");
+    let remove = ["pool", "remove", "new.jsonl"];
+    let (code, said) = stepup(folder.path(), &format!("http://{address}"), &remove).await;
     assert_eq!(code, Some(0), "{said}");
 }

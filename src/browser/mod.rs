@@ -55,6 +55,7 @@ impl Browser {
             .arg("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1")
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .arg("about:blank")
+            .env_remove(crate::secret::PASSPHRASE_VARIABLE)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -17,7 +17,7 @@ use crate::load::document::{SecondNote, Verdict};
 use crate::load::hdr_log::HdrLog;
 use crate::load::objective::{Objective, Standing, Timing};
 use crate::load::run::{self, Outcome};
-use crate::load::session::{For, Options, Session, Unready};
+use crate::load::session::{For, Options, Resolver, Session, Unready};
 use crate::load::{noting, profile, summary};
 use crate::registry::Mutant;
 use crate::report::load::WRITTEN;
@@ -47,6 +47,8 @@ pub(super) struct Common {
     /// The pool of users, for targets other than the embedded registry.
     #[arg(long, value_name = "FILE")]
     pool: Option<PathBuf>,
+    #[command(flatten)]
+    passphrase: super::passphrase::PassphraseOption,
     /// Where the reports go.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -86,8 +88,18 @@ impl Common {
         let out = self.out.unwrap_or_else(|| folder::named_after(Timestamp::now()));
         std::fs::create_dir_all(&out).map_err(|error| report::unwritable(&out, &error))?;
         let (target, pool, seed, threads, mutants) = (self.target, self.pool, self.seed, self.threads, self.mutant);
-        let authorities = self.cacert;
-        let options = Options { profile, target, pool, seed, threads, mutants, authorities };
+        let (authorities, passphrase) = (self.cacert, self.passphrase.whence());
+        let options = Options {
+            profile,
+            target,
+            pool,
+            passphrase,
+            seed,
+            threads,
+            mutants,
+            authorities,
+            resolver: Resolver::System,
+        };
         let session = Session::begin(options, what_for).await?;
         let rest = session.rest();
         if !rest.is_zero() {

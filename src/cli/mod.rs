@@ -24,6 +24,7 @@ mod load;
 mod mutants;
 mod nodes;
 mod out;
+mod passphrase;
 mod pool;
 mod progress;
 mod prometheus;

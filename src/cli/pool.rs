@@ -10,13 +10,17 @@ use std::time::{Duration, Instant};
 use clap::{Args, Subcommand};
 use rand::RngCore as _;
 
+use super::connection::Connection;
 use super::load::listen;
+use super::passphrase::PassphraseOption;
 use super::report::unwritable;
 use super::{Failure, exit};
-use crate::load::pool::{Line, PoolFile, Writing};
+use crate::load::pool::{Heading, Line, PoolFile, Writing};
+use crate::load::seal::{Seal, Unlock};
 use crate::load::users::Users;
 use crate::load::{enrol, sizing};
 use crate::target;
+use crate::wire::Trust;
 
 /// Between two lines of progress.
 const LINE_EVERY: Duration = Duration::from_secs(2);
@@ -46,12 +50,21 @@ enum What {
         /// The users follow from a fresh seed, and the registry is told of them by `pool export`: nothing is sent.
         #[arg(long)]
         seeded: bool,
+        /// Encrypt what is secret in a new pool with a passphrase (age).
+        #[arg(long)]
+        encrypt: bool,
+        #[command(flatten)]
+        passphrase: PassphraseOption,
+        #[command(flatten)]
+        connection: Connection,
     },
     /// Say what a pool holds, and what it sustains.
     Info {
         /// The pool file.
         #[arg(value_name = "FILE")]
         file: PathBuf,
+        #[command(flatten)]
+        passphrase: PassphraseOption,
     },
     /// Write what a registry's database can load in bulk: CSV of name, secret, mode.
     Export {
@@ -64,6 +77,8 @@ enum What {
         /// With two more columns: token, password.
         #[arg(long)]
         with_credentials: bool,
+        #[command(flatten)]
+        passphrase: PassphraseOption,
     },
     /// Take the users' second factors away, end their sessions, and remove the pool file.
     Remove {
@@ -73,19 +88,65 @@ enum What {
         /// How many at once.
         #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
         jobs: u16,
+        #[command(flatten)]
+        passphrase: PassphraseOption,
+        #[command(flatten)]
+        connection: Connection,
     },
 }
 
 impl PoolCommand {
     pub(super) fn run(self) -> Result<u8, Failure> {
+        let unlock = |passphrase: PassphraseOption| Unlock::new(passphrase.whence());
         match self.what {
-            What::Create { file, users, target, seeded: true, .. } => seeded(&file, users, &target),
-            What::Create { file, users, target, jobs, seeded: false } => {
-                super::runtime()?.block_on(create(&file, users, &target, jobs.into()))
+            What::Create { file, users, target, jobs, seeded, encrypt, passphrase, connection } => {
+                let secrets = if encrypt { Secrets::Sealed } else { Secrets::Plain };
+                let wanted = Wanted { file: &file, users, target: &target, secrets };
+                match seeded {
+                    true => make_seeded(wanted, &mut unlock(passphrase)),
+                    false => super::runtime()?.block_on(create(
+                        wanted,
+                        jobs.into(),
+                        connection.trust(),
+                        &mut unlock(passphrase),
+                    )),
+                }
             }
-            What::Info { file } => info(&file),
-            What::Export { file, out, with_credentials } => export(&file, out.as_deref(), with_credentials),
-            What::Remove { file, jobs } => super::runtime()?.block_on(remove(&file, jobs.into())),
+            What::Info { file, passphrase } => info(&file, &mut unlock(passphrase)),
+            What::Export { file, out, with_credentials, passphrase } => {
+                export(&file, out.as_deref(), with_credentials, &mut unlock(passphrase))
+            }
+            What::Remove { file, jobs, passphrase, connection } => {
+                super::runtime()?.block_on(remove(&file, jobs.into(), connection.trust(), &mut unlock(passphrase)))
+            }
+        }
+    }
+}
+
+/// The pool that is wanted.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    file: &'a Path,
+    users: u32,
+    target: &'a str,
+    secrets: Secrets,
+}
+
+/// How the secrets of a new pool are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Secrets {
+    Plain,
+    Sealed,
+}
+
+impl Secrets {
+    fn seal(self, file: &Path, unlock: &mut Unlock) -> Result<Option<Seal>, Failure> {
+        match self {
+            Secrets::Plain => Ok(None),
+            Secrets::Sealed => {
+                let seal = unlock.make(&file.display().to_string());
+                seal.map(Some).map_err(|message| Failure::new(exit::USAGE, message))
+            }
         }
     }
 }
@@ -95,33 +156,46 @@ fn unusable(target: &str, message: impl std::fmt::Display) -> Failure {
 }
 
 /// A pool whose users follow from a seed that nobody else has.
-fn seeded(file: &Path, users: u32, target: &str) -> Result<u8, Failure> {
-    target::find(target)?;
+fn make_seeded(Wanted { file, users, target, secrets }: Wanted<'_>, unlock: &mut Unlock) -> Result<u8, Failure> {
+    target::find_to_load(target)?;
+    let seal = secrets.seal(file, unlock)?;
     let mut seed = [0; 32];
     rand::rng().fill_bytes(&mut seed);
     let seed = data_encoding::HEXLOWER.encode(&seed);
-    Writing::begin(file, target, None, "")
+    Writing::begin(file, Heading { target, base: None, prefix: "", seal: seal.as_ref() })
         .and_then(|mut writing| writing.line(&Line::Seeded { seed, users }))
         .map_err(|error| unwritable(file, &error))?;
-    info(file)
+    info(file, unlock)
 }
 
-async fn create(file: &Path, users: u32, name: &str, jobs: usize) -> Result<u8, Failure> {
+async fn create(
+    Wanted { file, users, target: name, secrets }: Wanted<'_>,
+    jobs: usize,
+    trust: Trust,
+    unlock: &mut Unlock,
+) -> Result<u8, Failure> {
     let mut interruptions = listen()?;
-    let (stage, base) = enrol::stage(target::find(name)?, jobs).map_err(|message| unusable(name, message))?;
+    let staged = enrol::stage(target::find_to_load(name)?, jobs, trust).await;
+    let (stage, base) = staged.map_err(|message| unusable(name, message))?;
     if file.exists() {
-        let pool = PoolFile::read(file)?;
+        let pool = PoolFile::read(file, unlock)?;
+        if secrets == Secrets::Sealed && !pool.sealed {
+            let message = format!("{}: its secrets stand in the clear; `--encrypt` is for a new pool", file.display());
+            return Err(Failure::new(exit::USAGE, message));
+        }
         if pool.base.as_deref() != Some(base.as_str()) {
             let known = pool.base.unwrap_or(pool.target);
             return Err(unusable(name, format_args!("{} is a pool of {known}", file.display())));
         }
         eprintln!("{}: going on with {} users", file.display(), pool.users.len());
     } else {
-        let begun = Writing::begin(file, name, Some(base.as_str()), &enrol::prefix());
-        begun.map_err(|error| unwritable(file, &error))?;
+        let (seal, prefix) = (secrets.seal(file, unlock)?, enrol::prefix());
+        let heading = Heading { target: name, base: Some(base.as_str()), prefix: &prefix, seal: seal.as_ref() };
+        Writing::begin(file, heading).map_err(|error| unwritable(file, &error))?;
     }
+    let pool = PoolFile::read(file, unlock)?;
     let stop = AtomicBool::new(false);
-    let (began, had) = (Instant::now(), PoolFile::read(file)?.users.len() as usize);
+    let (began, had) = (Instant::now(), pool.users.len() as usize);
     let told = std::cell::Cell::new(Instant::now());
     let tell = |done: usize| {
         if told.get().elapsed() >= LINE_EVERY {
@@ -132,7 +206,7 @@ async fn create(file: &Path, users: u32, name: &str, jobs: usize) -> Result<u8, 
         }
     };
     let ended = {
-        let mut enrolling = std::pin::pin!(enrol::enrol(&stage, file, users as usize, jobs, &stop, tell));
+        let mut enrolling = std::pin::pin!(enrol::enrol(&stage, (file, &pool), users as usize, jobs, &stop, tell));
         loop {
             tokio::select! {
                 ended = &mut enrolling => break ended,
@@ -147,7 +221,7 @@ async fn create(file: &Path, users: u32, name: &str, jobs: usize) -> Result<u8, 
     if let Some(why) = &ended.last_failure {
         eprintln!("{} users could not be enrolled; the last: {why}", ended.failed);
     }
-    info(file)?;
+    info(file, unlock)?;
     Ok(match ended.users {
         enough if enough >= users as usize => exit::HELD,
         0 => exit::UNREACHABLE,
@@ -155,14 +229,15 @@ async fn create(file: &Path, users: u32, name: &str, jobs: usize) -> Result<u8, 
     })
 }
 
-fn info(file: &Path) -> Result<u8, Failure> {
-    let pool = PoolFile::read(file)?;
+fn info(file: &Path, unlock: &mut Unlock) -> Result<u8, Failure> {
+    let pool = PoolFile::read(file, unlock)?;
     let users = pool.users.len();
     let how = match pool.users {
         Users::Seeded(_) => "of a seed",
         Users::Kept(_) => "enrolled",
     };
-    super::say!("{}: {users} users {how}, for target {}", file.display(), pool.target);
+    let sealed = if pool.sealed { ", encrypted" } else { "" };
+    super::say!("{}: {users} users {how}, for target {}{sealed}", file.display(), pool.target);
     super::say!("they sustain {} valid codes a second, one for each 30 s", sizing::sustained(users));
     if !pool.unfinished.is_empty() {
         super::say!("{} more were begun and not finished", pool.unfinished.len());
@@ -170,8 +245,8 @@ fn info(file: &Path) -> Result<u8, Failure> {
     Ok(exit::HELD)
 }
 
-fn export(file: &Path, out: Option<&Path>, with_credentials: bool) -> Result<u8, Failure> {
-    let pool = PoolFile::read(file)?;
+fn export(file: &Path, out: Option<&Path>, with_credentials: bool, unlock: &mut Unlock) -> Result<u8, Failure> {
+    let pool = PoolFile::read(file, unlock)?;
     let written = match out {
         None => write_csv(std::io::stdout().lock(), &pool.users, with_credentials),
         Some(path) => OpenOptions::new()
@@ -203,11 +278,11 @@ fn write_csv(out: impl Write, users: &Users, with_credentials: bool) -> std::io:
     out.flush()
 }
 
-async fn remove(file: &Path, jobs: usize) -> Result<u8, Failure> {
-    let pool = PoolFile::read(file)?;
+async fn remove(file: &Path, jobs: usize, trust: Trust, unlock: &mut Unlock) -> Result<u8, Failure> {
+    let pool = PoolFile::read(file, unlock)?;
     if matches!(pool.users, Users::Kept(_)) {
-        let (stage, _) =
-            enrol::stage(target::find(&pool.target)?, jobs).map_err(|message| unusable(&pool.target, message))?;
+        let staged = enrol::stage(target::find_to_load(&pool.target)?, jobs, trust).await;
+        let (stage, _) = staged.map_err(|message| unusable(&pool.target, message))?;
         let left = enrol::retire(&stage, &pool, jobs).await;
         if let Some(first) = left.first() {
             let message = format!(

@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use super::interrupt::Interruptions;
 use super::{Failure, exit};
 use crate::load::pool::PoolFile;
+use crate::load::seal::Unlock;
 use crate::registry::{Mutant, Mutants, Registry, Seeded, Settings};
 
 #[derive(Debug, Args)]
@@ -24,11 +25,13 @@ pub(super) struct Serve {
     /// A pool whose users follow from a seed: they are there from the beginning.
     #[arg(long, value_name = "FILE")]
     pool: Option<PathBuf>,
+    #[command(flatten)]
+    passphrase: super::passphrase::PassphraseOption,
 }
 
 /// The users of a pool file, for a registry that is to have them.
-fn seeded(path: &Path) -> Result<Seeded, Failure> {
-    let pool = PoolFile::read(path)?;
+fn seeded(path: &Path, unlock: &mut Unlock) -> Result<Seeded, Failure> {
+    let pool = PoolFile::read(path, unlock)?;
     let seed = pool.seed.ok_or_else(|| {
         let message = "its users do not follow from a seed; `stepup pool create --seeded` makes such a pool";
         Failure::new(exit::USAGE, format!("{}: {message}", path.display()))
@@ -43,8 +46,9 @@ impl Serve {
                 Failure::new(exit::USAGE, format!("{} cannot be listened on: {error}", self.listen))
             })?;
             let address = listener.local_addr().map_or(self.listen, |address| address);
+            let mut unlock = Unlock::new(self.passphrase.whence());
             let mut settings = Settings::new(Arc::new(SystemTime::now));
-            settings.seeded = self.pool.as_deref().map(seeded).transpose()?;
+            settings.seeded = self.pool.as_deref().map(|path| seeded(path, &mut unlock)).transpose()?;
             settings.mutants = self.mutant.into_iter().collect::<Mutants>();
             // Security keys know a registry by name, so the name is what is shown.
             match address.ip().is_loopback() {

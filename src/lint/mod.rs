@@ -78,7 +78,10 @@ impl Linter {
     }
 
     fn target(&self, source: &Source, path: &Path) -> Vec<FileError> {
-        let target = match target::find(&path.display().to_string()) {
+        let name = path.display().to_string();
+        // A file may allow that its host is loaded and not that it is checked.
+        let found = target::find(&name).or_else(|error| target::find_to_load(&name).map_err(|_| error));
+        let target = match found {
             Ok(target) => target,
             Err(error) => return vec![error],
         };

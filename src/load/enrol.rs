@@ -17,6 +17,7 @@ use super::pool::{Line, PoolFile, Writing};
 use super::users::Users;
 use crate::check::scene::{Conduct, Scene, Stage};
 use crate::clock::Clock;
+use crate::consent;
 use crate::judge::Outcome;
 use crate::persona::Persona;
 use crate::persona::key::Maker;
@@ -24,7 +25,7 @@ use crate::persona::ledger::{GUARD_MS, Ledger};
 use crate::persona::totp::{PERIOD, TotpSecret};
 use crate::secret::{Secret, SecretKind};
 use crate::target::{Start, Target};
-use crate::wire::{Reuse, Wire, is_loopback};
+use crate::wire::{Reuse, Trust, Wire};
 
 /// An enrolment is given up after so many users that failed, one after the other.
 const FAILURES: usize = 10;
@@ -42,8 +43,9 @@ pub struct Enrolled {
     pub last_failure: Option<String>,
 }
 
-/// A target whose users sign themselves up, and how many at once.
-pub fn stage(target: Target, jobs: usize) -> Result<(Stage, Url), String> {
+/// A target whose users sign themselves up, and how many at once. Many users at once are load: where the target is not
+/// on this machine its host has to consent first.
+pub async fn stage(target: Target, jobs: usize, trust: Trust) -> Result<(Stage, Url), String> {
     let hint = format!("`stepup target start {}` runs it, and its address is a target", target.name);
     let base = match target.start {
         Start::Running { base, accounts: None } => base,
@@ -53,12 +55,12 @@ pub fn stage(target: Target, jobs: usize) -> Result<(Stage, Url), String> {
         Start::Embedded => return Err("the embedded registry has users of a seed, and needs no pool".to_owned()),
         Start::Installed(_) => return Err(format!("it would end with this command; {hint}")),
     };
-    if !is_loopback(&base) {
-        // What a file allows there is checking; many users at once are load.
-        return Err(format!("{base} is not on this machine, and load, with the users for it, keeps to it"));
-    }
+    let wire = Wire::trusting(base.clone(), Reuse::WhenIdle, trust)?;
+    consent::given(&wire, target.consent.as_deref())
+        .await
+        .map_err(|why| format!("load, with the users for it, needs the host's own consent: {why}"))?;
     let stage = Stage {
-        wire: Wire::new(base.clone(), Reuse::WhenIdle)?,
+        wire,
         dialect: Arc::new(target.dialect),
         maker: Maker::default(),
         browser: Arc::default(),
@@ -79,16 +81,15 @@ pub fn prefix() -> String {
     format!("su{:08x}", rand::rng().next_u32())
 }
 
-/// Enrols users until the pool has `wanted`, `jobs` at once. `tell` hears how many there are.
+/// Enrols users until the pool, which stands at `path`, has `wanted`, `jobs` at once. `tell` hears how many there are.
 pub async fn enrol(
     stage: &Stage,
-    path: &Path,
+    (path, pool): (&Path, &PoolFile),
     wanted: usize,
     jobs: usize,
     stop: &AtomicBool,
     tell: impl Fn(usize),
 ) -> Result<Enrolled, String> {
-    let pool = PoolFile::read(path).map_err(|error| error.to_string())?;
     let Users::Kept(there) = &pool.users else {
         return Err("the users of this pool follow from a seed; there is nothing to enrol".to_owned());
     };
@@ -171,6 +172,7 @@ async fn make(stage: &Stage, name: String) -> Result<Line, String> {
         password: user.password.reveal().into(),
         secret: secret.reveal().to_owned(),
         recovery: user.recovery_codes.iter().map(|code| code.reveal().into()).collect(),
+        key: None,
     })
 }
 

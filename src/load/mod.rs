@@ -6,6 +6,8 @@
 //! - [`pace`] says when each arrival is due, or [`crowd`] who comes when answered, [`mix`] what it carries, [`sizing`] how
 //!   many users that takes, [`objective`] what a run must show, [`search`] which rate to try next, [`scaling`] how
 //!   throughput grows, and [`nodes`] how many bear a rate. No clock, no network.
+//! - [`pool`] is a file of enrolled users, [`seal`] encrypts what is secret in it, [`passphrase`] says where that comes
+//!   from, and [`enrol`] fills it.
 //! - [`users`] are the simulated users, [`roster`] hands them out, [`request`] writes what they send, [`answer`] reads
 //!   what comes back, [`fate`] says what it means.
 //! - [`desk`] brings these together for one shard, without socket or clock; [`tally`] and [`histogram`] are what it
@@ -25,11 +27,13 @@ pub mod exposition;
 pub mod fate;
 pub mod hdr_log;
 pub mod histogram;
+pub mod keychain;
 pub mod mix;
 pub mod nodes;
 pub mod noting;
 pub mod objective;
 pub mod pace;
+pub mod passphrase;
 pub mod pool;
 pub mod profile;
 pub mod quantity;
@@ -37,6 +41,7 @@ pub mod request;
 pub mod roster;
 pub mod run;
 pub mod scaling;
+pub mod seal;
 pub mod search;
 pub mod session;
 pub mod sizing;

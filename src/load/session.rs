@@ -10,18 +10,22 @@ use reqwest::Url;
 use super::embedded::Embedded;
 use super::mix::Kind;
 use super::pace::Pace;
+use super::passphrase::Whence;
 use super::pool::{self, PoolFile};
 use super::profile::Profile;
 use super::quantity::Rate;
 use super::request;
 use super::run::Plan;
+use super::seal::Unlock;
 use super::sizing::{self, Crew};
 use super::stream::Tls;
 use super::thread;
 use super::users::{PoolSeed, Users};
+use crate::consent;
 use crate::host::Host;
 use crate::registry::{Mutant, Statistics};
 use crate::target::{self, Start};
+use crate::wire::{Trust, Wire, is_loopback};
 use crate::yaml::FileError;
 
 /// File descriptors beside those of connections: standard streams, epolls, reports.
@@ -38,6 +42,8 @@ pub struct Options {
     pub target: String,
     /// The pool of users, where the target does not make its own.
     pub pool: Option<PathBuf>,
+    /// Where the passphrase of a sealed pool comes from.
+    pub passphrase: Whence,
     /// What chance depends on, and the embedded registry's users.
     pub seed: u64,
     /// How many threads send; as many as there are cores for unless said.
@@ -46,6 +52,18 @@ pub struct Options {
     pub mutants: Vec<Mutant>,
     /// The authorities (PEM) that an https target's certificate must come from.
     pub authorities: Option<PathBuf>,
+    /// How the name of the target's host becomes an address.
+    pub resolver: Resolver,
+}
+
+/// How the name of a host becomes an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Resolver {
+    /// As the system has it.
+    #[default]
+    System,
+    /// It is this one, whatever the name.
+    Fixed(SocketAddr),
 }
 
 /// Why there is no session.
@@ -103,8 +121,8 @@ pub enum For {
 impl Session {
     /// Brings the target up and checks that all is there, before anything is sent.
     pub async fn begin(options: Options, what_for: For) -> Result<Session, Unready> {
-        let Options { profile, target, pool, seed, threads, mutants, authorities } = options;
-        let target = target::find(&target)?;
+        let Options { profile, target, pool, passphrase, seed, threads, mutants, authorities, resolver } = options;
+        let target = target::find_to_load(&target)?;
         let embedded = matches!(target.start, Start::Embedded);
         if !embedded && !mutants.is_empty() {
             return Err(Unready::Options("`--mutant` is for the embedded registry".to_owned()));
@@ -114,13 +132,13 @@ impl Session {
             return Err(Unready::Options(message.to_owned()));
         }
         foresee(profile.connections, if embedded { 2 } else { 1 }).map_err(Unready::Options)?;
-        let (registry_core, cores) = share_out(embedded, threads);
+        let (registry_core, cores) = share_out(Whereabouts::of(&target.start), threads);
         let shards = u32::try_from(cores.len()).unwrap_or(u32::MAX);
         let needed = match what_for {
             For::Pace => Crew::needed(&profile.pace, &profile.mix, profile.guesses_per_user, shards),
             For::Search => searched(&profile, profile.capacity.up_to, shards),
         };
-        let read = pool.as_deref().map(PoolFile::read).transpose()?;
+        let read = pool.as_deref().map(|path| PoolFile::read(path, &mut Unlock::new(passphrase))).transpose()?;
         let (users, spent_through) = match (&read, embedded) {
             (None, true) => (Users::seeded(PoolSeed::of_number(seed), needed.all()), 0),
             (Some(pool), _) => (pool.users.clone(), pool.spent_through),
@@ -151,7 +169,10 @@ impl Session {
         if let Some(known) = of_another {
             return Err(Unready::Options(format!("the pool's users are on {known}, and the target is at {base}")));
         }
-        let address = address(&base).map_err(|message| Unready::Target(format!("target {name}: {message}")))?;
+        let address = match is_loopback(&base) {
+            true => address(&base).map_err(|message| Unready::Target(format!("target {name}: {message}")))?,
+            false => consenting(&base, target.consent.as_deref(), authorities.clone(), resolver).await?,
+        };
         let tls = tls(&base, authorities.as_deref()).map_err(Unready::Options)?;
         let forms = request::forms(&dialect, &profile.action, &base, profile.connect).map_err(Unready::Options)?;
         let plan = Plan {
@@ -258,14 +279,36 @@ fn crew(users: &Users, needed: &Crew, profile: &Profile, what_for: For, shards: 
     )))
 }
 
+/// Where a target runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whereabouts {
+    /// In this process.
+    Here,
+    /// On this machine, of which half is its own.
+    ThisMachine,
+    /// On another.
+    Elsewhere,
+}
+
+impl Whereabouts {
+    fn of(start: &Start) -> Self {
+        match start {
+            Start::Embedded => Whereabouts::Here,
+            Start::Running { base, .. } if !is_loopback(base) => Whereabouts::Elsewhere,
+            Start::Running { .. } | Start::Installed(_) => Whereabouts::ThisMachine,
+        }
+    }
+}
+
 /// The cores: one for the embedded registry, where there are several, and those that send.
-fn share_out(embedded: bool, threads: Option<u32>) -> (Option<usize>, Vec<Option<usize>>) {
+fn share_out(target: Whereabouts, threads: Option<u32>) -> (Option<usize>, Vec<Option<usize>>) {
     let all = thread::cores();
-    let (registry, ours) = match all.as_slice() {
-        [] | [_] => (None, vec![None]),
-        [first, rest @ ..] if embedded => (Some(*first), rest.iter().copied().map(Some).collect()),
-        // The target is on this machine, too: half of it is the target's.
-        all => (None, all[all.len() - all.len() / 2..].iter().copied().map(Some).collect()),
+    let some = |cores: &[usize]| cores.iter().copied().map(Some).collect();
+    let (registry, ours) = match (all.as_slice(), target) {
+        ([] | [_], _) => (None, vec![None]),
+        ([first, rest @ ..], Whereabouts::Here) => (Some(*first), some(rest)),
+        (all, Whereabouts::ThisMachine) => (None, some(&all[all.len() - all.len() / 2..])),
+        (all, Whereabouts::Elsewhere) => (None, some(all)),
     };
     let wanted = threads.map_or(ours.len(), |threads| threads as usize).max(1);
     let cores = (0..wanted).map(|at| ours.get(at).copied().flatten()).collect();
@@ -279,13 +322,45 @@ fn tls(base: &Url, authorities: Option<&Path>) -> Result<Option<Tls>, String> {
             let host = base.host_str().unwrap_or_default().trim_matches(['[', ']']);
             Tls::new(host, authorities).map(Some)
         }
+        ("https", None) if !is_loopback(base) => Tls::of_system(base.host_str().unwrap_or_default()).map(Some),
         ("https", None) => Err(format!("{base}: `--cacert FILE` names who has issued its certificate")),
         (_, Some(_)) => Err(format!("--cacert: {base} has no certificate")),
         (_, None) => Ok(None),
     }
 }
 
-/// Where a target listens. Only this machine's own addresses are spoken to.
+/// An address of another host, which has itself consented there. It is the one that is loaded then, so that no name
+/// that means something else a moment later, and no proxy, leads to whoever has not. Nothing else has been sent to it.
+async fn consenting(
+    base: &Url,
+    consent: Option<&str>,
+    authorities: Option<PathBuf>,
+    resolver: Resolver,
+) -> Result<SocketAddr, Unready> {
+    let host = consent::host_of(base);
+    let refused = |why: String| Unready::Options(format!("load on {host} needs the host's own consent: {why}"));
+    if consent.is_none() {
+        return Err(refused("the target file states no `consent` that the host would confirm".to_owned()));
+    }
+    let found = match resolver {
+        Resolver::Fixed(address) => vec![address],
+        Resolver::System => base
+            .socket_addrs(|| None)
+            .map_err(|error| Unready::Target(format!("{host} has no address that this machine knows: {error}")))?,
+    };
+    let trust = authorities.map_or(Trust::System, Trust::Authorities);
+    let mut why = "its name has no address".to_owned();
+    for address in found {
+        let wire = Wire::straight(base.clone(), trust.clone(), address).map_err(Unready::Options)?;
+        match consent::given(&wire, consent).await {
+            Ok(()) => return Ok(address),
+            Err(other) => why = other,
+        }
+    }
+    Err(refused(why))
+}
+
+/// Where a target on this machine listens.
 fn address(base: &Url) -> Result<SocketAddr, String> {
     let host = base.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
     let port = base.port_or_known_default().unwrap_or(80);
@@ -350,14 +425,6 @@ mod tests {
         assert_eq!(until_unspent(10, at(301)), at(29));
         assert_eq!(until_unspent(11, at(301)), at(59));
         assert_eq!(until_unspent(1_000, at(301)), Duration::ZERO);
-    }
-
-    #[test]
-    fn addresses_off_this_machine_are_refused() {
-        for base in ["http://192.0.2.1:80", "https://192.0.2.1"] {
-            let base = Url::parse(base).expect("an address");
-            assert!(address(&base).is_err(), "{base}");
-        }
     }
 
     #[test]

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore};
+use rustls::{ClientConfig, ClientConnection, ConfigBuilder, RootCertStore, WantsVerifier};
+use rustls_platform_verifier::BuilderVerifierExt as _;
 
 /// How the target is spoken to over TLS.
 #[derive(Debug, Clone)]
@@ -28,12 +29,25 @@ impl Tls {
         if roots.is_empty() {
             return Err(cannot(&"holds no certificate in PEM"));
         }
+        Self::with(host, builder()?.with_root_certificates(roots).with_no_client_auth())
+    }
+
+    /// To a host whose certificate must come from an authority that the system trusts.
+    pub fn of_system(host: &str) -> Result<Self, String> {
+        let verified = builder()?.with_platform_verifier().map_err(|error| error.to_string())?;
+        Self::with(host, verified.with_no_client_auth())
+    }
+
+    fn with(host: &str, config: ClientConfig) -> Result<Self, String> {
         let name = ServerName::try_from(host.to_owned()).map_err(|error| format!("{host}: {error}"))?;
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let config = config.map_err(|error| error.to_string())?.with_root_certificates(roots).with_no_client_auth();
         Ok(Tls { config: Arc::new(config), name })
     }
+}
+
+fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, String> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    builder.map_err(|error| error.to_string())
 }
 
 /// A stream.

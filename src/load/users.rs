@@ -9,6 +9,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
+use crate::persona::key::Stored;
 use crate::secret::{Secret, SecretKind};
 
 /// The seed of a pool.
@@ -53,6 +54,8 @@ pub struct Kept {
     pub secret: Box<[u8]>,
     /// The recovery codes that are left.
     pub recovery: Vec<Box<str>>,
+    /// The security key, where one was registered.
+    pub key: Option<Stored>,
 }
 
 /// Users that follow from a seed.
@@ -107,6 +110,21 @@ impl Users {
             }
         };
         Secret::new(SecretKind::TotpSecret, secret)
+    }
+
+    /// A user's password.
+    pub fn password(&self, user: u32) -> Secret {
+        let mut password = Vec::new();
+        self.write_password(user, &mut password);
+        Secret::new(SecretKind::Password, String::from_utf8(password).unwrap_or_default())
+    }
+
+    /// Whether every user has a security key.
+    pub fn have_keys(&self) -> bool {
+        match self {
+            Users::Seeded(_) => true,
+            Users::Kept(kept) => kept.iter().all(|user| user.key.is_some()),
+        }
     }
 
     /// A user's token.
@@ -174,7 +192,8 @@ impl Users {
 }
 
 impl Seeded {
-    fn derive(&self, what: &str, numbers: &[u32]) -> [u8; 32] {
+    /// What follows from the seed for these words and numbers.
+    pub(super) fn derive(&self, what: &str, numbers: &[u32]) -> [u8; 32] {
         let mut mac = self.key.clone();
         mac.update(what.as_bytes());
         for number in numbers {
@@ -264,7 +283,7 @@ mod tests {
             serde_json::from_str(include_str!("../../fixtures/rfc/otp-vectors.json")).expect("the vectors parse");
         let secret = vectors["secret"].as_str().expect("a secret").as_bytes();
         let (name, token, password) = ("a".into(), "b".into(), "c".into());
-        let kept = Kept { name, token, password, secret: secret.into(), recovery: Vec::new() };
+        let kept = Kept { name, token, password, secret: secret.into(), recovery: Vec::new(), key: None };
         let papers = Users::Kept(std::sync::Arc::new(vec![kept])).papers(0);
         for vector in vectors["totp"].as_array().expect("vectors") {
             let step = u32::try_from(vector[0].as_u64().expect("a time") / 30).expect("a step");

@@ -9,17 +9,24 @@
 //!   and his number in eight hexadecimal digits, are a token, which cannot be revoked.
 //! - His password is the first 16 bytes of `HMAC("password" number)` in hexadecimal.
 //! - His five recovery codes are `HMAC("recovery" number index)`.
+//! - The private key of his security key (P-256) is `HMAC("key" number index)` for the first index, from zero on, for
+//!   which that is one, and the credential's identifier `HMAC("credential" number)`. It keeps no signature counter.
 //!
-//! He becomes an account like any other with the first request that names him or carries his token.
+//! He becomes an account like any other with the first request that names him or carries his token. His security key
+//! becomes part of it with the first that can be about one, for what is public of it takes a multiplication on the curve.
 
 use std::time::SystemTime;
 
-use data_encoding::HEXLOWER;
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use hmac::{Hmac, KeyInit, Mac};
+use p256::SecretKey;
+use p256::elliptic_curve::sec1::ToSec1Point as _;
+use serde_json::json;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use super::factor::{Factor, Mode, Seed, TwoFactor};
+use super::keys::{Key, UserHandle};
 use super::model::{User, UserName};
 use super::secrets::{Password, RecoveryCode, TokenText};
 use super::service::Desk;
@@ -82,6 +89,37 @@ impl Seeded {
         account.two_factor = TwoFactor::On(Factor::of_codes(Mode::DEFAULT, Seed::known(secret), recovery));
         account
     }
+
+    fn credential(&self, user: u32) -> Vec<u8> {
+        self.derive("credential", &[user]).to_vec()
+    }
+
+    /// What is public of a user's security key, and the handle that it knows him by.
+    fn key(&self, user: u32, now: SystemTime) -> Option<(Key, UserHandle)> {
+        // One number in four thousand million is no private key, so the first but all of the time is.
+        let private = (0..4).find_map(|index| SecretKey::from_slice(&self.derive("key", &[user, index])).ok())?;
+        let point = private.public_key().to_sec1_point(false);
+        let coordinate = |bytes: &[u8]| BASE64URL_NOPAD.encode(bytes);
+        let passkey = json!({ "cred": {
+            "cred_id": BASE64URL_NOPAD.encode(&self.credential(user)),
+            "cred": { "type_": "ES256", "key": { "EC_EC2": {
+                "curve": "SECP256R1", "x": coordinate(point.x()?), "y": coordinate(point.y()?),
+            } } },
+            "counter": 0, "transports": null, "user_verified": true, "backup_eligible": false, "backup_state": false,
+            "registration_policy": "required", "extensions": {},
+            "attestation": { "data": "None", "metadata": "None" }, "attestation_format": "none",
+        } });
+        let passkey = serde_json::from_value(passkey).ok()?;
+        let mut handle = [0; 16];
+        handle.copy_from_slice(&self.derive("handle", &[user])[..16]);
+        Some((Key::new(passkey, 0, "key".to_owned(), now), UserHandle::from_bytes(handle)))
+    }
+}
+
+/// Whether a call may be about a security key: the client can open pages, or it is a page's own.
+fn is_about_keys(call: &Call) -> bool {
+    call.is_from_web_client()
+        || matches!(call.segments().as_slice(), ["-", "account", ..] | ["-", "v1", "login", _, ..])
 }
 
 impl Desk {
@@ -94,10 +132,30 @@ impl Desk {
             Some(Authorization::Unknown) | None => None,
         };
         let by_name = call.segments().last().and_then(|last| seeded.number(last.strip_prefix("org.couchdb.user:")?));
-        for user in [by_token, by_name].into_iter().flatten().filter(|user| *user < seeded.users) {
+        let by_form = || {
+            let form = call.form();
+            seeded.number(&form.iter().find(|(name, _)| name == "username")?.1)
+        };
+        let about_keys = is_about_keys(call);
+        let by_form = if about_keys { by_form() } else { None };
+        let named = [by_token, by_name, by_form];
+        for user in named.into_iter().flatten().filter(|user| *user < seeded.users) {
             let Some(name) = seeded.name(user) else { continue };
+            let now = (self.settings().now)();
             let mut state = self.lock();
-            state.users.entry(name).or_insert_with(|| seeded.account(user, (self.settings().now)()));
+            if !state.users.contains_key(&name) {
+                state.users.insert(name.clone(), seeded.account(user, now));
+            }
+            // One that was removed since is not given back.
+            let credential = if about_keys { seeded.credential(user) } else { continue };
+            if !state.credentials.contains_key(&credential)
+                && let Some((key, handle)) = seeded.key(user, now)
+                && let Some(account) = state.users.get_mut(&name)
+                && account.two_factor.mode().is_some()
+            {
+                account.two_factor.add_key(key, handle, Mode::DEFAULT);
+                state.credentials.insert(credential, name);
+            }
         }
     }
 }

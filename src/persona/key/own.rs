@@ -25,7 +25,18 @@ const GET: &str = "webauthn.get";
 
 /// One key with at most one credential.
 #[derive(Default)]
-pub struct OwnKey(Option<Credential>);
+pub struct OwnKey {
+    credential: Option<Credential>,
+    counting: Counting,
+}
+
+/// Whether a key counts its signatures. Those whose credentials are on several devices do not (§6.1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Counting {
+    #[default]
+    Each,
+    None,
+}
 
 struct Credential {
     id: Vec<u8>,
@@ -58,6 +69,18 @@ pub struct Stored {
 }
 
 impl Stored {
+    /// A credential that has signed nothing, of a private key in PKCS #8.
+    pub fn unused(credential_id: &[u8], rp_id: &str, document: &[u8]) -> Self {
+        Stored {
+            credential_id: encode(credential_id),
+            is_resident_credential: false,
+            rp_id: rp_id.to_owned(),
+            private_key: encode(document),
+            user_handle: None,
+            sign_count: 0,
+        }
+    }
+
     /// As the DevTools protocol takes it: its bytes in base64 (RFC 4648 §4).
     pub fn for_browser(&self) -> Result<Value, String> {
         let plain = |text: &str| decode(text).map(|bytes| data_encoding::BASE64.encode(&bytes));
@@ -106,11 +129,17 @@ impl OwnKey {
         let pair = pair(&document)?;
         let id = decode(&stored.credential_id)?;
         let Stored { rp_id, user_handle, sign_count: counter, .. } = stored;
-        Ok(OwnKey(Some(Credential { id, rp_id, user_handle, document, pair, counter })))
+        let credential = Some(Credential { id, rp_id, user_handle, document, pair, counter });
+        Ok(OwnKey { credential, counting: Counting::Each })
+    }
+
+    /// A kept key that does not count its signatures, so that it can sign several things at once.
+    pub fn uncounted(stored: Stored) -> Result<Self, String> {
+        OwnKey::resume(stored).map(|key| OwnKey { counting: Counting::None, ..key })
     }
 
     pub(super) fn stored(&self) -> Option<Stored> {
-        let Credential { id, rp_id, user_handle, document, counter, .. } = self.0.as_ref()?;
+        let Credential { id, rp_id, user_handle, document, counter, .. } = self.credential.as_ref()?;
         Some(Stored {
             credential_id: encode(id),
             is_resident_credential: false,
@@ -121,7 +150,8 @@ impl OwnKey {
         })
     }
 
-    pub(super) fn register(&mut self, origin: &Url, options: &Value, manner: Manner) -> Result<Value, String> {
+    /// Makes a credential for the creation options that a page at `origin` was given.
+    pub fn register(&mut self, origin: &Url, options: &Value, manner: Manner) -> Result<Value, String> {
         let rp_id = rp_id(options.pointer("/rp/id"), origin)?;
         let user_handle = options.pointer("/user/id").and_then(Value::as_str).map(str::to_owned);
         let random = SystemRandom::new();
@@ -151,15 +181,16 @@ impl OwnKey {
                 "transports": ["usb"],
             },
         });
-        self.0 = Some(Credential { id: id.to_vec(), rp_id, user_handle, document, pair, counter: 0 });
+        self.credential = Some(Credential { id: id.to_vec(), rp_id, user_handle, document, pair, counter: 0 });
         Ok(answer)
     }
 
-    pub(super) fn assert(&mut self, origin: &Url, options: &Value, manner: Manner) -> Result<Value, String> {
-        let credential = self.0.as_mut().ok_or("the key holds no credential")?;
+    /// Signs an assertion for the request options that a page at `origin` was given.
+    pub fn assert(&mut self, origin: &Url, options: &Value, manner: Manner) -> Result<Value, String> {
+        let credential = self.credential.as_mut().ok_or("the key holds no credential")?;
         let kind = if manner == Manner::WrongType { CREATE } else { GET };
         let client_data = client_data(kind, text(options, "/challenge")?, origin, manner);
-        credential.counter += 1;
+        credential.counter += u32::from(self.counting == Counting::Each);
         let counter = if manner == Manner::CounterBack { 1 } else { credential.counter };
         let authenticator_data = authenticator_data(&credential.rp_id, 0, counter, manner);
         let mut signed = authenticator_data.clone();
