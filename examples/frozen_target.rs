@@ -72,6 +72,8 @@ fn plan(address: SocketAddr, crowd: Option<Crowd>) -> Result<Plan, Box<dyn Error
         dialect,
         surface,
         forms,
+        errands: None,
+        serves: stepup::load::roster::Serves::Again,
         pace,
         mix,
         users,

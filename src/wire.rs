@@ -260,7 +260,7 @@ fn authorities(file: &Path) -> Result<Vec<Certificate>, String> {
 
 /// The address of a place: a path below the target's own, or an absolute address that the target handed out, which
 /// must be on it. A target that calls itself by another name of loopback is spoken to under the name it was given by.
-fn locate(base: &Url, place: &str) -> Result<Url, String> {
+pub(crate) fn locate(base: &Url, place: &str) -> Result<Url, String> {
     let mut url = base.clone();
     let path_and_query = if place.starts_with("http://") || place.starts_with("https://") {
         let named = Url::parse(place).map_err(|error| format!("not an address: {error}"))?;

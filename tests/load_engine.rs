@@ -8,13 +8,16 @@ use std::time::Duration;
 
 use load_stub::{Manner, Mortal, Stub, registry};
 use stepup::load::crowd::Crowd;
+use stepup::load::desk::{Sent, Sort};
 use stepup::load::fate::Fate;
 use stepup::load::mix::{Kind, Mix};
 use stepup::load::objective::{Measured as _, Part};
 use stepup::load::pace::{Pace, Spacing};
 use stepup::load::quantity::Rate;
 use stepup::load::request::{self, Connect};
+use stepup::load::roster::Serves;
 use stepup::load::run::{Outcome, Plan, conduct};
+use stepup::load::script::Script;
 use stepup::load::sizing::Crew;
 use stepup::load::stream::Tls;
 use stepup::load::users::{PoolSeed, Users};
@@ -38,6 +41,8 @@ fn plan(address: std::net::SocketAddr, mix: Mix, rate: f64, seconds: f64) -> Pla
         dialect,
         surface: surface.to_owned(),
         forms,
+        errands: None,
+        serves: Serves::Again,
         pace,
         mix,
         users: Users::seeded(SEED, crew.all()),
@@ -55,6 +60,13 @@ fn plan(address: std::net::SocketAddr, mix: Mix, rate: f64, seconds: f64) -> Pla
     }
 }
 
+/// Challenges answered by security keys, on the pages of the registry at an address.
+fn by_key(plan: &Plan, address: std::net::SocketAddr) -> Option<Arc<Sent>> {
+    let base = format!("http://{address}").parse().expect("an address");
+    let script = Script::of(Arc::clone(&plan.dialect), &plan.surface, &base, plan.connect).expect("a script");
+    Some(Arc::new(Sent { script, sort: Sort::Keys, prepared: Vec::new(), other: None }))
+}
+
 fn run(plan: &Plan) -> Outcome {
     conduct(plan, &AtomicBool::new(false), |_, _| {}).expect("the run ends")
 }
@@ -65,10 +77,11 @@ fn count(outcome: &Outcome, kind: Kind, fate: Fate) -> u64 {
 
 #[test]
 fn every_kind_becomes_what_it_must_and_the_registry_counts_what_the_report_says() {
-    let all = "{ right: 8, wrong: 1, replayed: 1, expired: 1, challenge-only: 2, recovery-code: 1, exchange: 2 }";
+    let all =
+        "{ right: 8, wrong: 1, replayed: 1, expired: 1, challenge-only: 2, recovery-code: 1, exchange: 2, key: 1 }";
     let mut plan = plan("127.0.0.1:1".parse().expect("an address"), mix(all), 500.0, 1.0);
     let registry = registry(SEED.0, plan.crew.all(), None);
-    plan = Plan { address: registry.address, ..plan };
+    plan = Plan { address: registry.address, errands: by_key(&plan, registry.address), ..plan };
     let outcome = run(&plan);
     assert_eq!(outcome.whole.planned, 500);
     assert_eq!(outcome.whole.share(Part::Success).map(|share| share.get()), Some(1.0), "{:?}", outcome.whole.counts);
@@ -79,10 +92,12 @@ fn every_kind_becomes_what_it_must_and_the_registry_counts_what_the_report_says(
     }
     let seen = registry.statistics();
     let exchanges = count(&outcome, Kind::Exchange, Fate::Accepted);
+    // The request, the page's options, the assertion, what the page has made, and the request again.
+    let keys = count(&outcome, Kind::Key, Fate::Accepted);
     assert_eq!(seen.requests, outcome.requests);
-    assert_eq!(outcome.requests, 500 + exchanges);
+    assert_eq!(outcome.requests, 500 + exchanges + 4 * keys);
     assert_eq!(seen.accepted_proofs, outcome.whole.counts.sum(|_, fate| fate == Fate::Accepted));
-    assert_eq!(seen.bare_challenges, count(&outcome, Kind::ChallengeOnly, Fate::Challenged) + exchanges);
+    assert_eq!(seen.bare_challenges, count(&outcome, Kind::ChallengeOnly, Fate::Challenged) + exchanges + keys);
     assert_eq!(outcome.breaches, 0);
 }
 
@@ -94,6 +109,7 @@ fn what_a_faulty_registry_lets_through_is_a_breach_whatever_the_latency() {
         (Mutant::ProfileUnchallenged, Kind::Wrong),
         (Mutant::ProfileUnchallenged, Kind::ChallengeOnly),
         (Mutant::ProfileUnchallenged, Kind::Exchange),
+        (Mutant::ProfileUnchallenged, Kind::Key),
     ] {
         let mut plan = plan(
             "127.0.0.1:1".parse().expect("an address"),
@@ -102,7 +118,7 @@ fn what_a_faulty_registry_lets_through_is_a_breach_whatever_the_latency() {
             0.3,
         );
         let registry = registry(SEED.0, plan.crew.all(), Some(mutant));
-        plan = Plan { address: registry.address, ..plan };
+        plan = Plan { address: registry.address, errands: by_key(&plan, registry.address), ..plan };
         let outcome = run(&plan);
         // An expired code is twenty steps old, further off than the fault looks.
         let wanted = mutant != Mutant::WideWindow;

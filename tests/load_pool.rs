@@ -189,3 +189,48 @@ fn an_encrypted_pool_is_enrolled_gone_on_with_exported_and_retired_and_shows_not
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(!path.exists());
 }
+
+#[test]
+fn users_with_security_keys_answer_challenges_on_the_targets_page() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let registry = registry([1; 32], 0, None);
+    // The pages of the reference registry, as its own target file describes them.
+    let pages = "
+routines:
+  register-key:
+    - request: POST /-/account/keys/options
+      json: { password: \"{{ user.password }}\", mode: \"{{ mode }}\" }
+      keep: { options: /publicKey, ceremony: /ceremony }
+    - { register-with: \"{{ kept.options }}\", to: credential }
+    - request: POST /-/account/keys
+      json: { ceremony: \"{{ kept.ceremony }}\", name: key, credential: \"{{ kept.credential }}\" }
+  authorise-by-key:
+    - { request: \"POST {{ args.page }}/options\", auth: none, json: {}, keep: { options: /publicKey } }
+    - { assert-with: \"{{ kept.options }}\", to: assertion }
+    - { request: \"POST {{ args.page }}/assertion\", auth: none, json: \"{{ kept.assertion }}\" }
+";
+    let described = target(folder.path(), registry.address);
+    let text = std::fs::read_to_string(&described).expect("text");
+    let path = folder.path().join("pool.jsonl");
+    let file = path.to_str().expect("a path");
+    let create = ["pool", "create", file, "--users", "12", "--keys", "--target", &described];
+    let (code, _, said) = stepup(&create);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.replace("\n  │ ", " ").contains("no security key can be registered"), "{said}");
+    std::fs::write(&described, text + pages).expect("written");
+    let (code, _, said) = stepup(&create);
+    assert_eq!(code, Some(0), "{said}");
+    let profile = folder.path().join("keys.yaml");
+    let text = "name: keys\naction: profile-set:fullname\npace: [{ constant: { rate: 2/s, for: 2 s } }]\narrivals: even\n\
+                connections: 4\nmix: { key: 1 }\nvalid: { lateness-p99: 5 s }\nobjectives: [success >= 100 %]\n";
+    std::fs::write(&profile, text).expect("written");
+    let out = folder.path().join("out");
+    let out = out.to_str().expect("a path");
+    let profile = profile.to_str().expect("a path");
+    // The second run goes on with keys that have signed before.
+    for _ in 0..2 {
+        let run = ["load", profile, "--target", &described, "--pool", file, "--out", out, "--threads", "1"];
+        let (code, _, said) = stepup(&run);
+        assert_eq!(code, Some(0), "{said}");
+    }
+}

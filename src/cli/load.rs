@@ -1,11 +1,12 @@
 //! `stepup load`: run one load profile.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use clap::Args;
 use jiff::Timestamp;
@@ -25,6 +26,8 @@ use crate::report::{Document, Format};
 
 /// A rule that ends a run must fail for so many seconds on end.
 const FAILS_FOR: u32 = 3;
+/// Between two lines about what is being prepared.
+const TOLD_EVERY: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Args)]
 pub(super) struct Load {
@@ -100,15 +103,25 @@ impl Common {
             authorities,
             resolver: Resolver::System,
         };
-        let session = Session::begin(options, what_for).await?;
+        let mut session = Session::begin(options, what_for).await?;
+        let interrupted = || Failure::new(exit::INCOMPLETE, "interrupted before anything was measured");
+        let told = Cell::new(Instant::now());
+        let tell = |ready: usize| {
+            if told.get().elapsed() >= TOLD_EVERY {
+                told.set(Instant::now());
+                eprintln!("preparing: {ready} users are ready");
+            }
+        };
+        tokio::select! {
+            prepared = session.prepare(tell) => prepared?,
+            () = interruptions.next() => return Err(interrupted()),
+        }
         let rest = session.rest();
         if !rest.is_zero() {
             eprintln!("the users' codes were spent before; waiting {:.0} s for fresh ones", rest.as_secs_f64().ceil());
             tokio::select! {
                 () = tokio::time::sleep(rest) => {}
-                () = interruptions.next() => {
-                    return Err(Failure::new(exit::INCOMPLETE, "interrupted before anything was sent"));
-                }
+                () = interruptions.next() => return Err(interrupted()),
             }
         }
         Ok((session, out))

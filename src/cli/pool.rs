@@ -15,6 +15,7 @@ use super::load::listen;
 use super::passphrase::PassphraseOption;
 use super::report::unwritable;
 use super::{Failure, exit};
+use crate::load::enrol::Factors;
 use crate::load::pool::{Heading, Line, PoolFile, Writing};
 use crate::load::seal::{Seal, Unlock};
 use crate::load::users::Users;
@@ -53,6 +54,9 @@ enum What {
         /// Encrypt what is secret in a new pool with a passphrase (age).
         #[arg(long)]
         encrypt: bool,
+        /// Register a security key for each user as well; users of a seed have one in any case.
+        #[arg(long)]
+        keys: bool,
         #[command(flatten)]
         passphrase: PassphraseOption,
         #[command(flatten)]
@@ -99,9 +103,10 @@ impl PoolCommand {
     pub(super) fn run(self) -> Result<u8, Failure> {
         let unlock = |passphrase: PassphraseOption| Unlock::new(passphrase.whence());
         match self.what {
-            What::Create { file, users, target, jobs, seeded, encrypt, passphrase, connection } => {
+            What::Create { file, users, target, jobs, seeded, encrypt, keys, passphrase, connection } => {
                 let secrets = if encrypt { Secrets::Sealed } else { Secrets::Plain };
-                let wanted = Wanted { file: &file, users, target: &target, secrets };
+                let factors = if keys { Factors::CodesAndKeys } else { Factors::Codes };
+                let wanted = Wanted { file: &file, users, target: &target, secrets, factors };
                 match seeded {
                     true => make_seeded(wanted, &mut unlock(passphrase)),
                     false => super::runtime()?.block_on(create(
@@ -130,6 +135,7 @@ struct Wanted<'a> {
     users: u32,
     target: &'a str,
     secrets: Secrets,
+    factors: Factors,
 }
 
 /// How the secrets of a new pool are written.
@@ -156,7 +162,7 @@ fn unusable(target: &str, message: impl std::fmt::Display) -> Failure {
 }
 
 /// A pool whose users follow from a seed that nobody else has.
-fn make_seeded(Wanted { file, users, target, secrets }: Wanted<'_>, unlock: &mut Unlock) -> Result<u8, Failure> {
+fn make_seeded(Wanted { file, users, target, secrets, .. }: Wanted<'_>, unlock: &mut Unlock) -> Result<u8, Failure> {
     target::find_to_load(target)?;
     let seal = secrets.seal(file, unlock)?;
     let mut seed = [0; 32];
@@ -169,13 +175,13 @@ fn make_seeded(Wanted { file, users, target, secrets }: Wanted<'_>, unlock: &mut
 }
 
 async fn create(
-    Wanted { file, users, target: name, secrets }: Wanted<'_>,
+    Wanted { file, users, target: name, secrets, factors }: Wanted<'_>,
     jobs: usize,
     trust: Trust,
     unlock: &mut Unlock,
 ) -> Result<u8, Failure> {
     let mut interruptions = listen()?;
-    let staged = enrol::stage(target::find_to_load(name)?, jobs, trust).await;
+    let staged = enrol::stage(target::find_to_load(name)?, jobs, trust, factors).await;
     let (stage, base) = staged.map_err(|message| unusable(name, message))?;
     if file.exists() {
         let pool = PoolFile::read(file, unlock)?;
@@ -206,7 +212,8 @@ async fn create(
         }
     };
     let ended = {
-        let mut enrolling = std::pin::pin!(enrol::enrol(&stage, (file, &pool), users as usize, jobs, &stop, tell));
+        let mut enrolling =
+            std::pin::pin!(enrol::enrol(&stage, (file, &pool), users as usize, jobs, &stop, factors, tell));
         loop {
             tokio::select! {
                 ended = &mut enrolling => break ended,
@@ -281,7 +288,7 @@ fn write_csv(out: impl Write, users: &Users, with_credentials: bool) -> std::io:
 async fn remove(file: &Path, jobs: usize, trust: Trust, unlock: &mut Unlock) -> Result<u8, Failure> {
     let pool = PoolFile::read(file, unlock)?;
     if matches!(pool.users, Users::Kept(_)) {
-        let staged = enrol::stage(target::find_to_load(&pool.target)?, jobs, trust).await;
+        let staged = enrol::stage(target::find_to_load(&pool.target)?, jobs, trust, Factors::Codes).await;
         let (stage, _) = staged.map_err(|message| unusable(&pool.target, message))?;
         let left = enrol::retire(&stage, &pool, jobs).await;
         if let Some(first) = left.first() {

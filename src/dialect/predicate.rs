@@ -56,6 +56,13 @@ pub struct Predicate {
 }
 
 impl Predicate {
+    /// Whether what it says depends on anything but the answer.
+    pub fn reads_variables(&self) -> bool {
+        let by_matcher = self.header.values().chain(self.json.values()).chain(&self.text).any(Matcher::reads_variables);
+        let by_digest = self.sha512.as_ref().is_some_and(|digest| !digest.variables().is_empty());
+        by_matcher || by_digest || self.any.iter().chain(self.not.as_deref()).any(Predicate::reads_variables)
+    }
+
     /// Whether `answer` shows it.
     pub fn holds(&self, answer: &Answer, variables: &Value) -> Result<bool, Unfilled> {
         if self.status.as_ref().is_some_and(|status| !status.covers(answer.status)) {
@@ -174,6 +181,12 @@ struct MatcherFields {
 }
 
 impl Matcher {
+    fn reads_variables(&self) -> bool {
+        let MatcherFields { equals, contains, length, exists: _, element: _, url: _, number: _ } = &self.0;
+        let by_text = contains.iter().chain(length).any(|template| !template.variables().is_empty());
+        by_text || equals.as_ref().is_some_and(Document::reads_variables)
+    }
+
     fn matches(&self, seen: Option<&serde_json::Value>, variables: &Value) -> Result<bool, Unfilled> {
         let MatcherFields { equals, exists, contains, element, length, url, number } = &self.0;
         if exists.is_some_and(|exists| exists != seen.is_some_and(|value| !value.is_null())) {

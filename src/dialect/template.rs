@@ -172,6 +172,18 @@ pub enum Document {
 }
 
 impl Document {
+    /// Whether a template in it reads a variable.
+    pub fn reads_variables(&self) -> bool {
+        match self {
+            Document::Plain(_) => false,
+            Document::Text(template) => !template.variables().is_empty(),
+            Document::Array(items) => items.iter().any(Document::reads_variables),
+            Document::Object(members) => {
+                members.iter().any(|(key, member)| !key.variables().is_empty() || member.reads_variables())
+            }
+        }
+    }
+
     /// The document with its templates filled in.
     pub fn fill(&self, variables: &Value) -> Result<serde_json::Value, Unfilled> {
         Ok(match self {

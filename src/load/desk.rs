@@ -4,7 +4,10 @@
 //! arrival waits for a free line as long as it has patience, and its latency counts from when it was due: a target that
 //! stops answering is seen by everyone who would have come meanwhile.
 
-use std::collections::VecDeque;
+mod errands;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use super::answer::Reply;
 use super::fate::{Fate, Reader};
@@ -13,7 +16,9 @@ use super::pace::{Arrivals, STEP_NS};
 use super::request::{Filling, Forms};
 use super::roster::{Part, Planned, Roster};
 use super::tally::{Breach, Second, Tally};
-use super::users::Users;
+use super::users::{Code, Papers, Users};
+use errands::Errands;
+pub use errands::{Sent, Sort};
 
 /// A connection, by number.
 pub type Line = usize;
@@ -45,6 +50,8 @@ pub struct Brief {
     pub epoch_ns: u64,
     /// How many steps around the present one a target might accept: wrong codes are none of these.
     pub reach: u32,
+    /// What is sent as errands of several requests, where anything is.
+    pub errands: Option<Arc<Sent>>,
 }
 
 /// An arrival that waits for a line.
@@ -52,9 +59,19 @@ pub struct Brief {
 struct Waiting {
     due: u64,
     kind: Kind,
-    /// The user, for the second half of an exchange.
-    half_way: Option<u32>,
+    leg: Leg,
     since: u64,
+}
+
+/// How far it is.
+#[derive(Debug, Clone, Copy)]
+enum Leg {
+    /// Nothing has been sent.
+    First,
+    /// The second half of an exchange, by this user.
+    Answer(u32),
+    /// The next request of an errand.
+    Errand(errands::Number),
 }
 
 /// A request that waits for its answer.
@@ -66,6 +83,8 @@ struct Flight {
     part: Part,
     /// Whether it is the first half of an exchange.
     first_half: bool,
+    /// The errand that it is part of.
+    errand: Option<errands::Number>,
     serial: u64,
 }
 
@@ -79,6 +98,9 @@ pub struct Desk {
     reader: Reader,
     tally: Tally,
     waiting: VecDeque<Waiting>,
+    /// Those who ask again later, by when.
+    resting: BTreeMap<(u64, u64), Waiting>,
+    errands: Errands,
     flights: Vec<Option<Flight>>,
     in_flight: usize,
     deadlines: VecDeque<(u64, Line, u64)>,
@@ -92,8 +114,11 @@ pub struct Desk {
 impl Desk {
     /// A desk before its first arrival.
     pub fn new(brief: Brief, arrivals: Arrivals, dealer: Dealer, roster: Roster, reader: Reader, tally: Tally) -> Self {
+        let errands = Errands::new(brief.errands.as_deref());
         Desk {
             brief,
+            errands,
+            resting: BTreeMap::new(),
             arrivals,
             dealer,
             roster,
@@ -116,7 +141,8 @@ impl Desk {
         let arrival = if self.stopped { None } else { self.arrivals.peek() };
         let deadline = self.deadlines.front().map(|(deadline, _, _)| *deadline);
         let given_up = self.waiting.front().map(|waiting| waiting.since + self.brief.patience_ns);
-        let next = [arrival, deadline, given_up].into_iter().flatten().min()?;
+        let rested = self.resting.first_key_value().map(|((due, _), _)| *due);
+        let next = [arrival, deadline, given_up, rested].into_iter().flatten().min()?;
         Some(next.min(self.tally.turns_at()))
     }
 
@@ -127,7 +153,7 @@ impl Desk {
 
     /// Whether nothing is due and nothing is outstanding.
     pub fn is_done(&mut self) -> bool {
-        self.next_arrival().is_none() && self.waiting.is_empty() && self.in_flight == 0
+        self.next_arrival().is_none() && self.waiting.is_empty() && self.in_flight == 0 && self.resting.is_empty()
     }
 
     /// Whether an arrival waits for a line.
@@ -172,11 +198,12 @@ impl Desk {
     }
 
     fn work_at(&mut self, mut now: u64, lines: &mut impl Lines) {
+        self.wake(now);
         while !self.stopped && self.arrivals.peek().is_some_and(|due| due <= now) {
             let Some(due) = self.arrivals.next() else { break };
             let kind = self.dealer.deal();
             self.tally.taken_up(due, now);
-            let waiting = Waiting { due, kind, half_way: None, since: now };
+            let waiting = Waiting { due, kind, leg: Leg::First, since: now };
             // Nobody is served before those who came before.
             match if self.waiting.is_empty() { lines.take() } else { None } {
                 Some(line) => self.send(waiting, line, now, lines),
@@ -215,11 +242,18 @@ impl Desk {
             lines.give_back(line, false);
             return;
         };
+        if let Some(errand) = flight.errand {
+            let next = self.errand_answered(errand, reply, now);
+            lines.give_back(line, reply.reusable);
+            self.errand_goes_on(errand, flight, next, (reply.status, now));
+            self.serve_waiting(lines);
+            return;
+        }
         let fate = self.reader.read(reply);
         lines.give_back(line, reply.reusable);
         if flight.first_half && fate == Fate::Challenged {
             let Flight { due, kind, part, .. } = flight;
-            self.waiting.push_front(Waiting { due, kind, half_way: Some(part.user), since: now });
+            self.waiting.push_front(Waiting { due, kind, leg: Leg::Answer(part.user), since: now });
         } else if flight.first_half && fate == Fate::Accepted {
             // It went through without the proof that it was to be asked for.
             self.end(flight, Kind::ChallengeOnly, fate, reply.status, now);
@@ -249,6 +283,9 @@ impl Desk {
         while let Some(waiting) = self.waiting.pop_front() {
             self.never_sent(waiting, Fate::Unsent, now);
         }
+        while let Some((_, waiting)) = self.resting.pop_first() {
+            self.never_sent(waiting, Fate::TimedOut, now);
+        }
         self.turn(now);
         self.seconds.push(self.tally.turn());
         (self.tally, self.roster, self.seconds)
@@ -267,21 +304,30 @@ impl Desk {
     /// Sends an arrival on a line. Its code is that of this very moment.
     fn send(&mut self, waiting: Waiting, line: Line, now: u64, lines: &mut impl Lines) {
         let step = self.step(now);
-        let cast = match waiting.half_way {
-            Some(user) => Some((waiting.kind, self.roster.answer(user, step))),
-            None => self.roster.cast(waiting.kind, step),
+        let cast = match waiting.leg {
+            Leg::First => self.roster.cast(waiting.kind, step),
+            Leg::Answer(user) => Some((waiting.kind, self.roster.answer(user, step))),
+            Leg::Errand(errand) => return self.send_errand(errand, waiting, line, now, lines),
         };
         let Some((kind, part)) = cast else {
             lines.give_back(line, true);
             self.never_sent(waiting, Fate::Starved, now);
             return;
         };
+        if self.brief.errands.as_ref().is_some_and(|sent| sent.takes(kind)) {
+            return self.set_out(Waiting { kind, ..waiting }, part, line, now, lines);
+        }
         self.serial += 1;
         self.write(part);
+        let first_half = kind == Kind::Exchange && matches!(waiting.leg, Leg::First);
+        let flight = Flight { due: waiting.due, sent: now, kind, part, first_half, errand: None, serial: self.serial };
+        self.take_off(flight, line, now, lines);
+    }
+
+    /// Puts what has been written on a line.
+    fn take_off(&mut self, flight: Flight, line: Line, now: u64, lines: &mut impl Lines) {
         lines.send(line, &self.out);
-        self.tally.requested(waiting.due);
-        let first_half = kind == Kind::Exchange && waiting.half_way.is_none();
-        let flight = Flight { due: waiting.due, sent: now, kind, part, first_half, serial: self.serial };
+        self.tally.requested(flight.due);
         if self.flights.len() <= line {
             self.flights.resize(line + 1, None);
         }
@@ -294,16 +340,7 @@ impl Desk {
         let Brief { users, forms, reach, .. } = &self.brief;
         let papers = users.papers(part.user);
         let mut recovery = Vec::new();
-        let code = match part.proof {
-            Planned::Nothing => None,
-            Planned::Code(step) => Some(papers.code(step)),
-            Planned::WrongIn(step) => Some(papers.wrong_code(step, *reach)),
-            Planned::ExpiredBy(step) => Some(papers.expired_code(step, *reach)),
-            Planned::Recovery(index) => {
-                users.write_recovery(part.user, index, &mut recovery);
-                None
-            }
-        };
+        let code = planned(users, &papers, part, *reach, &mut recovery);
         let proof = code.as_ref().map_or(recovery.as_slice(), |code| code.as_slice());
         let form = if part.proof == Planned::Nothing { &forms.bare } else { &forms.proven };
         let filling = Filling { users, papers: &papers, proof, number: self.serial };
@@ -318,12 +355,18 @@ impl Desk {
     }
 
     fn never_sent(&mut self, waiting: Waiting, fate: Fate, now: u64) {
+        if let Leg::Errand(errand) = waiting.leg {
+            self.errands.end(errand);
+        }
         self.tally.ended(waiting.kind, fate, waiting.due, None, now);
         self.arrivals.ended(false, now);
     }
 
     fn end(&mut self, flight: Flight, kind: Kind, fate: Fate, status: u16, now: u64) {
-        let Flight { due, sent, part, .. } = flight;
+        let Flight { due, mut sent, part, .. } = flight;
+        if let Some(errand) = flight.errand.and_then(|errand| self.errands.end(errand)) {
+            sent = errand.sent.unwrap_or(sent);
+        }
         self.tally.ended(kind, fate, due, Some(sent), now);
         self.arrivals.ended(true, now);
         match (fate, part.proof) {
@@ -361,5 +404,19 @@ impl Desk {
             }
         }
         self.serve_waiting(lines);
+    }
+}
+
+/// The code that was planned; a recovery code is written into `recovery`.
+fn planned(users: &Users, papers: &Papers, part: Part, reach: u32, recovery: &mut Vec<u8>) -> Option<Code> {
+    match part.proof {
+        Planned::Nothing => None,
+        Planned::Code(step) => Some(papers.code(step)),
+        Planned::WrongIn(step) => Some(papers.wrong_code(step, reach)),
+        Planned::ExpiredBy(step) => Some(papers.expired_code(step, reach)),
+        Planned::Recovery(index) => {
+            users.write_recovery(part.user, index, recovery);
+            None
+        }
     }
 }

@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::consent;
 use crate::judge::Outcome;
 use crate::persona::Persona;
-use crate::persona::key::Maker;
+use crate::persona::key::{Maker, SecurityKey};
 use crate::persona::ledger::{GUARD_MS, Ledger};
 use crate::persona::totp::{PERIOD, TotpSecret};
 use crate::secret::{Secret, SecretKind};
@@ -45,7 +45,7 @@ pub struct Enrolled {
 
 /// A target whose users sign themselves up, and how many at once. Many users at once are load: where the target is not
 /// on this machine its host has to consent first.
-pub async fn stage(target: Target, jobs: usize, trust: Trust) -> Result<(Stage, Url), String> {
+pub async fn stage(target: Target, jobs: usize, trust: Trust, factors: Factors) -> Result<(Stage, Url), String> {
     let hint = format!("`stepup target start {}` runs it, and its address is a target", target.name);
     let base = match target.start {
         Start::Running { base, accounts: None } => base,
@@ -59,10 +59,16 @@ pub async fn stage(target: Target, jobs: usize, trust: Trust) -> Result<(Stage, 
     consent::given(&wire, target.consent.as_deref())
         .await
         .map_err(|why| format!("load, with the users for it, needs the host's own consent: {why}"))?;
+    if factors == Factors::CodesAndKeys
+        && let Some(why) = &target.dialect.no_keys
+    {
+        return Err(format!("no security key can be registered: {why}"));
+    }
     let stage = Stage {
         wire,
         dialect: Arc::new(target.dialect),
-        maker: Maker::default(),
+        // A key that is kept must be one that can be.
+        maker: Maker::Own,
         browser: Arc::default(),
         clock: Clock::system(),
         skew: target.skew,
@@ -88,6 +94,7 @@ pub async fn enrol(
     wanted: usize,
     jobs: usize,
     stop: &AtomicBool,
+    factors: Factors,
     tell: impl Fn(usize),
 ) -> Result<Enrolled, String> {
     let Users::Kept(there) = &pool.users else {
@@ -107,7 +114,7 @@ pub async fn enrol(
         async move {
             let name = format!("{prefix}-p{number:07}");
             write(&Line::Making(name.clone()))?;
-            let made = make(stage, name).await;
+            let made = make(stage, name, factors).await;
             if let Ok(line) = &made {
                 write(line)?;
             }
@@ -151,14 +158,27 @@ fn present_step(stage: &Stage) -> u32 {
     u32::try_from(step + stage.skew.ahead).unwrap_or_default()
 }
 
+/// What each user of a pool enrols.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Factors {
+    /// Codes.
+    Codes,
+    /// Codes, and a security key.
+    CodesAndKeys,
+}
+
 /// Makes and enrols one user.
-async fn make(stage: &Stage, name: String) -> Result<Line, String> {
+async fn make(stage: &Stage, name: String, factors: Factors) -> Result<Line, String> {
     let mut bytes = [0; 16];
     rand::rng().fill_bytes(&mut bytes);
     let password = Secret::new(SecretKind::Password, format!("Pw-{}", data_encoding::HEXLOWER.encode(&bytes)));
     let mut scene = Scene::open(stage, Persona::new(name, password), MODE, "pool").await;
-    for routine in ["sign-up", "enrol"] {
-        let ended = scene.routine(routine, &Conduct::Bare).await?;
+    let routines: &[&str] = match factors {
+        Factors::Codes => &["sign-up", "enrol"],
+        Factors::CodesAndKeys => &["sign-up", "enrol", "register-key"],
+    };
+    for routine in routines {
+        let ended = scene.routine(routine, &Conduct::Assisted).await?;
         if ended.outcome != Outcome::Accepted {
             return Err(format!("{routine}: {}", ended.saw));
         }
@@ -172,7 +192,7 @@ async fn make(stage: &Stage, name: String) -> Result<Line, String> {
         password: user.password.reveal().into(),
         secret: secret.reveal().to_owned(),
         recovery: user.recovery_codes.iter().map(|code| code.reveal().into()).collect(),
-        key: None,
+        key: user.key.as_ref().and_then(SecurityKey::stored).map(Box::new),
     })
 }
 

@@ -26,11 +26,13 @@ pub enum Kind {
     RecoveryCode,
     /// No proof, and then, as an answer to the challenge, a valid code.
     Exchange,
+    /// No proof, and then, as an answer on the page that the challenge names, a security key's assertion.
+    Key,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 7] = [
+    pub const ALL: [Kind; 8] = [
         Kind::Right,
         Kind::Wrong,
         Kind::Replayed,
@@ -38,6 +40,7 @@ impl Kind {
         Kind::ChallengeOnly,
         Kind::RecoveryCode,
         Kind::Exchange,
+        Kind::Key,
     ];
 
     /// Its name in profiles and results.
@@ -50,6 +53,7 @@ impl Kind {
             Kind::ChallengeOnly => "challenge-only",
             Kind::RecoveryCode => "recovery-code",
             Kind::Exchange => "exchange",
+            Kind::Key => "key",
         }
     }
 
@@ -57,7 +61,9 @@ impl Kind {
     pub fn spends(self) -> bool {
         match self {
             Kind::Right | Kind::Exchange => true,
-            Kind::Wrong | Kind::Replayed | Kind::Expired | Kind::ChallengeOnly | Kind::RecoveryCode => false,
+            Kind::Wrong | Kind::Replayed | Kind::Expired | Kind::ChallengeOnly | Kind::RecoveryCode | Kind::Key => {
+                false
+            }
         }
     }
 
@@ -69,7 +75,7 @@ impl Kind {
     /// What must become of it: the judge's own word.
     pub fn must(self) -> Must {
         match self {
-            Kind::Right | Kind::RecoveryCode | Kind::Exchange => Must::Succeed { proven: true },
+            Kind::Right | Kind::RecoveryCode | Kind::Exchange | Kind::Key => Must::Succeed { proven: true },
             Kind::Wrong | Kind::Expired => Must::BeRefused { otherwise: Verdict::WrongProofAccepted },
             Kind::Replayed => Must::BeRefused { otherwise: Verdict::ReplayAccepted },
             Kind::ChallengeOnly => Must::BeChallenged { factor: Factor::Totp },
@@ -88,6 +94,7 @@ pub struct Mix {
     challenge_only: u32,
     recovery_code: u32,
     exchange: u32,
+    key: u32,
 }
 
 impl Mix {
@@ -106,6 +113,7 @@ impl Mix {
             Kind::ChallengeOnly => self.challenge_only,
             Kind::RecoveryCode => self.recovery_code,
             Kind::Exchange => self.exchange,
+            Kind::Key => self.key,
         }
     }
 

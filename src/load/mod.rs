@@ -10,6 +10,8 @@
 //!   from, and [`enrol`] fills it.
 //! - [`users`] are the simulated users, [`roster`] hands them out, [`request`] writes what they send, [`answer`] reads
 //!   what comes back, [`fate`] says what it means.
+//! - A command of several requests is a [`script`], and a user on his way through it an [`errand`]; his security key is in
+//!   the [`keychain`], and what the command works on is made ahead of the run by [`preparing`].
 //! - [`desk`] brings these together for one shard, without socket or clock; [`tally`] and [`histogram`] are what it
 //!   counts. [`engine`] gives it both on a [`thread`] of its own, over [`stream`]s, and [`run`] has one for each
 //!   core.
@@ -23,11 +25,13 @@ pub mod document;
 pub mod embedded;
 pub mod engine;
 pub mod enrol;
+pub mod errand;
 pub mod exposition;
 pub mod fate;
 pub mod hdr_log;
 pub mod histogram;
 pub mod keychain;
+pub mod manner;
 pub mod mix;
 pub mod nodes;
 pub mod noting;
@@ -35,12 +39,14 @@ pub mod objective;
 pub mod pace;
 pub mod passphrase;
 pub mod pool;
+pub mod preparing;
 pub mod profile;
 pub mod quantity;
 pub mod request;
 pub mod roster;
 pub mod run;
 pub mod scaling;
+pub mod script;
 pub mod seal;
 pub mod search;
 pub mod session;

@@ -12,7 +12,8 @@ use reqwest::Url;
 use super::users::{Papers, Users};
 use crate::dialect::Dialect;
 use crate::dialect::predicate::Predicate;
-use crate::dialect::step::{Auth, Deed, Request, Step};
+use crate::dialect::step::{Auth, Deed, Method, Request, Step};
+use crate::dialect::template::Unfilled;
 
 /// What differs from request to request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +73,13 @@ pub struct Filling<'a> {
     pub proof: &'a [u8],
     /// The number.
     pub number: u64,
+}
+
+impl Forms {
+    /// Those of a command that is sent in another way. Nothing is written with them.
+    pub fn none(shown: String) -> Self {
+        Forms { bare: Form::cut("", ""), proven: Form::cut("", ""), shown }
+    }
 }
 
 impl Form {
@@ -153,21 +161,25 @@ pub enum Connect {
     PerRequest,
 }
 
-/// Makes the forms of a surface's command, or says why it cannot be sent as load.
-pub fn forms(dialect: &Dialect, surface: &str, base: &Url, connect: Connect) -> Result<Forms, String> {
+/// Which of a dialect's surfaces has this id.
+pub fn surface_of(dialect: &Dialect, surface: &str) -> Result<usize, String> {
     let ids = || dialect.surfaces.iter().map(crate::dialect::Surface::id).collect::<Vec<_>>();
-    let found = dialect.surfaces.iter().find(|known| known.id() == surface);
-    let found = found.ok_or_else(|| format!("no action `{surface}`; {}", crate::yaml::allowed(surface, &ids())))?;
+    let found = dialect.surfaces.iter().position(|known| known.id() == surface);
+    found.ok_or_else(|| format!("no action `{surface}`; {}", crate::yaml::allowed(surface, &ids())))
+}
+
+/// Makes the forms of a surface's command, where it is one request that nothing has to be known for. The error is why it
+/// is not.
+pub fn forms(dialect: &Dialect, surface: &str, base: &Url, connect: Connect) -> Result<Forms, String> {
+    let found = &dialect.surfaces[surface_of(dialect, surface)?];
     if let Some(reason) = &found.unsupported {
         return Err(format!("`{surface}` is not supported by this target: {reason}"));
     }
     let number = mark(Slot::Number);
-    let mut object = BTreeMap::from([
-        ("name".to_owned(), format!("su-load-{number}")),
-        ("scoped".to_owned(), format!("@{}/p{number}", mark(Slot::Name))),
-        ("team".to_owned(), format!("t{number}")),
-    ]);
-    let bare = variables(base, &Value::UNDEFINED, &Value::UNDEFINED);
+    let mut object = BTreeMap::from([("name".to_owned(), format!("su-load-{number}"))]);
+    let bare = minijinja::context! {
+        n => number, name => format!("su-load-{number}"), user => mark(Slot::Name), password => mark(Slot::Password),
+    };
     for (name, template) in &found.object {
         object.insert(name.clone(), template.text(&bare).map_err(|error| cannot(surface, &error))?);
     }
@@ -248,18 +260,52 @@ fn form(
     connect: Connect,
     variables: &Value,
     proven: bool,
-) -> Result<Form, crate::dialect::template::Unfilled> {
+) -> Result<Form, Unfilled> {
     let place = request.line.place.text(variables)?;
     let path = format!("{}/{}", base.path().trim_end_matches('/'), place.trim_start_matches('/'));
-    let mut head = format!("{} {path} HTTP/1.1\r\nhost: {}\r\n", request.line.method.name(), authority(base));
+    let written = Written {
+        path: &path,
+        bearer: matches!(request.auth, Auth::User).then_some(Bearer(mark(Slot::Token))),
+        proof: proven.then_some(mark(Slot::Proof)),
+        length: Some(mark(Slot::Length)),
+    };
+    let (head, body) = write(dialect, request, (base, connect), variables, &written)?;
+    Ok(Form::cut(&head, &body))
+}
+
+/// Who asks, by his token.
+pub(super) struct Bearer<'a>(pub(super) &'a str);
+
+/// What a request is written with beside what its step says.
+pub(super) struct Written<'a> {
+    /// The path, with the query.
+    pub(super) path: &'a str,
+    /// Who asks.
+    pub(super) bearer: Option<Bearer<'a>>,
+    /// The proof that it carries.
+    pub(super) proof: Option<&'a str>,
+    /// What stands for the length of the body; the length itself where there is nothing.
+    pub(super) length: Option<&'a str>,
+}
+
+/// Writes a request: its head, and its body.
+pub(super) fn write(
+    dialect: &Dialect,
+    request: &Request,
+    (base, connect): (&Url, Connect),
+    variables: &Value,
+    written: &Written<'_>,
+) -> Result<(String, String), Unfilled> {
+    let (method, path) = (request.line.method.name(), written.path);
+    let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\n", authority(base));
     for (name, value) in dialect.headers.iter().chain(&request.headers) {
         head.push_str(&format!("{name}: {}\r\n", value.text(variables)?));
     }
-    if matches!(request.auth, Auth::User) {
-        head.push_str(&format!("authorization: Bearer {}\r\n", mark(Slot::Token)));
+    if let Some(Bearer(token)) = &written.bearer {
+        head.push_str(&format!("authorization: Bearer {token}\r\n"));
     }
-    if proven && request.proof_field.is_none() {
-        head.push_str(&format!("{}: {}\r\n", dialect.proof_header, mark(Slot::Proof)));
+    if let (Some(proof), None) = (written.proof, &request.proof_field) {
+        head.push_str(&format!("{}: {proof}\r\n", dialect.proof_header));
     }
     if connect == Connect::PerRequest {
         head.push_str("connection: close\r\n");
@@ -268,18 +314,20 @@ fn form(
     for (document, is_form) in [(&request.json, false), (&request.form, true)] {
         let Some(document) = document else { continue };
         let mut filled = document.fill(variables)?;
-        if let (true, Some(field), Some(members)) = (proven, &request.proof_field, filled.as_object_mut()) {
-            members.insert(field.clone(), mark(Slot::Proof).into());
+        if let (Some(proof), Some(field), Some(members)) = (written.proof, &request.proof_field, filled.as_object_mut())
+        {
+            members.insert(field.clone(), proof.into());
         }
         let kind = if is_form { "application/x-www-form-urlencoded" } else { "application/json" };
         head.push_str(&format!("content-type: {kind}\r\n"));
         body = if is_form { urlencoded(&filled) } else { filled.to_string() };
     }
-    if !body.is_empty() || !matches!(request.line.method, crate::dialect::step::Method::Get) {
-        head.push_str(&format!("content-length: {}\r\n", mark(Slot::Length)));
+    if !body.is_empty() || !matches!(request.line.method, Method::Get) {
+        let length = written.length.map_or_else(|| body.len().to_string(), str::to_owned);
+        head.push_str(&format!("content-length: {length}\r\n"));
     }
     head.push_str("\r\n");
-    Ok(Form::cut(&head, &body))
+    Ok((head, body))
 }
 
 fn urlencoded(document: &serde_json::Value) -> String {

@@ -26,6 +26,18 @@ pub struct Roster {
     accepted: VecDeque<(u32, u32)>,
     /// How many steps before the present one are still accepted.
     behind: u32,
+    /// Whose security key is next, beside the first.
+    touch: usize,
+    serves: Serves,
+}
+
+/// How often a user serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Serves {
+    /// Whenever he has something to send.
+    Again,
+    /// Once, whatever he sends: he was prepared for it, or is not as he was after it.
+    Once,
 }
 
 #[derive(Debug)]
@@ -73,13 +85,21 @@ impl Roster {
             recovered: 0,
             accepted: VecDeque::with_capacity(REMEMBERED),
             behind,
+            touch: 0,
+            serves: Serves::Again,
         }
+    }
+
+    /// The same users, each of whom serves so often.
+    pub fn serving(self, serves: Serves) -> Self {
+        Roster { serves, ..self }
     }
 
     /// Hands out a user and a proof for an arrival in the present step, and what kind it has become: what there is
     /// nothing to replay for yet is a valid code. None when nobody can send it.
     pub fn cast(&mut self, kind: Kind, step: u32) -> Option<(Kind, Part)> {
         match kind {
+            _ if self.serves == Serves::Once => self.once(kind, step),
             Kind::Right => self.spend(step).map(|user| (kind, Part { user, proof: Planned::Code(step) })),
             Kind::Exchange => self.spend(step).map(|user| (kind, Part { user, proof: Planned::Nothing })),
             Kind::ChallengeOnly => {
@@ -88,6 +108,11 @@ impl Roster {
             }
             Kind::Wrong => self.guess().map(|user| (kind, Part { user, proof: Planned::WrongIn(step) })),
             Kind::Expired => self.guess().map(|user| (kind, Part { user, proof: Planned::ExpiredBy(step) })),
+            Kind::Key => {
+                let user = self.first + u32::try_from(self.touch).unwrap_or_default();
+                self.touch = (self.touch + 1) % self.last.len().max(1);
+                (!self.last.is_empty()).then_some((kind, Part { user, proof: Planned::Nothing }))
+            }
             Kind::Replayed => match self.spent_before(step) {
                 Some((user, spent)) => Some((kind, Part { user, proof: Planned::Code(spent) })),
                 None => self.cast(Kind::Right, step),
@@ -131,6 +156,23 @@ impl Roster {
         let user = self.first + u32::try_from(self.turn).unwrap_or_default();
         self.turn = (self.turn + 1) % self.last.len();
         Some(user)
+    }
+
+    /// The next user who has not served, whatever he is to send.
+    fn once(&mut self, kind: Kind, step: u32) -> Option<(Kind, Part)> {
+        let last = self.last.get_mut(self.turn).filter(|last| **last < step)?;
+        let (kind, proof) = match kind {
+            // There is nothing to replay for who sends once.
+            Kind::Right | Kind::Replayed => (Kind::Right, Planned::Code(step)),
+            Kind::Exchange | Kind::Key | Kind::ChallengeOnly => (kind, Planned::Nothing),
+            Kind::Wrong => (kind, Planned::WrongIn(step)),
+            Kind::Expired => (kind, Planned::ExpiredBy(step)),
+            Kind::RecoveryCode => (kind, Planned::Recovery(0)),
+        };
+        *last = step;
+        let user = self.first + u32::try_from(self.turn).unwrap_or_default();
+        self.turn += 1;
+        Some((kind, Part { user, proof }))
     }
 
     fn guess(&mut self) -> Option<u32> {
@@ -193,6 +235,24 @@ mod tests {
         let recovered: Vec<_> = (0..6).map(|_| roster.cast(Kind::RecoveryCode, 7).map(|(_, part)| part)).collect();
         assert_eq!(recovered[4], Some(Part { user: 6, proof: Planned::Recovery(4) }));
         assert_eq!(recovered[5], None);
+    }
+
+    #[test]
+    fn who_serves_once_is_not_asked_again_whatever_he_sends() {
+        let mut roster = roster(4, 0, 0).serving(Serves::Once);
+        let kinds = [Kind::Wrong, Kind::Key, Kind::Replayed, Kind::Exchange, Kind::Right];
+        let cast = kinds.map(|kind| roster.cast(kind, 7).map(|(kind, part)| (kind, part.user)));
+        let wanted = [(Kind::Wrong, 0), (Kind::Key, 1), (Kind::Right, 2), (Kind::Exchange, 3)].map(Some);
+        assert_eq!((&cast[..4], cast[4]), (&wanted[..], None));
+        assert_eq!(roster.cast(Kind::Right, 8), None);
+    }
+
+    #[test]
+    fn keys_are_touched_in_turn_and_spend_no_code() {
+        let mut roster = roster(2, 0, 0);
+        let touched = [(); 3].map(|()| roster.cast(Kind::Key, 7).map(|(_, part)| part.user));
+        assert_eq!(touched, [Some(0), Some(1), Some(0)]);
+        assert_eq!(roster.cast(Kind::Right, 7).map(|(_, part)| part.user), Some(0));
     }
 
     proptest! {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::desk::{Brief, Desk};
+use super::desk::{Brief, Desk, Sent};
 use super::engine::{self, Done, Setup};
 use super::fate::Reader;
 use super::mix::{Dealer, Mix};
@@ -13,7 +13,7 @@ use super::objective::{Measured, Part, Quantile, Timing};
 use super::pace::{Pace, STEP_NS, Shard};
 use super::quantity::Share;
 use super::request::{Connect, Forms};
-use super::roster::Roster;
+use super::roster::{Roster, Serves};
 use super::sizing::Crew;
 use super::stream::Tls;
 use super::tally::{Breach, Second, Sums, Tally};
@@ -35,6 +35,10 @@ pub struct Plan {
     pub surface: String,
     /// The requests of the action.
     pub forms: Forms,
+    /// What is sent as errands of several requests, where anything is.
+    pub errands: Option<Arc<Sent>>,
+    /// How often a user serves.
+    pub serves: Serves,
     /// The rate of arrivals.
     pub pace: Pace,
     /// What they carry.
@@ -123,7 +127,8 @@ pub fn conduct(plan: &Plan, stop: &AtomicBool, watch: impl FnMut(u64, &Sums)) ->
 /// The users of each shard before the first run.
 pub fn rosters(plan: &Plan) -> Vec<Roster> {
     let of = shards(plan);
-    (0..of).map(|index| Roster::new(&plan.crew, Shard { index, of }, plan.skew.0, plan.spent_through)).collect()
+    let roster = |index| Roster::new(&plan.crew, Shard { index, of }, plan.skew.0, plan.spent_through);
+    (0..of).map(|index| roster(index).serving(plan.serves)).collect()
 }
 
 fn shards(plan: &Plan) -> u32 {
@@ -240,6 +245,7 @@ fn desk(plan: &Plan, shard: Shard, roster: Roster, epoch_ns: u64) -> Desk {
         patience_ns: u64::try_from(plan.patience.as_nanos()).unwrap_or(u64::MAX),
         epoch_ns,
         reach: behind.max(ahead) + 1,
+        errands: plan.errands.clone(),
     };
     // Shards must not deal the same kinds at the same time.
     let seed = plan.seed.wrapping_add(u64::from(shard.index) << 40);

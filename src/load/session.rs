@@ -7,14 +7,17 @@ use std::time::Duration;
 
 use reqwest::Url;
 
+use super::desk::Sent;
 use super::embedded::Embedded;
+use super::manner::Manner;
 use super::mix::Kind;
 use super::pace::Pace;
 use super::passphrase::Whence;
 use super::pool::{self, PoolFile};
+use super::preparing::{Means, Preparing, Ready};
 use super::profile::Profile;
 use super::quantity::Rate;
-use super::request;
+use super::roster::Serves;
 use super::run::Plan;
 use super::seal::Unlock;
 use super::sizing::{self, Crew};
@@ -22,10 +25,12 @@ use super::stream::Tls;
 use super::thread;
 use super::users::{PoolSeed, Users};
 use crate::consent;
+use crate::dialect::Dialect;
 use crate::host::Host;
+use crate::persona::ledger::Skew;
 use crate::registry::{Mutant, Statistics};
 use crate::target::{self, Start};
-use crate::wire::{Trust, Wire, is_loopback};
+use crate::wire::{Reuse, Trust, Wire, is_loopback};
 use crate::yaml::FileError;
 
 /// File descriptors beside those of connections: standard streams, epolls, reports.
@@ -101,6 +106,11 @@ pub struct Session {
     /// The pool, to note in it which codes have been spent.
     pub pool: Option<PathBuf>,
     keeper: Keeper,
+    preparing: Option<Preparing>,
+    /// For how many users something was made before the run.
+    pub prepared: u32,
+    /// What the embedded registry had counted by then.
+    before: Statistics,
 }
 
 #[derive(Debug)]
@@ -134,7 +144,13 @@ impl Session {
         foresee(profile.connections, if embedded { 2 } else { 1 }).map_err(Unready::Options)?;
         let (registry_core, cores) = share_out(Whereabouts::of(&target.start), threads);
         let shards = u32::try_from(cores.len()).unwrap_or(u32::MAX);
+        // How the action is sent does not depend on where to.
+        let somewhere = Url::parse("http://localhost/").map_err(|error| Unready::Options(error.to_string()))?;
+        let dialect = Arc::new(target.dialect);
+        let manner = Manner::of(&dialect, &profile, &somewhere).map_err(Unready::Options)?;
+        suits(&manner, &profile, what_for, embedded).map_err(Unready::Options)?;
         let needed = match what_for {
+            For::Pace if manner.serves == Serves::Once => Crew::once(&profile.pace, shards),
             For::Pace => Crew::needed(&profile.pace, &profile.mix, profile.guesses_per_user, shards),
             For::Search => searched(&profile, profile.capacity.up_to, shards),
         };
@@ -150,9 +166,17 @@ impl Session {
                 )));
             }
         };
-        let crew = crew(&users, &needed, &profile, what_for, shards)?;
+        if profile.mix.weight(Kind::Key) > 0 && !users.have_keys() {
+            let message =
+                "`key` is in the mix, and users of the pool have no security key: `stepup pool create --keys`";
+            return Err(Unready::Options(message.to_owned()));
+        }
+        let mut crew = crew(&users, &needed, &profile, what_for, shards)?;
+        if manner.serves == Serves::Once {
+            // No more are prepared than come.
+            crew = needed;
+        }
         let skew = (steps(target.skew.behind), steps(target.skew.ahead));
-        let dialect = Arc::new(target.dialect);
         let name = target.name;
         let cannot = |message: String| Unready::Target(format!("target {name}: {message}"));
         let (base, keeper) = if embedded {
@@ -174,12 +198,18 @@ impl Session {
             false => consenting(&base, target.consent.as_deref(), authorities.clone(), resolver).await?,
         };
         let tls = tls(&base, authorities.as_deref()).map_err(Unready::Options)?;
-        let forms = request::forms(&dialect, &profile.action, &base, profile.connect).map_err(Unready::Options)?;
+        let manner = Manner::of(&dialect, &profile, &base).map_err(Unready::Options)?;
+        let preparing = match manner.is_prepared {
+            true => Some(preparing(&base, address, authorities, (&dialect, &users), (target.skew, embedded))?),
+            false => None,
+        };
         let plan = Plan {
             address,
             dialect,
             surface: profile.action.clone(),
-            forms,
+            forms: manner.forms,
+            errands: manner.sent.map(Arc::new),
+            serves: manner.serves,
             pace: profile.pace.clone(),
             mix: profile.mix,
             crew,
@@ -196,7 +226,27 @@ impl Session {
             users,
         };
         let users = plan.users.len();
-        Ok(Session { profile, target: name, base, plan, needed, users, pool, keeper })
+        let before = Statistics::default();
+        Ok(Session { profile, target: name, base, plan, needed, users, pool, keeper, preparing, before, prepared: 0 })
+    }
+
+    /// Makes what the action works on, where anything has to be there. `tell` hears for how many users it is.
+    pub async fn prepare(&mut self, tell: impl Fn(usize)) -> Result<(), Unready> {
+        let Some(preparing) = self.preparing.take() else { return Ok(()) };
+        let cannot = |message: String| Unready::Target(format!("target {}: {message}", self.target));
+        let sent = self.plan.errands.take().and_then(|sent| Arc::try_unwrap(sent).ok());
+        let Some(sent) = sent else { return Ok(()) };
+        let wanted = self.plan.crew.spending;
+        let (surface, spent) = (sent.script.surface(), self.plan.spent_through);
+        let ready = preparing.prepare(surface, &self.plan.users, wanted, spent, tell).await.map_err(cannot)?;
+        let Ready { prepared, other, spent_through } = ready;
+        self.prepared = wanted;
+        self.plan.spent_through = spent_through;
+        self.plan.errands = Some(Arc::new(Sent { prepared, other, ..sent }));
+        if let Keeper::Embedded(embedded) = &self.keeper {
+            self.before = embedded.statistics();
+        }
+        Ok(())
     }
 
     /// How long no user has an unspent code, because the codes of the present step were spent before.
@@ -205,10 +255,10 @@ impl Session {
         until_unspent(self.plan.spent_through, now)
     }
 
-    /// What the embedded registry has counted.
+    /// What the embedded registry has counted in the run.
     pub fn counted(&self) -> Option<Statistics> {
         match &self.keeper {
-            Keeper::Embedded(embedded) => Some(embedded.statistics()),
+            Keeper::Embedded(embedded) => Some(embedded.statistics().since(&self.before)),
             Keeper::Host(_) => None,
         }
     }
@@ -277,6 +327,40 @@ fn crew(users: &Users, needed: &Crew, profile: &Profile, what_for: For, shards: 
          to send recovery codes. A user has one code for each 30 seconds, so {there} users sustain {bearable} of this mix",
         needed.all()
     )))
+}
+
+/// Whether an action that is sent in this manner can be what is asked for.
+fn suits(manner: &Manner, profile: &Profile, what_for: For, embedded: bool) -> Result<(), String> {
+    let action = &profile.action;
+    match (manner.serves, what_for) {
+        (Serves::Once, For::Search) => Err(format!(
+            "`{action}` takes a user of its own for each arrival, who is prepared for it, so its capacity is not \
+             searched for: `stepup load` at one rate after the other says what is borne"
+        )),
+        (Serves::Once, For::Pace) if manner.changes_users && !embedded => {
+            Err(format!("`{action}` leaves its users' accounts otherwise than they were, and would use up the pool"))
+        }
+        (Serves::Once | Serves::Again, For::Pace | For::Search) => Ok(()),
+    }
+}
+
+/// Who makes what the action works on.
+fn preparing(
+    base: &Url,
+    address: SocketAddr,
+    authorities: Option<PathBuf>,
+    (dialect, users): (&Arc<Dialect>, &Users),
+    (skew, embedded): (Skew, bool),
+) -> Result<Preparing, Unready> {
+    let trust = authorities.map_or(Trust::System, Trust::Authorities);
+    let wire = match is_loopback(base) {
+        true => Wire::trusting(base.clone(), Reuse::WhenIdle, trust),
+        false => Wire::straight(base.clone(), trust, address),
+    };
+    // The users of a seed have keys on the registry that is here; whether on another nobody knows.
+    let has_keys = dialect.no_keys.is_none() && users.have_keys() && (embedded || matches!(users, Users::Kept(_)));
+    let means = if has_keys { Means::Keys } else { Means::Codes };
+    Ok(Preparing::new(wire.map_err(Unready::Options)?, Arc::clone(dialect), skew, means))
 }
 
 /// Where a target runs.

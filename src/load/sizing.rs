@@ -12,6 +12,9 @@ use super::quantity::Rate;
 /// The length of a time step (RFC 6238 §4.1).
 pub const STEP: Duration = Duration::from_secs(30);
 
+/// Between two touches of a security key.
+const TOUCH: Duration = Duration::from_secs(1);
+
 /// How many recovery codes a user has (npm's profile API documents five).
 pub const RECOVERY_CODES: u32 = 5;
 
@@ -42,9 +45,19 @@ impl Crew {
         let spent = pace.most_in(STEP) * of(Kind::spends);
         let guessed = in_all * of(Kind::is_guess) / f64::from(guesses_each.max(1));
         let recovered = in_all * of(|kind| kind == Kind::RecoveryCode) / f64::from(RECOVERY_CODES);
+        // A key is touched once a second at most, and by whoever has codes, too.
+        let touched = pace.most_in(TOUCH) * of(|kind| kind == Kind::Key);
         // Whoever sends nothing that is spent still needs somebody to send it.
-        let spending = per_shard(spent).max(shards);
+        let spending = per_shard(spent).max(per_shard(touched)).max(shards);
         Crew { spending, guessing: per_shard(guessed), recovering: per_shard(recovered) }
+    }
+
+    /// The users that a load takes in `shards` parts, where each serves one arrival.
+    pub fn once(pace: &Pace, shards: u32) -> Crew {
+        let shards = shards.max(1);
+        let in_all = pace.expected(pace.lasts().as_secs_f64()) + herds(pace);
+        let spending = many(in_all / f64::from(shards)).saturating_mul(shards);
+        Crew { spending, guessing: 0, recovering: 0 }
     }
 
     /// The crew that there is when a pool has so many users and so many are needed: whoever is left over spends.
@@ -102,6 +115,17 @@ mod tests {
         let crew = Crew::needed(&steady(1000.0, 60), &Mix::of_right_codes(), 8, 1);
         assert_eq!(crew, Crew { spending: 30_694, guessing: 0, recovering: 0 });
         assert_eq!(sustained(30_000), Rate::per_second(1000.0));
+    }
+
+    #[test]
+    fn keys_take_a_user_for_each_in_a_second_and_prepared_commands_one_for_each_arrival() {
+        let keys: Mix = crate::yaml::parse("mix", "{ key: 1 }").expect("a mix");
+        assert_eq!(Crew::needed(&steady(100.0, 60), &keys, 8, 1).spending, 141);
+        let mixed: Mix = crate::yaml::parse("mix", "{ key: 1, right: 1 }").expect("a mix");
+        let codes: Mix = crate::yaml::parse("mix", "{ wrong: 1, right: 1 }").expect("a mix");
+        let spending = |mix| Crew::needed(&steady(100.0, 60), mix, 8, 1).spending;
+        assert_eq!(spending(&mixed), spending(&codes));
+        assert_eq!(Crew::once(&steady(100.0, 60), 1), Crew { spending: 6_311, guessing: 0, recovering: 0 });
     }
 
     #[test]

@@ -243,7 +243,7 @@ impl Tally {
         let response = now.saturating_sub(due);
         self.each(due, |sums| {
             sums.counts.add(kind, fate);
-            let proven = matches!(kind, Kind::Right | Kind::RecoveryCode | Kind::Exchange);
+            let proven = matches!(kind, Kind::Right | Kind::RecoveryCode | Kind::Exchange | Kind::Key);
             match fate {
                 Fate::Accepted => {
                     sums.timed.record(Timing::ResponseTime, response);

@@ -219,6 +219,11 @@ impl Papers {
         self.user
     }
 
+    /// The secret of the codes, as HMAC-SHA-1 takes it.
+    pub fn secret(&self) -> &[u8] {
+        &self.key
+    }
+
     /// The code of a step (RFC 4226 §5.3, RFC 6238).
     pub fn code(&self, step: u32) -> Code {
         digits(self.number(step))

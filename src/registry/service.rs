@@ -219,7 +219,7 @@ impl Tally {
 }
 
 /// What a registry has counted since it was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Statistics {
     /// Requests of any kind.
     pub requests: u64,
@@ -231,4 +231,17 @@ pub struct Statistics {
     pub bare_challenges: u64,
     /// Second factors that were not looked at, after too many wrong ones.
     pub throttled: u64,
+}
+
+impl Statistics {
+    /// What has been counted since an earlier moment.
+    pub fn since(&self, earlier: &Statistics) -> Statistics {
+        Statistics {
+            requests: self.requests.saturating_sub(earlier.requests),
+            accepted_proofs: self.accepted_proofs.saturating_sub(earlier.accepted_proofs),
+            refused_proofs: self.refused_proofs.saturating_sub(earlier.refused_proofs),
+            bare_challenges: self.bare_challenges.saturating_sub(earlier.bare_challenges),
+            throttled: self.throttled.saturating_sub(earlier.throttled),
+        }
+    }
 }

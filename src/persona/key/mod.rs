@@ -148,6 +148,11 @@ impl SecurityKey {
         OwnKey::resume(stored).map(|key| SecurityKey { made: Made::Own(Box::new(key)), kept: None })
     }
 
+    /// A key that was kept and does not count its signatures.
+    pub fn uncounted(stored: Stored) -> Result<Self, String> {
+        OwnKey::uncounted(stored).map(|key| SecurityKey { made: Made::Own(Box::new(key)), kept: None })
+    }
+
     /// Goes on with what another device has made of this key.
     pub fn resume(&mut self, stored: Stored) -> Result<(), String> {
         self.made = Made::Own(Box::new(OwnKey::resume(stored)?));
