@@ -15,7 +15,7 @@ use super::mix::{Dealer, Kind};
 use super::pace::{Arrivals, STEP_NS};
 use super::request::{Filling, Forms};
 use super::roster::{Part, Planned, Roster};
-use super::tally::{Breach, Second, Tally};
+use super::tally::{Breach, Second, Tally, Unopened};
 use super::users::{Code, Papers, Users};
 use errands::Errands;
 pub use errands::{Sent, Sort};
@@ -176,9 +176,14 @@ impl Desk {
         self.seconds.drain(..)
     }
 
-    /// Counts connections that were opened or could not be.
-    pub fn connected(&mut self, opened: bool, now: u64) {
-        self.tally.connected(opened, now);
+    /// Counts a connection that was opened.
+    pub fn connected(&mut self, now: u64) {
+        self.tally.connected(now);
+    }
+
+    /// Counts a connection that could not be.
+    pub fn not_connected(&mut self, why: Unopened, now: u64) {
+        self.tally.not_connected(why, now);
     }
 
     /// Takes up an arrival that has become due meanwhile.

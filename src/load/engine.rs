@@ -20,7 +20,7 @@ use super::fate::Fate;
 use super::request::Connect;
 use super::roster::Roster;
 use super::stream::{Stream, Tls};
-use super::tally::{Second, Tally};
+use super::tally::{Second, Tally, Unopened};
 use super::thread::{self, Priority};
 
 /// How many connections report at once.
@@ -181,7 +181,7 @@ struct Connections {
     /// Before this no connection is tried.
     not_before: u64,
     opened: u64,
-    unopened: u64,
+    unopened: Vec<Unopened>,
     serial: u32,
     buffer: Vec<u8>,
 }
@@ -206,7 +206,7 @@ impl Connections {
             back_off_ns: BACK_OFF_NS,
             not_before: 0,
             opened: 0,
-            unopened: 0,
+            unopened: Vec::new(),
             serial: 0,
             buffer: vec![0; BUFFER],
         })
@@ -246,9 +246,9 @@ impl Connections {
                 self.all[line] = Some(connection);
                 true
             }
-            Err(_) => {
+            Err(error) => {
                 self.vacant.push(line);
-                self.failed(now);
+                self.failed(Unopened::of(&error), now);
                 false
             }
         }
@@ -269,8 +269,8 @@ impl Connections {
         Stream::new(TcpStream::from(socket), self.setup.tls.as_ref())
     }
 
-    fn failed(&mut self, now: u64) {
-        self.unopened += 1;
+    fn failed(&mut self, why: Unopened, now: u64) {
+        self.unopened.push(why);
         self.not_before = now.saturating_add(self.back_off_ns);
         self.back_off_ns = (self.back_off_ns * 2).min(LONGEST_BACK_OFF_NS);
     }
@@ -283,8 +283,8 @@ impl Connections {
     /// Tells the desk which connections were opened.
     fn report(&mut self, desk: &mut Desk) {
         let now = self.now();
-        (0..std::mem::take(&mut self.opened)).for_each(|_| desk.connected(true, now));
-        (0..std::mem::take(&mut self.unopened)).for_each(|_| desk.connected(false, now));
+        (0..std::mem::take(&mut self.opened)).for_each(|_| desk.connected(now));
+        self.unopened.drain(..).for_each(|why| desk.not_connected(why, now));
     }
 
     fn watch(&self, line: Line, events: epoll::EventFlags) {
@@ -337,14 +337,14 @@ impl Connections {
                 connection.state = State::Agreeing;
                 self.agree(line, desk);
             }
-            Ok(Some(_)) | Err(_) => self.not_opened(line),
+            Ok(Some(error)) | Err(error) => self.not_opened(line, Unopened::of(&error)),
         }
     }
 
-    fn not_opened(&mut self, line: Line) {
+    fn not_opened(&mut self, line: Line, why: Unopened) {
         self.close(line);
         let now = self.now();
-        self.failed(now);
+        self.failed(why, now);
     }
 
     /// Goes on agreeing on keys, where there are any; the connection is open after it.
@@ -364,7 +364,7 @@ impl Connections {
                 let wants = if connection.stream.owes() { epoll::EventFlags::OUT } else { epoll::EventFlags::empty() };
                 self.watch(line, epoll::EventFlags::IN | wants);
             }
-            Err(_) => self.not_opened(line),
+            Err(_) => self.not_opened(line, Unopened::ByTarget),
         }
     }
 

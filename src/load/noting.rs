@@ -17,7 +17,7 @@ use super::quantity::Share;
 use super::run::{Outcome, Plan};
 use super::session::Session;
 use super::sizing;
-use super::tally::Sums;
+use super::tally::{Sums, Unopened};
 use super::thread::Priority;
 
 /// The percents of the plot that HDR histograms are drawn on.
@@ -95,6 +95,15 @@ pub fn invalid(valid: &Validity, closed: bool, outcome: &Outcome) -> Vec<String>
         why.push(format!(
             "a sending thread was ready and not let run {held_up} of the time, allowed {allowed}; this machine was the limit"
         ));
+    }
+    for (why_not, message) in [
+        (Unopened::NoPort, "no local port was left (net.ipv4.ip_local_port_range)"),
+        (Unopened::NoFile, "no file descriptor was left (`ulimit -n`)"),
+    ] {
+        let count = whole.unopened(why_not);
+        if count > 0 {
+            why.push(format!("{count} connections could not be opened, for {message}; this machine was the limit"));
+        }
     }
     let starved = whole.counts.sum(|_, fate| fate == Fate::Starved);
     if whole.planned > 0 && (starved as f64) > (1.0 - valid.cast.get()) * whole.planned as f64 {
@@ -193,7 +202,12 @@ pub fn of_run(session: &Session, outcome: &Outcome, seconds: Vec<SecondNote>, ab
             waited: whole.waited,
             refused_across_edge: whole.across_edge,
             connections_opened: whole.opened,
-            connections_failed: whole.unopened,
+            connections_failed: whole.unopened.iter().sum(),
+            connections_failed_by: Unopened::ALL
+                .iter()
+                .map(|why| (why.name().to_owned(), whole.unopened(*why)))
+                .filter(|(_, count)| *count > 0)
+                .collect(),
             planned_per_s: whole.planned as f64 / measured,
             sent_per_s: sent as f64 / measured,
             accepted_per_s: accepted as f64 / measured,

@@ -70,6 +70,41 @@ impl Timed {
     }
 }
 
+/// Why a connection could not be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unopened {
+    /// The target refused it, broke it off, or could not agree on keys.
+    ByTarget,
+    /// This machine had no local port left for one more.
+    NoPort,
+    /// This process, or this machine, had no file descriptor left for one more.
+    NoFile,
+}
+
+impl Unopened {
+    /// All of them.
+    pub const ALL: [Unopened; 3] = [Unopened::ByTarget, Unopened::NoPort, Unopened::NoFile];
+
+    /// Which it is.
+    pub fn of(error: &std::io::Error) -> Self {
+        use rustix::io::Errno;
+        match Errno::from_io_error(error) {
+            Some(Errno::ADDRNOTAVAIL) => Unopened::NoPort,
+            Some(Errno::MFILE | Errno::NFILE) => Unopened::NoFile,
+            Some(_) | None => Unopened::ByTarget,
+        }
+    }
+
+    /// Its name in results.
+    pub fn name(self) -> &'static str {
+        match self {
+            Unopened::ByTarget => "by-target",
+            Unopened::NoPort => "no-local-port",
+            Unopened::NoFile => "no-file-descriptor",
+        }
+    }
+}
+
 /// What is counted.
 #[derive(Debug, Clone)]
 pub struct Sums {
@@ -83,8 +118,8 @@ pub struct Sums {
     pub across_edge: u64,
     /// Connections that were opened.
     pub opened: u64,
-    /// Connections that could not be opened.
-    pub unopened: u64,
+    /// Connections that could not be opened, by why.
+    pub unopened: [u64; Unopened::ALL.len()],
     /// What became of the arrivals.
     pub counts: Counts,
     /// How long it took.
@@ -93,7 +128,8 @@ pub struct Sums {
 
 impl Sums {
     fn new(times: impl Fn() -> Times) -> Self {
-        let (planned, requests, waited, across_edge, opened, unopened) = (0, 0, 0, 0, 0, 0);
+        let (planned, requests, waited, across_edge, opened) = (0, 0, 0, 0, 0);
+        let unopened = [0; Unopened::ALL.len()];
         Sums {
             planned,
             requests,
@@ -116,6 +152,11 @@ impl Sums {
         Self::new(Times::of_second)
     }
 
+    /// How many connections could not be opened for this reason.
+    pub fn unopened(&self, why: Unopened) -> u64 {
+        self.unopened[why as usize]
+    }
+
     /// Takes in all that another of the same sort has.
     pub fn merge(&mut self, other: &Sums) {
         self.planned += other.planned;
@@ -123,7 +164,9 @@ impl Sums {
         self.waited += other.waited;
         self.across_edge += other.across_edge;
         self.opened += other.opened;
-        self.unopened += other.unopened;
+        for (count, other) in self.unopened.iter_mut().zip(other.unopened) {
+            *count += other;
+        }
         self.counts.merge(&other.counts);
         self.timed.merge(&other.timed);
     }
@@ -233,9 +276,14 @@ impl Tally {
         self.each(due, |sums| sums.across_edge += 1);
     }
 
-    /// A connection has been opened, or could not be.
-    pub fn connected(&mut self, opened: bool, now: u64) {
-        self.each(now, |sums| if opened { sums.opened += 1 } else { sums.unopened += 1 });
+    /// A connection has been opened.
+    pub fn connected(&mut self, now: u64) {
+        self.each(now, |sums| sums.opened += 1);
+    }
+
+    /// A connection could not be opened.
+    pub fn not_connected(&mut self, why: Unopened, now: u64) {
+        self.each(now, |sums| sums.unopened[why as usize] += 1);
     }
 
     /// It is known what became of an arrival.
@@ -276,5 +324,19 @@ impl Tally {
         if self.evidence.len() < KEPT {
             self.evidence.push(breach);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_this_machine_lacks_is_told_from_what_the_target_does() {
+        let of = |errno: rustix::io::Errno| Unopened::of(&errno.into());
+        assert_eq!(of(rustix::io::Errno::ADDRNOTAVAIL), Unopened::NoPort);
+        assert_eq!([of(rustix::io::Errno::MFILE), of(rustix::io::Errno::NFILE)], [Unopened::NoFile; 2]);
+        assert_eq!([of(rustix::io::Errno::CONNREFUSED), of(rustix::io::Errno::CONNRESET)], [Unopened::ByTarget; 2]);
+        assert_eq!(Unopened::of(&std::io::Error::other("a certificate")), Unopened::ByTarget);
     }
 }

@@ -175,6 +175,9 @@ pub struct Totals {
     pub connections_opened: u64,
     /// Connections that could not be opened.
     pub connections_failed: u64,
+    /// Why they could not, where any could not.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub connections_failed_by: BTreeMap<String, u64>,
     /// How many arrivals a second were planned, put on the wire and accepted.
     pub planned_per_s: f64,
     /// See above.
