@@ -360,11 +360,15 @@ impl Desk {
     }
 
     fn never_sent(&mut self, waiting: Waiting, fate: Fate, now: u64) {
-        if let Leg::Errand(errand) = waiting.leg {
-            self.errands.end(errand);
-        }
-        self.tally.ended(waiting.kind, fate, waiting.due, None, now);
-        self.arrivals.ended(false, now);
+        let errand = match waiting.leg {
+            Leg::Errand(errand) => self.errands.end(errand),
+            Leg::First | Leg::Answer(_) => None,
+        };
+        let sent = errand.and_then(|errand| errand.sent);
+        // Whoever stopped half-way has sent something.
+        let fate = if sent.is_some() && fate == Fate::Unsent { Fate::TimedOut } else { fate };
+        self.tally.ended(waiting.kind, fate, waiting.due, sent, now);
+        self.arrivals.ended(sent.is_some(), now);
     }
 
     fn end(&mut self, flight: Flight, kind: Kind, fate: Fate, status: u16, now: u64) {

@@ -192,6 +192,7 @@ pub fn of_run(session: &Session, outcome: &Outcome, seconds: Vec<SecondNote>, ab
             needed: *needed,
             sustain_per_s: sizing::sustained(plan.crew.spending).get(),
             bear_per_s: session.users_bear().get(),
+            prepared: session.prepared,
         },
         totals: Totals {
             planned: whole.planned,

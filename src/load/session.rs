@@ -108,7 +108,7 @@ pub struct Session {
     keeper: Keeper,
     preparing: Option<Preparing>,
     /// For how many users something was made before the run.
-    pub prepared: u32,
+    pub prepared: Option<u32>,
     /// What the embedded registry had counted by then.
     before: Statistics,
 }
@@ -227,7 +227,19 @@ impl Session {
         };
         let users = plan.users.len();
         let before = Statistics::default();
-        Ok(Session { profile, target: name, base, plan, needed, users, pool, keeper, preparing, before, prepared: 0 })
+        Ok(Session {
+            profile,
+            target: name,
+            base,
+            plan,
+            needed,
+            users,
+            pool,
+            keeper,
+            preparing,
+            before,
+            prepared: None,
+        })
     }
 
     /// Makes what the action works on, where anything has to be there. `tell` hears for how many users it is.
@@ -240,7 +252,7 @@ impl Session {
         let (surface, spent) = (sent.script.surface(), self.plan.spent_through);
         let ready = preparing.prepare(surface, &self.plan.users, wanted, spent, tell).await.map_err(cannot)?;
         let Ready { prepared, other, spent_through } = ready;
-        self.prepared = wanted;
+        self.prepared = Some(wanted);
         self.plan.spent_through = spent_through;
         self.plan.errands = Some(Arc::new(Sent { prepared, other, ..sent }));
         if let Keeper::Embedded(embedded) = &self.keeper {

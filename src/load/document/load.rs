@@ -152,6 +152,9 @@ pub struct UsersNote {
     pub sustain_per_s: f64,
     /// The rate of arrivals of this mix that they bear.
     pub bear_per_s: f64,
+    /// For how many of them something was made before the run; each of these serves one arrival.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prepared: Option<u32>,
 }
 
 /// Sums over a run.

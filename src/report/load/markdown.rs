@@ -60,12 +60,15 @@ pub(super) fn of_run(result: &LoadResult) -> String {
         .into_iter()
         .map(|(name, count, rate)| vec![name.to_owned(), number(count as f64), number(rate)]),
     );
-    let _ = writeln!(
-        out,
-        "{} users sustain {} valid codes a second.\n",
-        result.users.there,
-        number(result.users.sustain_per_s)
-    );
+    let _ = match result.users.prepared {
+        Some(prepared) => writeln!(out, "{prepared} users were each prepared for one arrival.\n"),
+        None => writeln!(
+            out,
+            "{} users sustain {} valid codes a second.\n",
+            result.users.there,
+            number(result.users.sustain_per_s)
+        ),
+    };
     table(
         &mut out,
         &["time", "count", "p50", "p99", "p99.9", "longest"],

@@ -95,11 +95,14 @@ pub(super) fn of_run(result: &LoadResult) -> Result<String, String> {
             ("Accepted", rate(totals.accepted, totals.accepted_per_s)),
             (
                 "Users",
-                format!(
-                    "{}, who sustain {} valid codes a second, one for each 30 s",
-                    number(f64::from(result.users.there)),
-                    number(result.users.sustain_per_s)
-                ),
+                match result.users.prepared {
+                    Some(prepared) => format!("{}, each prepared for one arrival", number(f64::from(prepared))),
+                    None => format!(
+                        "{}, who sustain {} valid codes a second, one for each 30 s",
+                        number(f64::from(result.users.there)),
+                        number(result.users.sustain_per_s)
+                    ),
+                },
             ),
             (
                 "Connections",

@@ -101,7 +101,12 @@ pub(super) fn of_run(result: &LoadResult) -> String {
     }
     let users = &result.users;
     let (there, sustain) = (users.there, users.sustain_per_s);
-    say(format_args!("  {:<10} {there:>10}   {sustain:>10.1}/s sustained, one code for each 30 s", "users"));
+    match users.prepared {
+        Some(prepared) => say(format_args!("  {:<10} {prepared:>10}   each prepared for one arrival", "users")),
+        None => {
+            say(format_args!("  {:<10} {there:>10}   {sustain:>10.1}/s sustained, one code for each 30 s", "users"));
+        }
+    }
     say(format_args!(""));
     say(format_args!("  {:<16}{:>10}{:>12}{:>12}{:>12}{:>12}{:>12}", "", "count", "p50", "p90", "p99", "p99.9", "max"));
     for (name, times) in &result.times {
