@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::passphrase::{Passphrase, Use, Whence};
 
-/// scrypt's N is two to the power of this: 128 MiB, about half a second.
+/// scrypt's N is two to the power of this: 128 MiB.
 const WORK: u8 = 17;
 /// The most that is done for a pool that somebody else made: 1 GiB.
 const MOST_WORK: u8 = 20;
