@@ -144,6 +144,21 @@ fn with_last_lines(what: String, said: &[u8]) -> String {
     if last.is_empty() { format!("{what}, without a word") } else { format!("{what}; it said:\n{}", last.join("\n")) }
 }
 
+/// How packages are installed. The user's own settings say which registry they come from and how it is reached, so they
+/// are read; what would change what is installed, or where, is said here.
+const CI: [&str; 10] = [
+    "ci",
+    "--no-audit",
+    "--no-fund",
+    "--ignore-scripts",
+    "--dry-run=false",
+    "--global=false",
+    "--package-lock-only=false",
+    "--bin-links=true",
+    "--install-strategy=hoisted",
+    "--include=optional",
+];
+
 /// Installs a target's packages into the cache folder, unless they are there already, and says where.
 pub async fn install(program: &Program) -> Result<PathBuf, String> {
     packages("targets", &program.name, &program.manifest, &program.lockfile).await
@@ -170,7 +185,7 @@ pub async fn packages(shelf: &str, name: &str, manifest: &str, lockfile: &str) -
     std::fs::write(place.path().join("package-lock.json"), lockfile).map_err(cannot)?;
     eprintln!("installing {name} (once)");
     let npm = Command::new("npm")
-        .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"])
+        .args(CI)
         .current_dir(place.path())
         .env_remove(PASSPHRASE_VARIABLE)
         .stdin(Stdio::null())
@@ -183,6 +198,9 @@ pub async fn packages(shelf: &str, name: &str, manifest: &str, lockfile: &str) -
     if !output.status.success() {
         return Err(with_last_lines(format!("npm ci: {}", output.status), &output.stderr));
     }
+    if let Some(missing) = missing(place.path(), manifest) {
+        return Err(with_last_lines(format!("npm ci succeeded and did not install {missing}"), &output.stderr));
+    }
     match std::fs::rename(place.path(), &home) {
         // Its name is no longer there to be removed.
         Ok(()) => drop(place.keep()),
@@ -190,4 +208,36 @@ pub async fn packages(shelf: &str, name: &str, manifest: &str, lockfile: &str) -
         Err(error) => return Err(cannot(error)),
     }
     Ok(home)
+}
+
+/// The first package that a manifest pins and that is not there in its version.
+fn missing(home: &Path, manifest: &str) -> Option<String> {
+    let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
+    let manifest = json(manifest)?;
+    let pinned = manifest.get("dependencies").and_then(serde_json::Value::as_object).into_iter().flatten();
+    let mut absent = pinned.filter(|(name, version)| {
+        let own = std::fs::read_to_string(home.join("node_modules").join(name).join("package.json"));
+        own.ok().and_then(|own| json(&own)).is_none_or(|own| own.get("version") != Some(version))
+    });
+    let (name, version) = absent.next()?;
+    Some(format!("{name}@{}", version.as_str().unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_that_is_not_there_in_its_version_is_missed() {
+        let home = tempfile::tempdir().expect("a folder");
+        let manifest = r#"{ "dependencies": { "@a/b": "1.0.0" } }"#;
+        let place = home.path().join("node_modules/@a/b");
+        std::fs::create_dir_all(&place).expect("folders");
+        assert_eq!(missing(home.path(), manifest).as_deref(), Some("@a/b@1.0.0"));
+        std::fs::write(place.join("package.json"), r#"{ "version": "1.0.1" }"#).expect("written");
+        assert_eq!(missing(home.path(), manifest).as_deref(), Some("@a/b@1.0.0"));
+        std::fs::write(place.join("package.json"), r#"{ "version": "1.0.0" }"#).expect("written");
+        assert_eq!(missing(home.path(), manifest), None);
+        assert_eq!(missing(home.path(), "{}"), None);
+    }
 }
