@@ -152,6 +152,14 @@ fn place(case: &CaseResult) -> String {
     clean(&format!("{}{surface} ({situation})", case.action))
 }
 
+/// The heading of [`differing`].
+pub const DIFFERING: &str = "Verdicts that differ from the wire's";
+
+/// What a client and the wire came to, in words.
+pub fn both(case: &CaseResult, wire: &CaseResult) -> (String, &'static str) {
+    (words(case), wire.verdicts.first().map_or("none", |verdict| verdict.word()))
+}
+
 /// Where a client and the wire come to different verdicts on one row, mode and factor: the client's case and the wire's.
 pub fn differing(result: &RunResult) -> Vec<(&CaseResult, &CaseResult)> {
     let of_wire = |case: &&CaseResult| !is_of_client(case);
@@ -160,10 +168,11 @@ pub fn differing(result: &RunResult) -> Vec<(&CaseResult, &CaseResult)> {
             == (&other.action, &other.surface, &other.mode, &other.factor)
     };
     let judged = |case: &CaseResult| matches!(case.status, Status::Pass | Status::Fail);
+    let says = |case: &CaseResult| case.verdicts.first().copied();
     let mut pairs = Vec::new();
     for case in result.cases.iter().filter(|case| is_of_client(case) && judged(case)) {
         let wire = result.cases.iter().filter(of_wire).find(|wire| same(case, wire) && judged(wire));
-        pairs.extend(wire.filter(|wire| wire.status != case.status).map(|wire| (case, wire)));
+        pairs.extend(wire.filter(|wire| says(wire) != says(case)).map(|wire| (case, wire)));
     }
     pairs
 }

@@ -35,6 +35,7 @@ pub fn render(result: &RunResult) -> String {
     }
     flaky(&mut out, result);
     limits(&mut out, result);
+    differing(&mut out, result);
     untested(&mut out, result);
     for table in tables::of(result) {
         write_table(&mut out, &table);
@@ -104,6 +105,20 @@ fn limits(out: &mut String, result: &RunResult) {
         format!("{} {} in {places}, first {}", code(fault.client), fault.kind.words(), code(fault.saw))
     };
     list(out, faults.iter().map(line).collect());
+}
+
+/// Where a real client and the wire come to different verdicts.
+fn differing(out: &mut String, result: &RunResult) {
+    let pairs = clients::differing(result);
+    if pairs.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\n## {}\n", clients::DIFFERING);
+    let line = |(case, wire): &(&CaseResult, &CaseResult)| {
+        let (by_client, by_wire) = clients::both(case, wire);
+        format!("{}: {by_client}; on the wire {by_wire}", code(&case.id))
+    };
+    list(out, pairs.iter().map(line).collect());
 }
 
 fn untested(out: &mut String, result: &RunResult) {

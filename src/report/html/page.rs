@@ -28,6 +28,8 @@ pub(super) struct Page {
     meanings: Vec<Meaning>,
     untested: Vec<Untested>,
     limits: Vec<Limit>,
+    differing_title: &'static str,
+    differing: Vec<Differing>,
     stale: Vec<String>,
     left: Vec<String>,
     ended: Option<String>,
@@ -65,6 +67,15 @@ struct Limit {
     words: &'static str,
     places: String,
     saw: String,
+}
+
+/// Where a client and the wire come to different verdicts.
+#[derive(Debug, Serialize)]
+struct Differing {
+    case: usize,
+    id: String,
+    by_client: String,
+    by_wire: &'static str,
 }
 
 /// What was not tested, for one reason.
@@ -180,6 +191,8 @@ pub(super) fn of(result: &RunResult) -> Page {
         meanings: meanings(result),
         untested: untested(result),
         limits: limits(result),
+        differing_title: clients::DIFFERING,
+        differing: differing(result),
         stale: result.stale_deviations.iter().map(|stale| clean(stale)).collect(),
         left: left.map(|left| clean(left)).collect(),
         ended: result.target.ended.as_deref().map(crate::report::text::clean_lines),
@@ -297,6 +310,16 @@ fn limits(result: &RunResult) -> Vec<Limit> {
         saw: clean(fault.saw),
     };
     faults.map(limit).collect()
+}
+
+fn differing(result: &RunResult) -> Vec<Differing> {
+    let pairs = clients::differing(result).into_iter();
+    let shown = pairs.filter_map(|(case, wire)| {
+        let number = all(result).find(|(_, known, _)| std::ptr::eq(*known, case))?.0;
+        let (by_client, by_wire) = clients::both(case, wire);
+        Some(Differing { case: number, id: clean(&case.id), by_client, by_wire })
+    });
+    shown.collect()
 }
 
 fn untested(result: &RunResult) -> Vec<Untested> {

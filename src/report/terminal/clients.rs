@@ -108,10 +108,10 @@ fn own(out: &mut String, result: &RunResult, paper: Paper) {
     let differing = clients::differing(result);
     if !differing.is_empty() {
         out.push('\n');
-        heading(out, paper, "Verdicts that differ from the wire's");
+        heading(out, paper, clients::DIFFERING);
         for (case, wire) in differing {
-            let verdict = wire.verdicts.first().map_or("none", |verdict| verdict.word());
-            paper.text(out, &format!("  {}: {}; on the wire {verdict}", case.id, clients::words(case)));
+            let (by_client, by_wire) = clients::both(case, wire);
+            paper.text(out, &format!("  {}: {by_client}; on the wire {by_wire}", case.id));
         }
     }
 }
