@@ -120,6 +120,35 @@ impl Clock {
     }
 }
 
+impl Clock {
+    /// Waits for something that others hold, who may be waiting for a time. The caller must hold an [`AtWork`] guard, which
+    /// counts as idle meanwhile.
+    pub async fn idle<T>(&self, wait: impl Future<Output = T>) -> T {
+        let _idle = Idle::new(self);
+        wait.await
+    }
+}
+
+/// Somebody at work who is idle until this is dropped.
+struct Idle<'c>(&'c Clock);
+
+impl<'c> Idle<'c> {
+    fn new(clock: &'c Clock) -> Self {
+        if let Source::Simulated(simulation) = &clock.0 {
+            lock(simulation).leave();
+        }
+        Idle(clock)
+    }
+}
+
+impl Drop for Idle<'_> {
+    fn drop(&mut self) {
+        if let Source::Simulated(simulation) = &self.0.0 {
+            lock(simulation).at_work += 1;
+        }
+    }
+}
+
 /// Proof that a case is at work on the clock.
 #[derive(Debug)]
 pub struct AtWork(Clock);
@@ -177,6 +206,38 @@ mod tests {
         assert_eq!(clock.now(), UnixMillis(1_000));
         drop(busy);
         assert_eq!(waiter.await.expect("the waiter ends"), UnixMillis(31_000));
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_another_who_waits_for_a_time_does_not_hold_it_up() {
+        let clock = Clock::simulated(UnixMillis(0));
+        let (first, second) = (clock.work(), clock.work());
+        let (give, given) = oneshot::channel::<()>();
+        let holder = {
+            let clock = clock.clone();
+            tokio::spawn(async move {
+                clock.wait_until(UnixMillis(30_000)).await;
+                let _ = give.send(());
+                drop(first);
+            })
+        };
+        clock.idle(given).await.expect("the holder gives it");
+        // Whoever was idle is at work again.
+        assert_eq!(clock.now(), UnixMillis(30_000));
+        holder.await.expect("the holder ends");
+        let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+        let later = {
+            let (clock, third) = (clock.clone(), clock.work());
+            tokio::spawn(async move {
+                clock.wait_until(UnixMillis(60_000)).await;
+                let _ = tell.send(());
+                drop(third);
+            })
+        };
+        tokio::task::yield_now().await;
+        assert!(told.try_recv().is_err());
+        drop(second);
+        later.await.expect("the last ends");
     }
 
     #[tokio::test]

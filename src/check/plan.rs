@@ -63,7 +63,7 @@ impl Case {
             Script::Row { surface, expectation } => {
                 let challenged = *expectation == Some(Expectation::Challenged);
                 if let Some(seat) = &self.seat {
-                    return vec![*surface; seat.commands(challenged, self.factor)];
+                    return vec![*surface; seat.commands(&dialect.surfaces[*surface].id(), challenged, self.factor)];
                 }
                 vec![
                     *surface;

@@ -29,6 +29,8 @@ pub(super) struct Weighed {
     pub ended: Option<Ended>,
     /// Whether all of the surface's own requests have succeeded by now.
     pub complete: bool,
+    /// How the first read was challenged. No table asks for that, whatever the command is.
+    pub challenged_read: Option<Ended>,
     /// How the first read ended to which there was no usable answer.
     pub failed_read: Option<Ended>,
     /// Whether a write carried a proof.
@@ -89,7 +91,7 @@ impl Scene {
         let fetched: Vec<String> = before.iter().filter_map(|one| self.yields(one)).collect();
         let (mut challenged, mut last, mut poll, mut opens_pages) = (None, None, None, false);
         let (mut proven, mut accepted_proof, mut spent_on_another) = (false, None, false);
-        let mut failed_read = None;
+        let (mut failed_read, mut challenged_read) = (None, None);
         for (number, one) in
             recorded.iter().enumerate().filter(|(number, _)| last_own.is_none_or(|last| *number <= last))
         {
@@ -118,7 +120,9 @@ impl Scene {
                     self.offered = self.offer(answer);
                 }
                 opens_pages |= one.headers.iter().any(|(name, value)| (name.as_str(), value.as_str()) == OPENS_PAGES);
-                challenged = challenged.or(Some(ended));
+                // What a challenged read is answered with is no answer to the write.
+                let slot = if writes || at.is_some() { &mut challenged } else { &mut challenged_read };
+                *slot = slot.take().or(Some(ended));
             } else if writes {
                 last = Some(ended);
             } else if matches!(ended.outcome, Outcome::Failed | Outcome::Throttled) {
@@ -129,6 +133,7 @@ impl Scene {
         Ok(Weighed {
             ended: challenged.or(last),
             complete,
+            challenged_read,
             failed_read,
             proven,
             spent_on_another,
@@ -162,9 +167,10 @@ impl Scene {
                     let Some(number) = found.filter(|_| trail.step > mark.done) else { continue };
                     trail.next = number + 1;
                     let one = &trail.recorded[number];
-                    self.exchanges = vec![self.evidence(one)];
+                    let evidence = vec![self.evidence(one)];
+                    let before = std::mem::replace(&mut self.exchanges, evidence);
                     let ended = self.digest(request, &step.undo, one.answer.as_ref().ok());
-                    self.exchanges.clear();
+                    self.exchanges = before;
                     let ended = ended?;
                     if ended.outcome == Outcome::Accepted {
                         mark.done = trail.step;
@@ -181,6 +187,14 @@ impl Scene {
     fn yields(&self, one: &Recorded) -> Option<String> {
         let json = one.answer.as_ref().ok()?.json.as_ref()?;
         json.pointer(&self.stage.dialect.web_challenge.done)?.as_str().map(path)
+    }
+
+    /// What the client's next attempt to fetch what a page makes is answered, where that is it.
+    pub(super) async fn handed_out(&self, proxy: &Proxy, seen: usize, done: &str) -> Option<Json> {
+        let place = path(done);
+        let polls = proxy.request_after(seen, |one| path(&one.place) == place);
+        let answer = polls.await?.answer.ok().filter(|answer| answer.status == 200)?;
+        answer.json.as_ref()?.pointer("/token").cloned()
     }
 
     /// Keeps the token of a log-in that a client has fetched.

@@ -14,6 +14,7 @@ use super::keyring::{Credentials, Held};
 use super::keys::{Given, Offer};
 use super::stop::Stop;
 use crate::browser::{Browser, Tab};
+use crate::client::process::{self, Place};
 use crate::clock::{AtWork, Clock, UnixMillis};
 use crate::dialect::Dialect;
 use crate::dialect::predicate::Answer;
@@ -265,6 +266,20 @@ impl Scene {
     /// Whether the last code is still of a step that the target accepts, so that its refusal says something.
     pub fn code_is_live(&self) -> bool {
         self.step().is_some_and(|step| self.is_live(step))
+    }
+
+    /// Waits for a place among the commands of clients. Who has one may be waiting for a later time.
+    pub(super) async fn place(&self) -> Place {
+        match process::free_place() {
+            Some(place) => Some(place),
+            None => self.stage.clock.idle(process::place()).await,
+        }
+    }
+
+    /// Whether it will still be after so long.
+    pub fn code_lives_for(&self, long: Duration) -> bool {
+        let then = self.stage.target_time().after(long);
+        self.step().is_some_and(|step| self.user.ledger.as_ref().is_some_and(|ledger| ledger.is_live(step, then)))
     }
 
     /// The step of the last code.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::plan::{Case, Script};
 use super::suite::Unready;
 use crate::client::file::Packages;
-use crate::client::{self, Client, Situation};
+use crate::client::{self, Client, Situation, home};
 use crate::dialect::Dialect;
 use crate::installed;
 use crate::result::Standing;
@@ -30,12 +30,20 @@ pub struct Seat {
 
 impl Seat {
     /// How many commands it takes to show what a case is about, each with an object of its own. In a terminal one command
-    /// is challenged and answered; a script ends with the challenge, and is run again with a code.
-    pub fn commands(&self, challenged: bool, factor: Factor) -> usize {
+    /// is challenged and answered; a script ends with the challenge, and is run again with a code. A client that asks
+    /// before it is asked is given a wrong code first.
+    pub fn commands(&self, surface: &str, challenged: bool, factor: Factor) -> usize {
+        let wrong = usize::from(self.asks_first(surface));
         match (self.situation, factor) {
-            (Situation::Script, Factor::Totp) if challenged => 2,
+            (Situation::Script, Factor::Totp) if challenged => 2 + wrong,
+            (Situation::Terminal, Factor::Totp) if challenged => 1 + wrong,
             (Situation::Script | Situation::Terminal, _) => 1,
         }
+    }
+
+    /// Whether the client asks for a code before it sends anything.
+    fn asks_first(&self, surface: &str) -> bool {
+        self.client.row(surface, self.situation).is_ok_and(|row| row.asks_first)
     }
 }
 
@@ -94,6 +102,9 @@ impl Case {
 /// names one that cannot be installed.
 pub async fn install(cases: &[Case]) -> Result<BTreeMap<String, Vec<PathBuf>>, String> {
     let mut homes = BTreeMap::new();
+    if cases.iter().any(|case| case.seat.is_some()) {
+        home::is_clear()?;
+    }
     for seat in cases.iter().filter_map(|case| case.seat.as_ref()) {
         let Client { name, packages, .. } = &*seat.client;
         if homes.contains_key(name) {

@@ -3,25 +3,27 @@
 //! What the registry did is told by what a proxy recorded and by reads over the wire, never by the client's words, and is
 //! judged as every case is. What the client did itself, and could not do, is kept apart from it in the case's session.
 
-use std::path::PathBuf;
+mod terminal;
+
 use std::sync::Arc;
+use std::time::Duration;
 
 use minijinja::Value;
 
-use super::keys::Offer;
 use super::play::{Play, Played};
 use super::recorded::{Mark, Weighed};
-use super::scene::{Conduct, Ended, Mistake};
+use super::scene::{Ended, Mistake};
 use super::seat::Seat;
-use crate::client::file::{Prompt, Reply, Row};
-use crate::client::home::Home;
-use crate::client::process::{self, Ending, Next, Terminal};
+use crate::client::file::Row;
+use crate::client::home::{Home, Prepared};
+use crate::client::process::{self, Ending};
 use crate::client::proxy::Proxy;
 use crate::client::{Client, Situation};
-use crate::dialect::step::{Deed, Step};
 use crate::dialect::template::Template;
 use crate::dialect::{Fact, Surface};
-use crate::judge::{Asks, Effect, Expectation, Must, Observation, Outcome, Seen, Verdict, judge, judge_attempts};
+use crate::judge::{
+    Asks, Effect, Expectation, Must, Observation, Outcome, Seen, Verdict, judge, judge_attempts, worst_first,
+};
 use crate::result::{Asked, ClientCommand, ClientLimit, ClientSession, LimitKind, quoted};
 use crate::secret::Secret;
 use crate::table::Factor;
@@ -30,8 +32,12 @@ use crate::wire::shorten;
 /// How often one command is given a code.
 const MOST_CODES: u32 = 3;
 
+/// How long a client may take from its start until it has sent a code.
+const START: Duration = Duration::from_secs(10);
+
 /// What is tried without a second factor, and with one.
 const BARE: (&str, &str) = ("bare", "none");
+const WRONG: (&str, &str) = ("wrong", "wrong code");
 const CODE: (&str, &str) = ("right", "valid code");
 const PAGE: (&str, &str) = ("right", "valid assertion");
 
@@ -46,13 +52,27 @@ struct Sat<'s> {
     home: Home,
 }
 
+/// What a code is worth that a command is given.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Worth {
+    Wrong,
+    Right,
+}
+
 /// What was seen of the registry while a client performed an action.
 #[derive(Default)]
 struct Showed {
     bare: Option<Seen>,
+    wrong: Option<Seen>,
     right: Option<Seen>,
-    /// Whether the client has asked before it sent anything.
+    /// Whether the present command has asked for a second factor.
+    asked: bool,
+    /// Whether a command has asked before it sent anything.
     beforehand: bool,
+    /// How a read was challenged, which none must be.
+    challenged_read: Option<String>,
+    /// Whether what a page makes was handed out before the page was answered.
+    unearned: bool,
     /// How a page that was answered ended.
     by_page: Option<Ended>,
     /// Why what was asked could not be answered, which says nothing of the registry.
@@ -74,25 +94,28 @@ impl Play<'_> {
         let facts = row.effect.as_deref().unwrap_or(&surface.effect);
         self.session = Some(ClientSession::default());
         let mut showed = Showed::default();
-        match seat.situation {
-            Situation::Script => {
-                let sat = self.seat_one((&client, row), (surface, facts)).await?;
-                self.script(&sat, None, &mut showed).await?;
-                let turned_away = showed
-                    .bare
-                    .as_ref()
-                    .is_some_and(|bare| bare.outcome != Outcome::Accepted || bare.effect == Effect::NotApplied);
-                let asked = expectation == Some(Expectation::Challenged) && self.case.factor == Factor::Totp;
-                let hung = self.session.iter().flat_map(|session| &session.commands).any(|command| command.hung);
-                if asked && !hung && (turned_away || showed.bare.is_none()) {
-                    let code = self.scene.lasting_code().await?;
-                    let sat = self.seat_one((&client, row), (surface, facts)).await?;
-                    self.script(&sat, Some(code), &mut showed).await?;
-                }
+        // Who is to be challenged and has codes gives one; of a client that asks before it is asked, a wrong one first.
+        let asked = expectation == Some(Expectation::Challenged) && self.case.factor == Factor::Totp;
+        let (first, second) = match seat.situation {
+            Situation::Script => (None, asked.then_some(Worth::Right)),
+            Situation::Terminal if asked && row.asks_first => (Some(Worth::Wrong), Some(Worth::Right)),
+            Situation::Terminal => (Some(Worth::Right), None),
+        };
+        let mut attempts = vec![first];
+        if seat.situation == Situation::Script && asked && row.asks_first {
+            attempts.push(Some(Worth::Wrong));
+        }
+        attempts.extend(second.map(Some));
+        for worth in attempts {
+            let sat = self.seat_one((&client, row), (surface, facts)).await?;
+            match seat.situation {
+                Situation::Script => self.script(&sat, worth, &mut showed).await?,
+                Situation::Terminal => self.terminal(&sat, worth, &mut showed).await?,
             }
-            Situation::Terminal => {
-                let sat = self.seat_one((&client, row), (surface, facts)).await?;
-                self.terminal(&sat, &mut showed).await?;
+            let hung = self.session.iter().flat_map(|session| &session.commands).any(|command| command.hung);
+            let through = |seen: &Seen| seen.outcome == Outcome::Accepted && seen.effect != Effect::NotApplied;
+            if hung || [&showed.bare, &showed.wrong].into_iter().flatten().any(through) {
+                break;
             }
         }
         let verdicts = self.weigh_up(seat, expectation, &showed);
@@ -116,19 +139,32 @@ impl Play<'_> {
                 session.limits.iter().map(|limit| format!("{} {}: {}", limit.client, limit.kind.words(), limit.saw));
             self.statements.extend(words);
         }
-        let verdicts = match (expectation, &showed.bare, &showed.right) {
-            (Some(expectation), Some(bare), right) => {
-                let observation = Observation { right: right.clone(), ..Observation::bare(bare.clone()) };
-                judge(expectation, self.case.factor, &observation)
+        let Showed { wrong, right, .. } = showed;
+        self.statements.extend(showed.challenged_read.clone());
+        let mut verdicts = match (expectation, &showed.bare) {
+            (Some(expectation), Some(bare)) => {
+                let (wrong, right) = (wrong.clone(), right.clone());
+                judge(expectation, self.case.factor, &Observation { wrong, right, ..Observation::bare(bare.clone()) })
             }
-            // It asked before it was asked, so only what became of the proof can be seen.
-            (Some(Expectation::Challenged), None, Some(right)) => {
-                judge_attempts(&[(Must::Succeed { proven: true }, right.clone())])
+            // It asked before it was asked, so what became of its codes is all that can be seen.
+            (Some(Expectation::Challenged), None) => {
+                let refused = Must::BeRefused { otherwise: Verdict::WrongProofAccepted };
+                let attempts = [(refused, wrong), (Must::Succeed { proven: true }, right)];
+                let seen = attempts.into_iter().filter_map(|(must, seen)| Some((must, seen.clone()?)));
+                match judge_attempts(&seen.collect::<Vec<_>>()) {
+                    verdicts if wrong.is_none() && verdicts == [Verdict::Exact] => vec![Verdict::ClientLimit],
+                    verdicts => verdicts,
+                }
             }
-            (Some(_) | None, None, _) => return vec![Verdict::ClientLimit],
-            (None, Some(bare), _) => super::play::unobserved(&bare.outcome).into_iter().collect(),
+            (Some(Expectation::Unchallenged) | None, None) => vec![Verdict::ClientLimit],
+            (None, Some(bare)) => super::play::unobserved(&bare.outcome).into_iter().collect(),
         };
-        let mut verdicts = verdicts;
+        if showed.unearned {
+            verdicts = worst_first([verdicts, vec![Verdict::WrongProofAccepted]].concat());
+        }
+        if showed.challenged_read.is_some() {
+            verdicts = worst_first([verdicts, vec![Verdict::UnexpectedChallenge]].concat());
+        }
         if showed.no_page {
             // The registry had no other way to ask.
             verdicts.retain(|verdict| *verdict != Verdict::WrongFactorOffered);
@@ -183,19 +219,41 @@ impl Play<'_> {
         }
     }
 
-    /// Runs a command as a script does.
-    async fn script(&mut self, sat: &Sat<'_>, code: Option<Secret>, showed: &mut Showed) -> Result<(), Mistake> {
-        let (mut arguments, carried) = (sat.row.run.iter().collect::<Vec<_>>(), code.is_some());
-        if let Some(code) = &code {
+    /// A code of this worth, which a command is given.
+    async fn code_worth(&mut self, worth: Worth) -> Result<Secret, Mistake> {
+        let code = match worth {
+            Worth::Wrong => self.scene.wrong_code(),
+            Worth::Right => self.scene.lasting_code().await?,
+        };
+        self.scene.carried.push(code.clone());
+        Ok(code)
+    }
+
+    /// Runs a command as a script does, with a code or without.
+    async fn script(&mut self, sat: &Sat<'_>, worth: Option<Worth>, showed: &mut Showed) -> Result<(), Mistake> {
+        let mut arguments = sat.row.run.iter().collect::<Vec<_>>();
+        let carried = worth.is_some();
+        let mut code = None;
+        if let Some(worth) = worth {
             arguments.extend(&sat.client.say_code);
-            self.scene.carried.push(code.clone());
+            code = Some(self.code_worth(worth).await?);
+        }
+        let mut place = self.scene.place().await;
+        // While the command waited for its turn the code has aged, and the client takes a while to send it.
+        for _ in 0..MOST_CODES {
+            if worth != Some(Worth::Right) || self.scene.code_lives_for(START) {
+                break;
+            }
+            drop(place);
+            code = Some(self.code_worth(Worth::Right).await?);
+            place = self.scene.place().await;
         }
         let variables = self.seen_by_client(sat, code.as_ref());
-        let prepared = sat.home.prepare(sat.client, self.installed(sat.client)?, &arguments, &variables)?;
+        let prepared = self.prepared(sat, &arguments, &variables)?;
         let piped = sat.row.piped.as_ref().map(|line| line.text(&variables)).transpose();
         let piped = piped.map_err(|error| error.to_string())?.map(|line| format!("{line}\n"));
-        let ending = process::script(prepared.command, piped, sat.client.patience).await?;
-        let weighed = self.scene.weigh(sat.surface, &sat.proxy, &mut Mark::default())?;
+        let ending = process::script(prepared.command, piped, sat.client.patience, place).await?;
+        let weighed = self.weigh(sat, &mut Mark::default(), showed)?;
         self.told(sat, &prepared.arguments, &ending);
         let Some(outcome) = weighed.ended.as_ref().map(|ended| ended.outcome.clone()) else {
             return self.nothing_sent(sat, weighed, &ending, showed).await;
@@ -215,11 +273,27 @@ impl Play<'_> {
         if !carried {
             self.look_for_page(sat, &weighed, showed);
         }
-        let seen = self.saw(sat, if carried { CODE } else { BARE }, weighed).await?;
-        if carried {
-            self.scene.user.confirmed |= seen.outcome == Outcome::Accepted;
+        self.is_fresh(worth, &outcome)?;
+        let probe = match worth {
+            None => BARE,
+            Some(Worth::Wrong) => WRONG,
+            Some(Worth::Right) => CODE,
+        };
+        let seen = self.saw(sat, probe, weighed).await?;
+        self.scene.user.confirmed |= worth == Some(Worth::Right) && seen.outcome == Outcome::Accepted;
+        *match worth {
+            None => &mut showed.bare,
+            Some(Worth::Wrong) => &mut showed.wrong,
+            Some(Worth::Right) => &mut showed.right,
+        } = Some(seen);
+        Ok(())
+    }
+
+    /// The refusal of a code that aged out under way says nothing of it.
+    fn is_fresh(&self, worth: Option<Worth>, outcome: &Outcome) -> Result<(), Mistake> {
+        if worth == Some(Worth::Right) && *outcome != Outcome::Accepted && !self.scene.code_is_live() {
+            return Err("the code aged out before the client had sent it and was answered".to_owned());
         }
-        *if carried { &mut showed.right } else { &mut showed.bare } = seen.into();
         Ok(())
     }
 
@@ -260,212 +334,6 @@ impl Play<'_> {
         sat.client.tells_challenge.is_match(&ending.shown)
     }
 
-    /// Runs a command in a terminal, and does what a person does there.
-    async fn terminal(&mut self, sat: &Sat<'_>, showed: &mut Showed) -> Result<(), Mistake> {
-        let variables = self.seen_by_client(sat, None);
-        let arguments: Vec<&Template> = sat.row.run.iter().collect();
-        let prepared = sat.home.prepare(sat.client, self.installed(sat.client)?, &arguments, &variables)?;
-        let mut terminal = Terminal::open(prepared.command, sat.client.patience).await?;
-        let (mut mark, mut codes) = (Mark::default(), 0);
-        // What the command was answered, once its own requests have all succeeded: what follows is no part of it.
-        let mut settled = None;
-        let ending = loop {
-            let (number, group) = match terminal.next(&sat.client.prompts).await? {
-                Next::Ended(ending) => break ending,
-                Next::Prompt(number, group) => (number, group),
-            };
-            let Some(Prompt { reply, .. }) = sat.client.prompts.get(number) else { continue };
-            match reply {
-                Reply::Type(line) => {
-                    let line = line.text(&self.seen_by_client(sat, None)).map_err(|error| error.to_string())?;
-                    terminal.types(&line, sat.client.moment).await;
-                }
-                Reply::Confirmation => {
-                    // The secret is in what has just been answered.
-                    let weighed = self.scene.weigh(sat.surface, &sat.proxy, &mut mark)?;
-                    settled = settled.or(Some(weighed).filter(|weighed| weighed.complete));
-                    let code = self.scene.code().await?;
-                    self.scene.carried.push(code.clone());
-                    terminal.types(code.reveal(), sat.client.moment).await;
-                }
-                Reply::Code => {
-                    if codes == 0 {
-                        let weighed = self.scene.weigh(sat.surface, &sat.proxy, &mut mark)?;
-                        self.challenged_in_terminal(sat, weighed, Asked::ForCode, showed).await?;
-                    }
-                    codes += 1;
-                    if codes > MOST_CODES || self.scene.user.ledger.is_none() {
-                        if showed.beforehand {
-                            self.limit(
-                                sat,
-                                LimitKind::NoPage,
-                                "it asks for a code before it is told what is asked for",
-                            );
-                        } else if !showed.no_page && codes <= MOST_CODES {
-                            showed.unanswered = Some("a code was asked of who has none".to_owned());
-                        }
-                        break terminal.give_up().await;
-                    }
-                    let code = self.scene.lasting_code().await?;
-                    self.scene.carried.push(code.clone());
-                    terminal.types(code.reveal(), sat.client.moment).await;
-                }
-                Reply::Page => {
-                    let Some(address) = group else { continue };
-                    let page = sat.proxy.direct(&address);
-                    if !self.sent_to_page(sat, &mut mark, &page, showed).await? {
-                        break terminal.give_up().await;
-                    }
-                }
-            }
-        };
-        let rest = self.scene.weigh(sat.surface, &sat.proxy, &mut mark)?;
-        let weighed = match settled {
-            Some(settled) => settled.followed_by(rest),
-            None => rest,
-        };
-        self.told(sat, &prepared.arguments, &ending);
-        self.ended_in_terminal(sat, weighed, &ending, showed).await
-    }
-
-    /// The client asks for a second factor: what it was answered until then is seen, and that nothing has happened yet.
-    async fn challenged_in_terminal(
-        &mut self,
-        sat: &Sat<'_>,
-        weighed: Weighed,
-        asked: Asked,
-        showed: &mut Showed,
-    ) -> Result<(), Mistake> {
-        if weighed.ended.is_none() {
-            showed.beforehand = true;
-            self.asks(Asked::Beforehand);
-            return Ok(());
-        }
-        self.asks(asked);
-        self.look_for_page(sat, &weighed, showed);
-        showed.bare = Some(self.saw(sat, BARE, weighed).await?);
-        Ok(())
-    }
-
-    /// Does a person's part on a page that the client has shown. Whether the client may go on.
-    async fn sent_to_page(
-        &mut self,
-        sat: &Sat<'_>,
-        mark: &mut Mark,
-        page: &str,
-        showed: &mut Showed,
-    ) -> Result<bool, Mistake> {
-        let weighed = self.scene.weigh(sat.surface, &sat.proxy, mark)?;
-        let challenged = matches!(&weighed.ended, Some(Ended { outcome: Outcome::Challenged { .. }, .. }));
-        if !challenged {
-            // Nobody was challenged, so the page is the action's own.
-            return self.logged_in_on_page(sat, page, weighed, showed).await;
-        }
-        self.challenged_in_terminal(sat, weighed, Asked::ForPage, showed).await?;
-        if self.scene.user.key.is_none() {
-            showed.unanswered = Some("the target file does not describe how a page takes a code".to_owned());
-            return Ok(false);
-        }
-        let offer = Offer { page: page.to_owned(), done: String::new() };
-        let ended = self.scene.on_page("authorise-by-key", &offer).await?;
-        let done = ended.outcome == Outcome::Accepted;
-        showed.by_page = Some(ended).filter(|_| !done);
-        Ok(done)
-    }
-
-    /// The page is the action's own, and asks for the second factor itself: it is answered without one first.
-    async fn logged_in_on_page(
-        &mut self,
-        sat: &Sat<'_>,
-        page: &str,
-        weighed: Weighed,
-        showed: &mut Showed,
-    ) -> Result<bool, Mistake> {
-        self.scene.kept.insert("page".to_owned(), page.into());
-        // What the client has sent is the first step; the others are the person's.
-        let own: fn(&Step) -> bool = |step| matches!(step.deed, Deed::Routine { .. });
-        let Some(at) = sat.surface.perform.iter().position(own) else {
-            return Err(format!("{} shows a page where none belongs: {page}", sat.client.name));
-        };
-        let steps = &sat.surface.perform[at..];
-        let ended = self.scene.perform(steps, &Conduct::Bare).await?;
-        if ended.outcome == Outcome::Accepted {
-            showed.by_page = Some(ended);
-            return Ok(true);
-        }
-        let exchanges = [weighed.exchanges, std::mem::take(&mut self.scene.exchanges)].concat();
-        let bare = self.performed(sat.at, BARE, ended, exchanges);
-        let challenged = matches!(bare.outcome(), Outcome::Challenged { .. });
-        showed.bare = Some(self.read_back_by(bare, sat.facts).await?);
-        let conduct = match self.case.factor {
-            Factor::SecurityKey if challenged => Conduct::ByKey,
-            Factor::Totp | Factor::Both if challenged => Conduct::Proof(self.scene.lasting_code().await?),
-            Factor::None | Factor::SecurityKey | Factor::Totp | Factor::Both => {
-                showed.unanswered = Some("the page refuses who has given name and password".to_owned());
-                return Ok(false);
-            }
-        };
-        self.asks(Asked::ForPage);
-        let ended = self.scene.perform(steps, &conduct).await?;
-        let done = ended.outcome == Outcome::Accepted;
-        showed.by_page = Some(ended);
-        Ok(done)
-    }
-
-    /// The command has ended: what it was answered since it was challenged, or all along, is seen.
-    async fn ended_in_terminal(
-        &mut self,
-        sat: &Sat<'_>,
-        mut weighed: Weighed,
-        ending: &Ending,
-        showed: &mut Showed,
-    ) -> Result<(), Mistake> {
-        // A log-in on a page begins with a request that succeeds; what counts is the page, and that its token is fetched.
-        let of_page = self.scene.kept.contains_key("done");
-        let proven = showed.bare.is_some() || showed.beforehand;
-        let fetched = self.scene.kept.contains_key("token");
-        let turned_away = weighed.poll.take().filter(|_| of_page || weighed.ended.is_none());
-        match (showed.by_page.take(), turned_away) {
-            (Some(ended), _) if ended.outcome != Outcome::Accepted => weighed.ended = Some(ended),
-            (_, Some(poll)) => weighed.ended = Some(poll),
-            (Some(ended), None) if fetched || ending.hung => weighed.ended = Some(ended),
-            (by_page, None) if of_page && !fetched => {
-                let kind = if by_page.is_some() { LimitKind::FailureTold } else { LimitKind::NoPage };
-                if !ending.given_up && !ending.hung {
-                    self.limit(sat, kind, &telling(&ending.shown));
-                }
-                return Ok(());
-            }
-            (_, None) => {}
-        }
-        if ending.given_up && showed.unanswered.is_some() {
-            return Ok(());
-        }
-        let Some(outcome) = weighed.ended.as_ref().map(|ended| ended.outcome.clone()) else {
-            return self.nothing_sent(sat, weighed, ending, showed).await;
-        };
-        if proven && weighed.spent_on_another {
-            self.limit(sat, LimitKind::CodeSentAgain, "the first write was accepted, a later one challenged");
-            return Ok(());
-        }
-        self.held_against(sat, &outcome, ending);
-        if !proven && matches!(outcome, Outcome::Challenged { flaw: None, .. }) && !ending.hung {
-            self.limit(sat, LimitKind::NotAsked, &telling(&ending.shown));
-        }
-        let probe = match self.case.factor {
-            _ if !proven => BARE,
-            Factor::SecurityKey => PAGE,
-            Factor::None | Factor::Totp | Factor::Both => CODE,
-        };
-        if !proven {
-            self.look_for_page(sat, &weighed, showed);
-        }
-        let seen = self.saw(sat, probe, weighed).await?;
-        self.scene.user.confirmed |= proven && seen.outcome == Outcome::Accepted;
-        *if proven { &mut showed.right } else { &mut showed.bare } = Some(seen);
-        Ok(())
-    }
-
     /// The client has sent no write. Where it could not read what it needs, that is the registry's.
     async fn nothing_sent(
         &mut self,
@@ -487,10 +355,26 @@ impl Play<'_> {
         Ok(())
     }
 
+    /// Says what the requests since the mark were answered. A challenged read is noted, and where nothing was written it is
+    /// what the command came to.
+    fn weigh(&mut self, sat: &Sat<'_>, mark: &mut Mark, showed: &mut Showed) -> Result<Weighed, Mistake> {
+        let mut weighed = self.scene.weigh(sat.surface, &sat.proxy, mark)?;
+        if let Some(read) = weighed.challenged_read.take() {
+            showed.challenged_read.get_or_insert_with(|| read.saw.clone());
+            weighed.ended = weighed.ended.or(Some(read));
+        }
+        Ok(weighed)
+    }
+
     /// Records a probe, and reads its effect over the wire.
     async fn saw(&mut self, sat: &Sat<'_>, probe: (&str, &str), weighed: Weighed) -> Result<Seen, Mistake> {
         let ended = weighed.ended.ok_or("nothing was sent that could be seen")?;
-        let sent = self.performed(sat.at, probe, ended, weighed.exchanges);
+        // What was read before, and what a person did on a page, came first.
+        let exchanges = [std::mem::take(&mut self.scene.exchanges), weighed.exchanges].concat();
+        let mut sent = self.performed(sat.at, probe, ended, exchanges);
+        if matches!(sent.outcome(), Outcome::Challenged { .. }) {
+            sent = self.asked_for_key_alone(sent).await?;
+        }
         self.read_back_by(sent, sat.facts).await
     }
 
@@ -527,9 +411,11 @@ impl Play<'_> {
         }
     }
 
-    fn installed(&self, client: &Client) -> Result<&[PathBuf], Mistake> {
-        let home = self.run.clients.get(&client.name).ok_or_else(|| format!("{} is not installed", client.name))?;
-        Ok(home)
+    /// A command that can be run.
+    fn prepared(&self, sat: &Sat<'_>, arguments: &[&Template], variables: &Value) -> Result<Prepared, Mistake> {
+        let name = &sat.client.name;
+        let installed = self.run.clients.get(name).ok_or_else(|| format!("{name} is not installed"))?;
+        sat.home.prepare(sat.client, installed, arguments, variables, &sat.proxy.origin())
     }
 }
 

@@ -108,6 +108,9 @@ pub struct Row {
     /// Whether the client is not logged in.
     #[serde(default)]
     pub logged_out: bool,
+    /// Whether it asks for a code before it sends anything. A wrong one then shows whether a code is asked for at all.
+    #[serde(default)]
+    pub asks_first: bool,
     /// The package archive that is written beside it as `package.tgz`: its name and version.
     pub tarball: Option<Tarball>,
     /// Files in the folder where it runs.

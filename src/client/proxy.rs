@@ -15,10 +15,13 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use reqwest::Url;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::dialect::predicate::Answer;
 use crate::wire::{Wire, is_loopback};
+
+/// How long is waited for a request that a client is to send.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The largest request that is passed on, in bytes.
 const REQUEST_LIMIT: usize = 16 * 1024 * 1024;
@@ -68,6 +71,8 @@ struct Road {
     wire: Wire,
     own: Url,
     recorded: Mutex<Vec<Recorded>>,
+    /// How many have been recorded.
+    count: watch::Sender<usize>,
 }
 
 impl Proxy {
@@ -78,7 +83,8 @@ impl Proxy {
         let address = listener.local_addr().map_err(cannot)?;
         let own = Url::parse(&format!("http://{address}")).map_err(|error| error.to_string())?;
         let base = format!("http://{address}{}", wire.base().path().trim_end_matches('/'));
-        let road = Arc::new(Road { wire: wire.clone(), own, recorded: Mutex::default() });
+        let road =
+            Arc::new(Road { wire: wire.clone(), own, recorded: Mutex::default(), count: watch::Sender::default() });
         let router = axum::Router::new().fallback(pass_on).with_state(Arc::clone(&road));
         let (stop, stopped) = oneshot::channel::<()>();
         tokio::spawn(async move {
@@ -92,10 +98,30 @@ impl Proxy {
         Ok(Proxy { base, road, _stop: stop })
     }
 
+    /// Its origin, to which clients are told to send what is for other hosts.
+    pub fn origin(&self) -> String {
+        origin(&self.road.own)
+    }
+
     /// What has been recorded so far.
     pub fn recorded(&self) -> Vec<Recorded> {
         // The list is valid between any two statements.
         self.road.recorded.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits for a request of this kind behind the first so many, for a bounded time.
+    pub async fn request_after(&self, seen: usize, is_it: impl Fn(&Recorded) -> bool) -> Option<Recorded> {
+        let mut count = self.road.count.subscribe();
+        let come = async {
+            loop {
+                let found = self.recorded().into_iter().skip(seen).find(|one| is_it(one));
+                // The sender lives as long as this does.
+                if found.is_some() || count.changed().await.is_err() {
+                    return found;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, come).await.ok().flatten()
     }
 
     /// An address that the client shows, as the registry has it.
@@ -107,13 +133,11 @@ impl Proxy {
 async fn pass_on(State(road): State<Arc<Road>>, request: Request) -> Response {
     let started = Instant::now();
     let (parts, body) = request.into_parts();
+    if let Some(host) = parts.uri.authority().filter(|host| host.as_str() != road.own.authority()) {
+        return road.turned_away(&parts, host.as_str(), started);
+    }
     let place = parts.uri.path_and_query().map_or("/", |place| place.as_str()).to_owned();
     let headers = texts(&parts.headers);
-    let refused = |status: StatusCode| {
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = status;
-        response
-    };
     let Ok(body) = to_bytes(body, REQUEST_LIMIT).await else { return refused(StatusCode::PAYLOAD_TOO_LARGE) };
     let body = match is_json(&parts.headers) {
         true => road.to_registry(&String::from_utf8_lossy(&body)).into_bytes(),
@@ -126,12 +150,37 @@ async fn pass_on(State(road): State<Arc<Road>>, request: Request) -> Response {
         Err(_) => refused(StatusCode::BAD_GATEWAY),
     };
     let elapsed = started.elapsed();
-    let recorded = Recorded { method: parts.method.to_string(), place, headers, body, answer, elapsed };
-    road.recorded.lock().unwrap_or_else(PoisonError::into_inner).push(recorded);
+    road.keep(Recorded { method: parts.method.to_string(), place, headers, body, answer, elapsed });
+    response
+}
+
+fn refused(status: StatusCode) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
     response
 }
 
 impl Road {
+    /// A request to another host than the target, which a client was sent to, or goes to of itself. None is driven but the
+    /// target, so it ends here.
+    fn turned_away(&self, parts: &axum::http::request::Parts, host: &str, started: Instant) -> Response {
+        self.keep(Recorded {
+            method: parts.method.to_string(),
+            place: parts.uri.to_string(),
+            headers: texts(&parts.headers),
+            body: Vec::new(),
+            answer: Err(format!("an address outside the target, on {host}")),
+            elapsed: started.elapsed(),
+        });
+        refused(StatusCode::FORBIDDEN)
+    }
+
+    fn keep(&self, recorded: Recorded) {
+        let mut all = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push(recorded);
+        self.count.send_replace(all.len());
+    }
+
     fn response(&self, answer: &Answer) -> Response {
         let is_json = answer.header("content-type").any(|kind| kind.contains("json"));
         let body = match is_json {
@@ -150,13 +199,21 @@ impl Road {
     }
 
     fn to_client(&self, text: &str) -> String {
-        names(self.wire.base()).iter().fold(text.to_owned(), |text, name| renamed(&text, name, &origin(&self.own)))
+        all_renamed(text, &names(self.wire.base()), &origin(&self.own))
     }
 
     fn to_registry(&self, text: &str) -> String {
-        let target = origin(self.wire.base());
-        names(&self.own).iter().fold(text.to_owned(), |text, name| renamed(&text, name, &target))
+        all_renamed(text, &names(&self.own), &origin(self.wire.base()))
     }
+}
+
+/// A text in which one origin stands where another stood, under any of its names. JSON may write a slash as `\/`.
+fn all_renamed(text: &str, from: &[String], to: &str) -> String {
+    let escaped = |name: &str| name.replace('/', r"\/");
+    from.iter().fold(text.to_owned(), |text, name| {
+        let text = renamed(&text, name, to);
+        if text.contains(r"\/") { renamed(&text, &escaped(name), &escaped(to)) } else { text }
+    })
 }
 
 /// A text in which one origin stands where another stood; a longer port is another origin.
@@ -217,6 +274,13 @@ mod tests {
         let text = r#"{"a":"http://127.0.0.1:80/x","b":"http://127.0.0.1:8080/y","c":"http://127.0.0.1:80"}"#;
         let renamed = renamed(text, "http://127.0.0.1:80", "http://127.0.0.1:9");
         assert_eq!(renamed, r#"{"a":"http://127.0.0.1:9/x","b":"http://127.0.0.1:8080/y","c":"http://127.0.0.1:9"}"#);
+    }
+
+    #[test]
+    fn an_origin_is_renamed_where_its_slashes_are_escaped() {
+        let text = r#"{"a":"http:\/\/localhost:80\/x","b":"http://localhost:80/y"}"#;
+        let renamed = all_renamed(text, &["http://localhost:80".to_owned()], "http://127.0.0.1:9");
+        assert_eq!(renamed, r#"{"a":"http:\/\/127.0.0.1:9\/x","b":"http://127.0.0.1:9/y"}"#);
     }
 
     #[test]

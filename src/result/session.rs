@@ -74,6 +74,8 @@ pub enum LimitKind {
     FailureTold,
     /// It does not say that it can open a page, so a user with a security key alone is asked for a code.
     NoPage,
+    /// It asked for a code before it was challenged, so nobody saw whether it would have been.
+    AskedFirst,
     /// It was given a code, and sent none.
     CodeNotSent,
     /// It sent one code with several writes, and a later one was refused.
@@ -93,6 +95,7 @@ impl LimitKind {
             LimitKind::SuccessTold => "tells of success, though refused",
             LimitKind::FailureTold => "tells of failure, though accepted",
             LimitKind::NoPage => "cannot be sent to a page",
+            LimitKind::AskedFirst => "asks for a code before it is challenged",
             LimitKind::CodeNotSent => "does not send the code that it was given",
             LimitKind::CodeSentAgain => "sends one code with several writes",
             LimitKind::NothingSent => "sends no write",
