@@ -86,6 +86,10 @@ fn of_answer(body: &[u8], secrets: &mut Secrets) {
         "tfa" | "recoveryCodes" if text.len() > 10 => {
             secrets.insert(text.to_owned(), "recovery code");
         }
+        "authUrl" | "doneUrl" | "loginUrl" => {
+            let parts = text.split(['/', '?', '=', '&']).filter(|part| part.len() >= 16 && !part.contains(':'));
+            secrets.extend(parts.map(|part| (part.to_owned(), "web session")));
+        }
         _ => {}
     });
 }
@@ -264,11 +268,21 @@ async fn no_secret_of_a_run_is_in_anything_that_it_writes() {
 async fn no_secret_that_a_real_client_shows_is_in_anything_that_the_run_writes() {
     let target = Target::start(&[]).await;
     let (address, secrets) = listened_to(&target).await;
-    let rows = ["login", "mode-change:enable", "token-create", "profile-set:password", "publish"];
+    // The embedded target's file, whose pages take keys, for a registry that runs already.
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("heard.yaml");
+    let running = format!("start: running\nbase: http://localhost:{}", address.port().expect("a port"));
+    let text = include_str!("../fixtures/targets/embedded.yaml");
+    let text = text.replace("name: embedded", "name: heard").replace("start: embedded", &running);
+    std::fs::write(&file, text).expect("written");
+    let rows = ["login", "login:web", "mode-change:enable", "token-create", "profile-set:password", "publish"];
+    let rows = rows.map(|row| format!("{{disabled,auth-and-writes}}/{row}/*/npm@11/*"));
+    // The others show what they show when they publish, and pnpm when it makes a token or logs in.
+    let others = ["*/publish/*/{npm@6,npm@8,pnpm@12,bun@1,yarn@4}/*", "*/{login:web,token-create}/*/pnpm@12/*"];
     let suite = Suite::new(Options {
-        target: address.to_string(),
-        clients: vec!["npm@11".to_owned()],
-        cases: rows.map(|row| format!("{{disabled,auth-and-writes}}/{row}/{{none,totp}}/**")).to_vec(),
+        target: file.display().to_string(),
+        clients: ["npm@11", "npm@6", "npm@8", "pnpm@12", "bun@1", "yarn@4"].map(str::to_owned).to_vec(),
+        cases: [rows.as_slice(), &others.map(|glob| format!("auth-and-writes{}", &glob[1..]))].concat(),
         ..Options::default()
     });
     let session = suite.expect("cases").begin(&target.journal()).await.expect("a registry");
@@ -276,11 +290,13 @@ async fn no_secret_that_a_real_client_shows_is_in_anything_that_the_run_writes()
     let commands = result.cases.iter().filter_map(|case| case.session.as_ref()).flat_map(|session| &session.commands);
     let shown: String = commands.map(|command| command.transcript.as_str()).collect();
     // They are what a client shows, and what has to be hidden of it.
-    for telling in ["Created token", "Or enter code: ‹", "recovery codes", "Logged in"] {
+    for telling in ["Created token", "Or enter code: ‹", "recovery codes", "Logged in", "Authenticate your account at"]
+    {
         assert!(shown.contains(telling), "no `{telling}` in {shown}");
     }
     let journal = std::fs::read_to_string(target.journal()).expect("the journal");
     let secrets = secrets.lock().expect("no panic").clone();
+    assert!(secrets.values().any(|kind| *kind == "web session"), "no page was opened");
     let leaks = leaks(&secrets, &outputs(&result_of(result.cases), journal));
     assert!(leaks.is_empty(), "{} leaks:\n{}", leaks.len(), leaks[..leaks.len().min(40)].join("\n"));
 }

@@ -16,6 +16,8 @@ pub enum Relayed {
     Forwarded,
     /// The registry answers it, and the answer says another `date`.
     Stamped(&'static str),
+    /// The relay asks for a one-time password.
+    Challenged,
     /// The relay asks for patience, in seconds.
     Throttled(u32),
     /// The registry is asked for another path, and its answer is altered.
@@ -45,6 +47,12 @@ pub async fn relay(
                     alteration = Some(altered);
                     parts.uri = other(&parts.uri.to_string()).parse().expect("an address");
                     None
+                }
+                Relayed::Challenged => {
+                    let answer = Response::builder().status(StatusCode::UNAUTHORIZED).header("www-authenticate", "OTP");
+                    let words = r#"{"error":"You must provide a one-time pass."}"#;
+                    let answer = answer.header("content-type", "application/json");
+                    return answer.body(Body::from(words)).expect("an answer");
                 }
                 Relayed::Throttled(seconds) => {
                     let answer = Response::builder().status(StatusCode::TOO_MANY_REQUESTS);
