@@ -18,6 +18,12 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// The largest body that is read, in bytes.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
+/// How the fault of an exchange begins in which no answer came in time.
+pub const NO_ANSWER: &str = "no answer in time";
+/// How it begins where there was no connection, so that nothing was sent.
+pub const NO_CONNECTION: &str = "connection refused";
+/// How it begins where what came back is no answer that can be read: the status, and what is wrong.
+pub const UNREADABLE: &str = "status ";
 /// How what rustls says of a certificate begins.
 const BAD_CERTIFICATE: &str = "invalid peer certificate";
 /// How much of a body is kept as evidence, in characters.
@@ -104,21 +110,34 @@ impl Wire {
 
     /// Such a client that verifies certificates in this way.
     pub fn trusting(base: Url, reuse: Reuse, trust: Trust) -> Result<Self, String> {
-        Wire::built(base, reuse, trust, None)
+        Wire::built(base, reuse, trust, None, (CONNECT_TIMEOUT, ANSWER_TIMEOUT))
     }
 
     /// Such a client that goes to this address of the host, past any proxy.
     pub fn straight(base: Url, trust: Trust, address: SocketAddr) -> Result<Self, String> {
-        Wire::built(base, Reuse::Never, trust, Some(address))
+        Wire::built(base, Reuse::Never, trust, Some(address), (CONNECT_TIMEOUT, ANSWER_TIMEOUT))
     }
 
-    fn built(base: Url, reuse: Reuse, trust: Trust, address: Option<SocketAddr>) -> Result<Self, String> {
+    /// Such a client that waits so long for a connection, and for an answer.
+    pub fn patient(base: Url, reuse: Reuse, trust: Trust, patience: Duration) -> Result<Self, String> {
+        Wire::built(base, reuse, trust, None, (patience, patience))
+    }
+
+    fn built(
+        base: Url,
+        reuse: Reuse,
+        trust: Trust,
+        address: Option<SocketAddr>,
+        (connect, answer): (Duration, Duration),
+    ) -> Result<Self, String> {
         // A second call finds the provider installed already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = Client::builder()
             .redirect(Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(ANSWER_TIMEOUT)
+            .connect_timeout(connect)
+            .timeout(answer)
+            // Stock clients are asked for no encoding, and none is undone behind the judge's back.
+            .no_gzip()
             .tcp_nodelay(true);
         if reuse == Reuse::Never {
             builder = builder.pool_max_idle_per_host(0);
@@ -223,7 +242,7 @@ impl Wire {
         let answer = received(request.send().await.map_err(|error| describe(&error))?).await?;
         let claims_json = answer.header("content-type").any(|kind| kind.contains("json"));
         if claims_json && answer.json.is_none() && !answer.body.is_empty() {
-            return Err(format!("status {} with a body that says JSON and is not", answer.status));
+            return Err(format!("{UNREADABLE}{} with a body that says JSON and is not", answer.status));
         }
         Ok(answer)
     }
@@ -240,7 +259,7 @@ async fn received(mut response: reqwest::Response) -> Result<Answer, String> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| describe(&error))? {
         if body.len() + chunk.len() > BODY_LIMIT {
-            return Err(format!("status {status} with a body of more than {BODY_LIMIT} bytes"));
+            return Err(format!("{UNREADABLE}{status} with a body of more than {BODY_LIMIT} bytes"));
         }
         body.extend_from_slice(&chunk);
     }
@@ -299,9 +318,9 @@ fn same_origin(one: &Url, other: &Url) -> bool {
 
 fn describe(error: &reqwest::Error) -> String {
     let what = if error.is_timeout() {
-        "no answer in time"
+        NO_ANSWER
     } else if error.is_connect() {
-        "connection refused"
+        NO_CONNECTION
     } else {
         "the answer broke off"
     };

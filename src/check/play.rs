@@ -473,14 +473,6 @@ impl<'a> Play<'a> {
     pub(super) fn object(&self, surface: &Surface, n: usize) -> Result<Value, Mistake> {
         let name = format!("{}-{}-{n}", self.run.prefix, self.number);
         let password = format!("Pw-{:016x}-{n}", mix(self.run.password_seed, &name));
-        let user = self.scene.user.name.clone();
-        let variables = minijinja::context! { n, name => name.clone(), user, password };
-        let mut object = serde_json::Map::new();
-        object.insert("name".to_owned(), name.clone().into());
-        for (key, template) in &surface.object {
-            let value = template.value(&variables).map_err(|error| error.to_string())?;
-            object.insert(key.clone(), crate::dialect::template::json(value));
-        }
-        Ok(Value::from(minijinja::value::Serde(&object)))
+        surface.object_named(&name, n, &self.scene.user.name, &password).map_err(|error| error.to_string())
     }
 }

@@ -16,9 +16,11 @@ use super::prometheus::{self, Fed};
 use super::{Failure, check, exit, folder, report};
 use crate::load::document::{SecondNote, Verdict};
 use crate::load::hdr_log::HdrLog;
+use crate::load::journey::{self, Walked};
 use crate::load::objective::{Objective, Standing, Timing};
 use crate::load::run::{self, Outcome};
 use crate::load::session::{For, Options, Resolver, Session, Unready};
+use crate::load::tally::Sums;
 use crate::load::{noting, profile, summary};
 use crate::registry::Mutant;
 use crate::report::load::WRITTEN;
@@ -154,8 +156,34 @@ impl Load {
 
 /// Listens for signals from now on.
 pub(super) fn listen() -> Result<Interruptions, Failure> {
+    // Goose would listen for Ctrl-C in place of this program. Whoever asks first is the one who does; all else that
+    // listens is asked as well.
+    #[cfg(feature = "goose")]
+    let _ = ctrlc::set_handler(|| {});
     Interruptions::listen()
         .map_err(|error| Failure::new(exit::USAGE, format!("signals cannot be listened for: {error}")))
+}
+
+/// What was run.
+enum Ran {
+    Action(Outcome),
+    Journey(Walked),
+}
+
+impl Ran {
+    fn outcome(&self) -> &Outcome {
+        match self {
+            Ran::Action(outcome) => outcome,
+            Ran::Journey(walked) => &walked.outcome,
+        }
+    }
+
+    fn spent_through(&self) -> u32 {
+        match self {
+            Ran::Action(outcome) => outcome.spent_through(),
+            Ran::Journey(walked) => walked.spent_through,
+        }
+    }
 }
 
 /// What was seen second by second.
@@ -179,10 +207,14 @@ async fn play(session: Session, out: &Path, fed: Fed, mut interruptions: Interru
     // The threads of the run are its own; this one only waits for them.
     let mut run = tokio::task::spawn_blocking(move || {
         let mut seen = Seen { seconds: Vec::new(), log, fed, unwritten: None, failing: 0, aborted: None };
-        let outcome = run::conduct(&running.plan, &heard, |at, sums| seen.note(at, sums, &running, &heard));
-        (outcome, seen)
+        let watch = |at, sums: &Sums| seen.note(at, sums, &running, &heard);
+        let ran = match &running.profile.journey {
+            Some(journey) => journey::conduct(&running, journey, &heard, watch).map(Ran::Journey),
+            None => run::conduct(&running.plan, &heard, watch).map(Ran::Action),
+        };
+        (ran, seen)
     });
-    let (outcome, seen) = loop {
+    let (ran, seen) = loop {
         tokio::select! {
             done = &mut run => break done.map_err(|error| Failure::new(exit::INCOMPLETE, format!("the run: {error}")))?,
             () = interruptions.next() => {
@@ -191,18 +223,23 @@ async fn play(session: Session, out: &Path, fed: Fed, mut interruptions: Interru
             }
         }
     };
-    let outcome = outcome.map_err(|error| Failure::new(exit::USAGE, format!("the run cannot be made: {error}")))?;
-    session.note_spent(outcome.spent_through()).map_err(|error| report::unwritable(Path::new("the pool"), &error))?;
+    let ran = ran.map_err(|error| Failure::new(exit::USAGE, format!("the run cannot be made: {error}")))?;
+    session.note_spent(ran.spent_through()).map_err(|error| report::unwritable(Path::new("the pool"), &error))?;
     let Seen { seconds, log, unwritten, aborted, .. } = seen;
-    unwritten.map_or_else(|| end_log(log, &outcome), Err).map_err(|error| report::unwritable(&log_path, &error))?;
-    let result = noting::of_run(&session, &outcome, seconds, aborted);
+    unwritten
+        .map_or_else(|| end_log(log, ran.outcome()), Err)
+        .map_err(|error| report::unwritable(&log_path, &error))?;
+    let result = match ran {
+        Ran::Action(outcome) => noting::of_run(&session, &outcome, seconds, aborted),
+        Ran::Journey(walked) => noting::of_journey(&session, walked, seconds, aborted),
+    };
     let code = code(result.verdict);
     finish(out, &Document::Load(Box::new(result)))?;
     Ok(code)
 }
 
 impl Seen {
-    fn note(&mut self, at: u64, sums: &crate::load::tally::Sums, session: &Session, stop: &AtomicBool) {
+    fn note(&mut self, at: u64, sums: &Sums, session: &Session, stop: &AtomicBool) {
         let note = SecondNote::of(at, sums, session.profile.warm_up);
         self.fed.note(&note);
         eprintln!("{}", summary::line(&note));

@@ -396,6 +396,17 @@ impl Surface {
         }
     }
 
+    /// What one probe works on: a name that nothing else on the target has, and what the surface says beside it.
+    pub fn object_named(&self, name: &str, n: usize, user: &str, password: &str) -> Result<Value, Unfilled> {
+        let variables = minijinja::context! { n, name, user, password };
+        let mut object = serde_json::Map::new();
+        object.insert("name".to_owned(), name.into());
+        for (key, template) in &self.object {
+            object.insert(key.clone(), template::json(template.value(&variables)?));
+        }
+        Ok(Value::from(minijinja::value::Serde(&object)))
+    }
+
     /// Whether a step of it runs this routine.
     fn runs(&self, routine: &str) -> bool {
         [&self.prepare, &self.before, &self.perform].into_iter().flatten().any(|step| match &step.deed {

@@ -31,6 +31,13 @@ pub struct Manner {
 impl Manner {
     /// How a profile's action is sent to a target, or why it cannot be.
     pub fn of(dialect: &Arc<Dialect>, profile: &Profile, base: &Url) -> Result<Manner, String> {
+        if let Some(journey) = &profile.journey {
+            // Its acts write their own requests, and prepare what they work on.
+            journey.surfaces(dialect)?;
+            let forms = Forms::none(journey.line());
+            let (changes_users, is_prepared) = (false, false);
+            return Ok(Manner { forms, sent: None, serves: Serves::Again, changes_users, is_prepared });
+        }
         let surface = &dialect.surfaces[request::surface_of(dialect, &profile.action)?];
         let by_key = profile.mix.weight(Kind::Key) > 0;
         let script = || Script::of(Arc::clone(dialect), &profile.action, base, profile.connect);

@@ -103,6 +103,28 @@ impl Mix {
         Mix { right: 1, ..Mix::default() }
     }
 
+    /// As much of each kind as there are of it.
+    pub fn of(kinds: impl IntoIterator<Item = Kind>) -> Self {
+        let mut mix = Mix::default();
+        for kind in kinds {
+            *mix.weight_mut(kind) += 1;
+        }
+        mix
+    }
+
+    fn weight_mut(&mut self, kind: Kind) -> &mut u32 {
+        match kind {
+            Kind::Right => &mut self.right,
+            Kind::Wrong => &mut self.wrong,
+            Kind::Replayed => &mut self.replayed,
+            Kind::Expired => &mut self.expired,
+            Kind::ChallengeOnly => &mut self.challenge_only,
+            Kind::RecoveryCode => &mut self.recovery_code,
+            Kind::Exchange => &mut self.exchange,
+            Kind::Key => &mut self.key,
+        }
+    }
+
     /// The weight of a kind.
     pub fn weight(&self, kind: Kind) -> u32 {
         match kind {

@@ -15,6 +15,7 @@
 //! - [`desk`] brings these together for one shard, without socket or clock; [`tally`] and [`histogram`] are what it
 //!   counts. [`engine`] gives it both on a [`thread`] of its own, over [`stream`]s, and [`run`] has one for each
 //!   core.
+//! - [`journey`] is the other way to load: users who walk through several actions, driven by goose.
 //! - [`noting`] and [`capacity`] put what a run or a search showed into a [`document`]; [`exposition`] is for whoever watches.
 
 pub mod answer;
@@ -30,6 +31,7 @@ pub mod exposition;
 pub mod fate;
 pub mod hdr_log;
 pub mod histogram;
+pub mod journey;
 pub mod keychain;
 pub mod manner;
 pub mod mix;

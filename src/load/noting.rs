@@ -10,6 +10,7 @@ use super::document::{
 };
 use super::fate::Fate;
 use super::histogram::Times;
+use super::journey::Walked;
 use super::mix::Kind;
 use super::objective::{Standing, Timing};
 use super::profile::Validity;
@@ -161,6 +162,7 @@ pub fn of_run(session: &Session, outcome: &Outcome, seconds: Vec<SecondNote>, ab
             name: profile.name.clone(),
             about: profile.about.clone(),
             action: profile.action.clone(),
+            journey: profile.journey.as_ref().map(|journey| journey.acts().to_vec()).unwrap_or_default(),
             request: plan.forms.shown.clone(),
             mix: Kind::ALL
                 .iter()
@@ -222,7 +224,20 @@ pub fn of_run(session: &Session, outcome: &Outcome, seconds: Vec<SecondNote>, ab
             .collect(),
         seconds,
         counted_by_target,
+        goose: None,
     }
+}
+
+/// Makes the document of a journey that was walked.
+pub fn of_journey(session: &Session, walked: Walked, seconds: Vec<SecondNote>, aborted: Option<String>) -> LoadResult {
+    let Walked { outcome, goose, .. } = walked;
+    let mut result = of_run(session, &outcome, seconds, aborted);
+    let mistakes = goose.mistakes.iter().map(|mistake| format!("an act could not be performed: {mistake}"));
+    result.invalid.extend(mistakes);
+    let aborted = result.aborted.as_deref();
+    result.verdict = verdict(&outcome, &result.invalid, aborted, &result.objectives);
+    result.goose = Some(goose);
+    result
 }
 
 fn outcomes(whole: &Sums) -> Vec<OutcomeCount> {

@@ -1,5 +1,7 @@
 //! Load profiles: what is sent, how fast, and what the run must show. Raw file to checked type.
 
+mod journey;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -7,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::crowd::Crowd;
+use super::journey::act::{Act, Journey};
 use super::mix::{Kind, Mix};
 use super::objective::Objective;
 use super::pace::{Herd, Pace, Piece, Spacing};
@@ -30,8 +33,10 @@ pub struct Profile {
     pub name: String,
     /// What it is for, in a line.
     pub about: String,
-    /// The action, by its surface.
+    /// The action, by its surface; of a journey, its acts in a line.
     pub action: String,
+    /// The acts that users walk through, where there is more than one action.
+    pub journey: Option<Journey>,
     /// When arrivals are due.
     pub pace: Pace,
     /// What they carry.
@@ -145,7 +150,11 @@ pub(crate) struct Raw {
     #[serde(default)]
     about: String,
     /// The action, by its surface.
-    action: String,
+    #[schemars(with = "Option<String>")]
+    action: Option<Spanned<String>>,
+    /// In place of one action, those that each client of the closed model performs one after the other, over and over.
+    #[schemars(with = "Option<Vec<Act>>")]
+    journey: Option<Spanned<Vec<Act>>>,
     /// How arrivals come.
     #[serde(default)]
     model: Model,
@@ -313,14 +322,23 @@ pub fn find(name: &str) -> Result<Profile, FileError> {
 /// Reads a profile and checks it.
 pub fn read(source: &Source) -> Result<Profile, FileError> {
     let raw: Raw = source.parse()?;
-    let connections = within(source, raw.connections.as_ref(), 64, 1..=60_000)?;
+    let journey = journey::of(source, &raw)?;
+    let connections = match (&raw.clients, &journey) {
+        // Whoever walks has connections of his own.
+        (Some(clients), Some(_)) => clients.value.number,
+        _ => within(source, raw.connections.as_ref(), 64, 1..=60_000)?,
+    };
     let pace = pace(source, &raw, connections)?;
     let warm_up = raw.warm_up.as_ref().map_or(Duration::ZERO, |span| span.value.0);
     if let Some(written) = raw.warm_up.as_ref().filter(|_| warm_up >= pace.lasts()) {
         let message = format!("the warm-up takes all of the run, which lasts {}", Span(pace.lasts()));
         return Err(source.wrong(written, message, None));
     }
-    let mix = raw.mix.as_ref().map_or_else(Mix::of_right_codes, |mix| mix.value);
+    let mix = match (&raw.mix, &journey) {
+        (Some(written), _) => written.value,
+        (None, Some(journey)) => journey.mix(),
+        (None, None) => Mix::of_right_codes(),
+    };
     if let Some(written) = &raw.mix {
         if mix.whole() == 0 {
             return Err(source.wrong(written, "no kind has a weight", Some("`{ right: 1 }`".to_owned())));
@@ -348,7 +366,12 @@ pub fn read(source: &Source) -> Result<Profile, FileError> {
     Ok(Profile {
         name: raw.name,
         about: raw.about,
-        action: raw.action,
+        action: match (raw.action, &journey) {
+            (Some(action), _) => action.value,
+            (None, Some(journey)) => journey.line(),
+            (None, None) => return Err(journey::nothing_to_do(source)),
+        },
+        journey,
         pace,
         mix,
         warm_up,
@@ -457,6 +480,7 @@ fn within(
 
 #[cfg(test)]
 mod tests {
+    use super::super::request;
     use super::*;
 
     fn profile(text: &str) -> Result<Profile, FileError> {
@@ -473,7 +497,10 @@ mod tests {
         for name in names() {
             let profile = find(name).unwrap_or_else(|error| panic!("{error}"));
             assert_eq!(profile.name, name);
-            super::super::request::forms(&dialect, &profile.action, &base, profile.connect).expect(name);
+            match &profile.journey {
+                Some(journey) => drop(journey.surfaces(&dialect).expect(name)),
+                None => drop(request::forms(&dialect, &profile.action, &base, profile.connect).expect(name)),
+            }
         }
     }
 

@@ -9,8 +9,9 @@ use reqwest::Url;
 
 use super::desk::Sent;
 use super::embedded::Embedded;
+use super::journey::{self, act::Act};
 use super::manner::Manner;
-use super::mix::Kind;
+use super::mix::{Kind, Mix};
 use super::pace::Pace;
 use super::passphrase::Whence;
 use super::pool::{self, PoolFile};
@@ -105,6 +106,8 @@ pub struct Session {
     pub users: u32,
     /// The pool, to note in it which codes have been spent.
     pub pool: Option<PathBuf>,
+    /// The authorities that an https target's certificate must come from.
+    pub authorities: Option<PathBuf>,
     keeper: Keeper,
     preparing: Option<Preparing>,
     /// For how many users something was made before the run.
@@ -132,6 +135,8 @@ impl Session {
     /// Brings the target up and checks that all is there, before anything is sent.
     pub async fn begin(options: Options, what_for: For) -> Result<Session, Unready> {
         let Options { profile, target, pool, passphrase, seed, threads, mutants, authorities, resolver } = options;
+        let walks = walks(&profile, what_for, threads)?;
+        let threads = if walks { Some(1) } else { threads };
         let target = target::find_to_load(&target)?;
         let embedded = matches!(target.start, Start::Embedded);
         if !embedded && !mutants.is_empty() {
@@ -150,6 +155,7 @@ impl Session {
         let manner = Manner::of(&dialect, &profile, &somewhere).map_err(Unready::Options)?;
         suits(&manner, &profile, what_for, embedded).map_err(Unready::Options)?;
         let needed = match what_for {
+            For::Pace if walks => walking(&profile, &dialect).map_err(Unready::Options)?,
             For::Pace if manner.serves == Serves::Once => Crew::once(&profile.pace, shards),
             For::Pace => Crew::needed(&profile.pace, &profile.mix, profile.guesses_per_user, shards),
             For::Search => searched(&profile, profile.capacity.up_to, shards),
@@ -198,6 +204,12 @@ impl Session {
             false => consenting(&base, target.consent.as_deref(), authorities.clone(), resolver).await?,
         };
         let tls = tls(&base, authorities.as_deref()).map_err(Unready::Options)?;
+        if walks && !is_loopback(&base) {
+            let message =
+                format!("profile {} is a journey, which keeps to this machine, and {base} is not on it", profile.name);
+            return Err(Unready::Options(message));
+        }
+        let of_walkers = authorities.clone();
         let manner = Manner::of(&dialect, &profile, &base).map_err(Unready::Options)?;
         let preparing = match manner.is_prepared {
             true => Some(preparing(&base, address, authorities, (&dialect, &users), (target.skew, embedded))?),
@@ -235,6 +247,7 @@ impl Session {
             needed,
             users,
             pool,
+            authorities: of_walkers,
             keeper,
             preparing,
             before,
@@ -283,7 +296,7 @@ impl Session {
     /// The highest rate of arrivals that the users sustain.
     pub fn users_bear(&self) -> Rate {
         let shards = u32::try_from(self.plan.cores.len()).unwrap_or(u32::MAX);
-        sizing::bearable(self.plan.crew.spending, self.profile.mix.share(Kind::spends), shards)
+        sizing::bearable(self.plan.crew.spending, codes_each(&self.profile, &self.plan.dialect), shards)
     }
 
     /// Notes in the pool which codes have been spent, so that the next run does not send them again.
@@ -293,6 +306,45 @@ impl Session {
             None => Ok(()),
         }
     }
+}
+
+/// Whether the profile is a journey that can be walked.
+fn walks(profile: &Profile, what_for: For, threads: Option<u32>) -> Result<bool, Unready> {
+    if profile.journey.is_none() {
+        return Ok(false);
+    }
+    if let Some(refusal) = journey::refusal(&profile.name) {
+        return Err(Unready::Options(refusal));
+    }
+    if what_for == For::Search {
+        let message = format!("profile {} is a journey, and a capacity is searched for with one action", profile.name);
+        return Err(Unready::Options(message));
+    }
+    if threads.is_some_and(|threads| threads > 1) {
+        return Err(Unready::Options("`--threads`: a journey is walked on one thread".to_owned()));
+    }
+    Ok(true)
+}
+
+/// How many codes an arrival of a profile spends on average. An act that is prepared for spends one on that, too.
+fn codes_each(profile: &Profile, dialect: &Dialect) -> f64 {
+    let of_mix = profile.mix.share(Kind::spends);
+    let Some(journey) = &profile.journey else { return of_mix };
+    let prepared =
+        |act: &&Act| dialect.surfaces.iter().any(|surface| surface.id() == act.action && !surface.prepare.is_empty());
+    let acts = journey.acts();
+    of_mix + acts.iter().filter(prepared).count() as f64 / acts.len().max(1) as f64
+}
+
+/// Who is needed to walk a journey: whoever has a code to spend, and at least everyone who walks at once. Nobody who
+/// guesses is spared, for it is part of the walk.
+fn walking(profile: &Profile, dialect: &Dialect) -> Result<Crew, String> {
+    profile.journey.as_ref().map(|journey| journey.surfaces(dialect)).transpose()?;
+    let codes = profile.pace.peak().get() * codes_each(profile, dialect);
+    let pace = Pace::constant(Rate::per_second(codes), profile.pace.lasts(), profile.pace.spacing);
+    let crew = Crew::needed(&pace, &Mix::of_right_codes(), 1, 1);
+    let at_once = profile.pace.crowd.map_or(0, |crowd| crowd.clients);
+    Ok(Crew { spending: crew.spending.max(at_once), guessing: 0, recovering: 0 })
 }
 
 fn steps(steps: impl TryInto<u32>) -> u32 {

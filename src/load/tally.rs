@@ -260,6 +260,11 @@ impl Tally {
         });
     }
 
+    /// Somebody acts of his own accord, which nothing can be late for.
+    pub fn begun(&mut self, now: u64) {
+        self.each(now, |sums| sums.planned += 1);
+    }
+
     /// It has to wait for a connection.
     pub fn waits(&mut self, due: u64) {
         self.each(due, |sums| sums.waited += 1);

@@ -69,13 +69,18 @@ fn raise() -> Priority {
 
 /// How long the present thread has been ready to run and was not let; none where the system does not say.
 pub fn held_up() -> Option<Duration> {
-    waited(&std::fs::read_to_string("/proc/thread-self/schedstat").ok()?)
+    nth(&std::fs::read_to_string("/proc/thread-self/schedstat").ok()?, 1)
 }
 
-/// The second number: the time spent waiting for a processor, in nanoseconds (proc_pid_schedstat, Linux
-/// Documentation/scheduler/sched-stats.rst).
-fn waited(schedstat: &str) -> Option<Duration> {
-    Some(Duration::from_nanos(schedstat.split_whitespace().nth(1)?.parse().ok()?))
+/// How long the present thread has run; none where the system does not say.
+pub fn ran() -> Option<Duration> {
+    nth(&std::fs::read_to_string("/proc/thread-self/schedstat").ok()?, 0)
+}
+
+/// The first number is the time spent on a processor, and the second the time spent waiting for one, in nanoseconds
+/// (proc_pid_schedstat, Linux Documentation/scheduler/sched-stats.rst).
+fn nth(schedstat: &str, number: usize) -> Option<Duration> {
+    Some(Duration::from_nanos(schedstat.split_whitespace().nth(number)?.parse().ok()?))
 }
 
 /// Keeps the present thread on a core, where the system allows it.
@@ -98,9 +103,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_time_of_waiting_is_the_second_number() {
-        assert_eq!(waited("764478 13085945 3\n"), Some(Duration::from_nanos(13_085_945)));
-        assert_eq!(waited(""), None);
+    fn the_time_of_running_is_the_first_number_and_that_of_waiting_the_second() {
+        assert_eq!(nth("764478 13085945 3\n", 0), Some(Duration::from_nanos(764_478)));
+        assert_eq!(nth("764478 13085945 3\n", 1), Some(Duration::from_nanos(13_085_945)));
+        assert_eq!(nth("", 1), None);
     }
 
     #[test]

@@ -58,6 +58,22 @@ impl Ledger {
 
     /// The next code, spent from now on whatever becomes of it.
     pub fn issue(&mut self, now: UnixMillis) -> Issue {
+        match self.next(now) {
+            Ok(step) => {
+                self.last = Some(step);
+                Issue::Code(self.secret.code(step))
+            }
+            Err(until) => Issue::WaitUntil(until),
+        }
+    }
+
+    /// Whether a code can be handed out without a wait.
+    pub fn has_code(&self, now: UnixMillis) -> bool {
+        self.next(now).is_ok()
+    }
+
+    /// The step that is next, or when it opens.
+    fn next(&self, now: UnixMillis) -> Result<OtpStep, UnixMillis> {
         let earliest = OtpStep(step_at(now.0).0 - self.skew.behind);
         let mut step = match self.last {
             Some(last) => OtpStep(earliest.0.max(last.0 + 1)),
@@ -69,10 +85,9 @@ impl Ledger {
         }
         let opens = opens(step, self.skew, self.guard_ms);
         if now.0 < opens {
-            return Issue::WaitUntil(UnixMillis(opens));
+            return Err(UnixMillis(opens));
         }
-        self.last = Some(step);
-        Issue::Code(self.secret.code(step))
+        Ok(step)
     }
 
     /// Leaves the steps before the present one alone from now on, for codes that must stay valid for a while.
@@ -189,8 +204,10 @@ mod tests {
         let mut ledger = ledger(1, 1);
         let now = UnixMillis(1_000_000_005_000);
         for _ in 0..3 {
+            assert!(ledger.has_code(now));
             assert!(matches!(ledger.issue(now), Issue::Code(_)));
         }
+        assert!(!ledger.has_code(now));
         assert!(matches!(ledger.issue(now), Issue::WaitUntil(_)));
     }
 

@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::GooseNote;
 use crate::load::fate::Fate;
+use crate::load::journey::act::Act;
 use crate::load::mix::Kind;
 use crate::load::objective::{Objective, Standing};
 use crate::load::request::Connect;
@@ -60,6 +62,9 @@ pub struct LoadResult {
     pub seconds: Vec<SecondNote>,
     /// What the embedded registry counted itself.
     pub counted_by_target: Option<CountedNote>,
+    /// What goose measured, where it drove a journey.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goose: Option<GooseNote>,
 }
 
 /// How a run is judged as a whole.
@@ -98,8 +103,11 @@ pub struct ProfileNote {
     pub name: String,
     /// What it is for.
     pub about: String,
-    /// The action.
+    /// The action; of a journey, its acts in a line.
     pub action: String,
+    /// The acts of a journey.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub journey: Vec<Act>,
     /// The request.
     pub request: String,
     /// The mix, by weight.

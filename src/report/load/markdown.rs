@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::goose;
 use super::terminal::{
     bound_by, conclusion, confirmed, ended, model, probe_words, scaling, sender, standing, users, warnings,
 };
@@ -88,6 +89,10 @@ pub(super) fn of_run(result: &LoadResult) -> String {
             vec![outcome.kind.name().to_owned(), outcome.fate.name().to_owned(), count, outcome.verdict.to_string()]
         }),
     );
+    if let Some(note) = &result.goose {
+        let _ = writeln!(out, "{}.\n", plain(&goose::line(note)));
+        table(&mut out, &goose::HEAD, goose::rows(note).map(|row| row.iter().map(|cell| plain(cell)).collect()));
+    }
     out
 }
 

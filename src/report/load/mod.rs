@@ -3,6 +3,7 @@
 mod capacity_charts;
 mod chart;
 mod compare;
+mod goose;
 mod markdown;
 mod page;
 mod run_charts;

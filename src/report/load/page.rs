@@ -7,6 +7,7 @@ use minijinja::value::{Serde, Value};
 use serde::Serialize;
 
 use super::chart::{Chart, Drawn};
+use super::goose;
 use super::terminal::{
     bound_by, conclusion, confirmed, ended, model, probe_words, scaling, sender, standing, users, warnings,
 };
@@ -104,13 +105,16 @@ pub(super) fn of_run(result: &LoadResult) -> Result<String, String> {
                     ),
                 },
             ),
-            (
-                "Connections",
-                format!(
-                    "up to {}; {} opened, {} that could not be; {} arrivals waited for one",
-                    profile.connections, totals.connections_opened, totals.connections_failed, totals.waited
+            match &result.goose {
+                Some(note) => ("Driven by", goose::line(note)),
+                None => (
+                    "Connections",
+                    format!(
+                        "up to {}; {} opened, {} that could not be; {} arrivals waited for one",
+                        profile.connections, totals.connections_opened, totals.connections_failed, totals.waited
+                    ),
                 ),
-            ),
+            },
             ("Sender", sender(&result.generator)),
             ("Began", result.started.to_string()),
             ("Lasted", format!("{} s, of which {} s were left out", profile.lasts_s, profile.warm_up_s)),
@@ -145,7 +149,7 @@ fn run_tables(result: &LoadResult) -> Vec<Table> {
             word(class, outcome.verdict.to_string()),
         ]
     };
-    vec![
+    let mut tables = vec![
         Table {
             title: "Objectives",
             head: vec!["Objective", "", "Measured"],
@@ -161,7 +165,12 @@ fn run_tables(result: &LoadResult) -> Vec<Table> {
             head: vec!["Time", "Count", "Mean", "50 %", "90 %", "99 %", "99.9 %", "99.99 %", "Longest"],
             rows: result.times.iter().map(times).collect(),
         },
-    ]
+    ];
+    if let Some(note) = &result.goose {
+        let rows = goose::rows(note).map(|row| row.map(|cell| text(clean(&cell))).into()).collect();
+        tables.push(Table { title: "What goose measured", head: goose::HEAD.to_vec(), rows });
+    }
+    tables
 }
 
 /// The page of a search.

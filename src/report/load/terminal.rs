@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::goose;
 use super::words::{number, share, time};
 use crate::load::document::{CapacityResult, Ending, LoadResult, Model, Verdict};
 use crate::load::objective::Standing;
@@ -33,6 +34,12 @@ pub(super) fn standing(standing: Standing) -> &'static str {
 /// How arrivals came, in a few words.
 pub(super) fn model(result: &LoadResult) -> String {
     match (result.profile.model, &result.profile.clients) {
+        (Model::Closed, Some(clients)) if !result.profile.journey.is_empty() => format!(
+            "closed: {} clients who walk through {} acts, driven by goose, and think for {} s after each",
+            clients.number,
+            result.profile.journey.len(),
+            clients.think_s
+        ),
         (Model::Closed, Some(clients)) if clients.think_s > 0.0 => {
             format!(
                 "closed: {} clients who each wait for an answer and think for {} s",
@@ -121,6 +128,14 @@ pub(super) fn of_run(result: &LoadResult) -> String {
     for outcome in &result.outcomes {
         let (kind, fate) = (outcome.kind.name(), outcome.fate.name());
         say(format_args!("  {kind:<16}{fate:<22}{:>10}   {}", outcome.count, outcome.verdict));
+    }
+    if let Some(note) = &result.goose {
+        say(format_args!(""));
+        say(format_args!("  {}", goose::line(note)));
+        for row in [goose::HEAD.map(str::to_owned)].into_iter().chain(goose::rows(note)) {
+            let [what, count, failed, p50, p90, p99, max] = row;
+            say(format_args!("  {what:<46}{count:>8}{failed:>8}{p50:>11}{p90:>11}{p99:>11}{max:>11}"));
+        }
     }
     say(format_args!(""));
     for note in &result.objectives {
