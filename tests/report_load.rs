@@ -8,6 +8,7 @@ use stepup::report::terminal::Paper;
 use stepup::report::{Document, Format};
 
 const RUN: &str = include_str!("../fixtures/samples/load-1.json");
+const JOURNEY: &str = include_str!("../fixtures/samples/load-journey-1.json");
 const CAPACITY: &str = include_str!("../fixtures/samples/capacity-1.json");
 
 fn document(text: &str) -> Document {
@@ -20,7 +21,7 @@ fn rendered(text: &str, format: Format) -> String {
 
 #[test]
 fn documents_are_told_in_words() {
-    for (name, text) in [("run", RUN), ("capacity", CAPACITY)] {
+    for (name, text) in [("run", RUN), ("journey", JOURNEY), ("capacity", CAPACITY)] {
         insta::assert_snapshot!(format!("load_{name}_terminal"), rendered(text, Format::Terminal));
         insta::assert_snapshot!(format!("load_{name}_markdown"), rendered(text, Format::Markdown));
     }
@@ -28,7 +29,7 @@ fn documents_are_told_in_words() {
 
 #[test]
 fn a_document_is_written_again_as_it_was_read() {
-    for text in [RUN, CAPACITY] {
+    for text in [RUN, JOURNEY, CAPACITY] {
         let again: Value = serde_json::from_str(&rendered(text, Format::Result)).expect("JSON");
         assert_eq!(again, serde_json::from_str::<Value>(text).expect("JSON"));
     }
@@ -59,7 +60,7 @@ fn a_document_that_is_wrong_is_pointed_at() {
 #[tokio::test]
 async fn a_page_with_charts_can_be_read_wide_narrow_light_and_dark_without_a_network() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    for (name, text, charts) in [("run", RUN, 6), ("capacity", CAPACITY, 3)] {
+    for (name, text, charts) in [("run", RUN, 6), ("journey", JOURNEY, 5), ("capacity", CAPACITY, 3)] {
         let file = folder.path().join(format!("{name}.html"));
         std::fs::write(&file, rendered(text, Format::Html)).expect("a file");
         for (size, scheme) in

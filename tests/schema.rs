@@ -103,7 +103,7 @@ fn documents_of_load_hold_to_their_schemas() {
 type Slip = (&'static str, &'static str);
 
 /// For each kind, a file that holds, and what makes it wrong: a text in it, and what stands there instead.
-const BROKEN: [(Kind, &str, &[Slip]); 7] = [
+const BROKEN: [(Kind, &str, &[Slip]); 8] = [
     (
         Kind::Scenario,
         "rule: A rule\nlevel: implied\ncites: [here]\nmodes: [auth-only]\nacts:\n  - { wait: 2 }\n  - { perform: publish, proof: { expired: 2 }, must: be-refused, times: 3 }\n",
@@ -182,6 +182,16 @@ const BROKEN: [(Kind, &str, &[Slip]); 7] = [
             ("right: 3", "right: -3"),
             ("success >= 99 %", "success"),
             ("action: publish\n", ""),
+        ],
+    ),
+    (
+        Kind::Load,
+        "name: mine\nmodel: closed\nclients: { number: 4, for: 20 s, up-to: 10/s }\njourney: [{ action: publish, proof: none }]\nobjectives: [success >= 99 %]\n",
+        &[
+            ("journey:", "jorney:"),
+            ("proof: none", "proof: nothing"),
+            ("action: publish, ", ""),
+            ("journey:", "action: publish\njourney:"),
         ],
     ),
     (

@@ -143,6 +143,7 @@ impl Default for Capacity {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(extend("oneOf" = [{ "required": ["action"] }, { "required": ["journey"] }]))]
 pub(crate) struct Raw {
     /// Its name.
     name: String,

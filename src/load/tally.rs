@@ -112,7 +112,7 @@ pub struct Sums {
     pub planned: u64,
     /// Requests that were put on the wire; an exchange has two.
     pub requests: u64,
-    /// Arrivals that waited for a connection.
+    /// Arrivals that waited for a connection; of a journey, acts whose user waited for his next code.
     pub waited: u64,
     /// Valid codes that were refused, and were on their way across the edge of a step.
     pub across_edge: u64,
@@ -265,7 +265,7 @@ impl Tally {
         self.each(now, |sums| sums.planned += 1);
     }
 
-    /// It has to wait for a connection.
+    /// It has to wait for a connection; or whoever acts of his own accord, for his next code.
     pub fn waits(&mut self, due: u64) {
         self.each(due, |sums| sums.waited += 1);
     }

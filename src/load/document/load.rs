@@ -178,11 +178,11 @@ pub struct Totals {
     pub requests: u64,
     /// The same, the warm-up included: what the target must have counted.
     pub requests_with_warm_up: u64,
-    /// Arrivals that waited for a connection.
+    /// Arrivals that waited for a connection; of a journey, acts whose user waited for his next code.
     pub waited: u64,
     /// Valid codes that were refused, and were on their way across the edge of a step.
     pub refused_across_edge: u64,
-    /// Connections that were opened, the warm-up left out.
+    /// Connections that were opened, the warm-up left out; 0 for a journey, whose clients do not tell.
     pub connections_opened: u64,
     /// Connections that could not be opened.
     pub connections_failed: u64,

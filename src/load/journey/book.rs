@@ -74,16 +74,22 @@ impl Book {
         let now = self.now();
         let mut tally = locked(&self.tally);
         let Performed { kind, fate, user, due, ended, .. } = *performed;
-        tally.begun(due);
         for _ in performed.requests.iter().filter(|request| request.was_sent) {
             tally.requested(due);
         }
-        if performed.across_edge {
-            tally.across_edge(due);
+        if performed.waited {
+            tally.waits(due);
         }
-        tally.ended(kind, fate, due, fate.was_sent().then_some(ended.saturating_sub(performed.served_ns)), ended);
-        if fate.is_breach(kind) {
-            tally.breach(Breach { kind, user, due_ns: due, status: performed.status });
+        if let Some(fate) = fate {
+            tally.begun(due);
+            if performed.across_edge {
+                tally.across_edge(due);
+            }
+            let sent = fate.was_sent().then_some(ended.saturating_sub(performed.served_ns));
+            tally.ended(kind, fate, due, sent, ended);
+            if fate.is_breach(kind) {
+                tally.breach(Breach { kind, user, due_ns: due, status: performed.status });
+            }
         }
         self.turn(&mut tally, now);
     }
@@ -139,20 +145,24 @@ mod tests {
         let book = Book::new(Duration::from_secs(1), Duration::from_secs(60), tell);
         book.begin(Instant::now());
         let mut performed = Performed::nothing(Kind::Exchange, 7, 2_000_000_000);
-        performed.fate = Fate::Accepted;
+        performed.fate = Some(Fate::Accepted);
         performed.ended = 2_030_000_000;
         performed.served_ns = 20_000_000;
         performed.requests = vec![Told::sent("GET", "a"), Told::sent("PUT", "b")];
         book.note(&performed);
         performed = Performed::nothing(Kind::ChallengeOnly, 8, 500_000_000);
-        performed.fate = Fate::Accepted;
+        performed.fate = Some(Fate::Accepted);
         performed.status = 201;
+        book.note(&performed);
+        // One that was still prepared when the run was over is none, and what it sent was sent.
+        performed = Performed::nothing(Kind::Right, 9, 3_000_000_000);
+        performed.requests = vec![Told::sent("GET", "a")];
         book.note(&performed);
         assert!(!book.is_over_for(Duration::ZERO));
         book.end();
         assert!(book.is_over_for(Duration::ZERO) && !book.is_over_for(Duration::from_secs(60)));
         let (tally, _) = book.close();
-        assert_eq!((tally.whole.planned, tally.whole.requests, tally.requests), (1, 2, 2));
+        assert_eq!((tally.whole.planned, tally.whole.requests, tally.requests), (1, 3, 3));
         assert_eq!(tally.whole.timed.of(Timing::ResponseTime).longest().map(|long| long.as_millis()), Some(30));
         assert_eq!(tally.whole.timed.of(Timing::ServiceTime).longest().map(|long| long.as_millis()), Some(20));
         assert_eq!(tally.evidence, [Breach { kind: Kind::ChallengeOnly, user: 8, due_ns: 500_000_000, status: 201 }]);

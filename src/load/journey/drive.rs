@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant, SystemTime};
 
+use goose::client::GooseClientBuilder;
 use goose::config::GooseConfiguration;
 use goose::goose::{GooseUser, Scenario, Transaction, TransactionError, TransactionFunction, TransactionResult};
 use goose::metrics::GooseMetrics;
@@ -91,7 +92,11 @@ pub fn conduct(
             driven.map(|driven| (driven, tally, mistakes))
         })?;
         for second in told {
-            watch(second.at, &second.sums);
+            // After the end only what is still outstanding is waited for.
+            let is_over = Duration::from_secs(second.at) >= session.plan.pace.lasts();
+            if !is_over || second.sums.planned > 0 || second.sums.requests > 0 {
+                watch(second.at, &second.sums);
+            }
         }
         thread.join().map_err(|_| std::io::Error::other("the thread of the journey panicked"))?
     })?;
@@ -268,7 +273,10 @@ fn attack(session: &Session, ground: &Arc<Ground>) -> Result<GooseAttack, String
         }))
         .set_on_stop(),
     );
-    Ok(GooseAttack::initialize_with_config(configuration).map_err(cannot)?.register_scenario(scenario))
+    // Whoever walks has connections of his own; the client that goose would make for each is not used.
+    let attack = GooseAttack::initialize_with_config(configuration).map_err(cannot)?;
+    let attack = attack.set_client_builder_without_cookies(GooseClientBuilder::new().without_cookies());
+    Ok(attack.map_err(cannot)?.register_scenario(scenario))
 }
 
 /// A connection to the target for one who walks.
@@ -309,7 +317,7 @@ async fn wait_for_all(book: &Book, arrived: &AtomicUsize, all: usize) {
 /// transaction as failed that says why.
 async fn tell(book: &Book, user: &mut GooseUser, performed: &Performed) -> TransactionResult {
     book.note(performed);
-    let verdict = performed.fate.judged(performed.kind);
+    let verdict = performed.fate.map_or(Verdict::Exact, |fate| fate.judged(performed.kind));
     for request in performed.requests.iter().filter(|request| request.was_sent) {
         user.record_custom_request_duration(
             &request.method,

@@ -100,8 +100,8 @@ impl Told {
 pub(super) struct Performed {
     /// What it carried.
     pub kind: Kind,
-    /// What it became.
-    pub fate: Fate,
+    /// What it became; none where the run was over before it began.
+    pub fate: Option<Fate>,
     /// Who performed it, by number.
     pub user: u32,
     /// When it began, its preparation over, in nanoseconds from the beginning.
@@ -114,6 +114,8 @@ pub(super) struct Performed {
     pub status: u16,
     /// Whether a valid code was refused after the target had ceased to accept its step.
     pub across_edge: bool,
+    /// Whether its user had to wait for his next code first.
+    pub waited: bool,
     /// All requests, the preparation's included.
     pub requests: Vec<Told>,
 }
@@ -121,8 +123,22 @@ pub(super) struct Performed {
 impl Performed {
     /// An act that has not begun.
     pub fn nothing(kind: Kind, user: u32, due: u64) -> Self {
-        let (fate, ended, served_ns, status, across_edge) = (Fate::Starved, due, 0, 0, false);
-        Performed { kind, fate, user, due, ended, served_ns, status, across_edge, requests: Vec::new() }
+        Performed {
+            kind,
+            fate: None,
+            user,
+            due,
+            ended: due,
+            served_ns: 0,
+            status: 0,
+            across_edge: false,
+            waited: false,
+            requests: Vec::new(),
+        }
+    }
+
+    fn end(&mut self, fate: Fate, now: u64) {
+        (self.fate, self.ended) = (Some(fate), now);
     }
 
     /// Takes in what was sent, and returns the last of it.
@@ -153,6 +169,8 @@ struct Walk {
     number: u64,
     /// The last code that was accepted.
     accepted: Option<(Secret, OtpStep)>,
+    /// Whether the present act has been begun: all before is preparation.
+    has_begun: bool,
 }
 
 impl Walker {
@@ -173,7 +191,7 @@ impl Walker {
             let (user, persona) = ground.company().send_out()?;
             let scene = Scene::open(&self.stage, persona, MODE, "journey").await;
             let number = ground.walks.fetch_add(1, Ordering::Relaxed);
-            self.walk = Some(Walk { scene, user, number, accepted: None });
+            self.walk = Some(Walk { scene, user, number, accepted: None, has_begun: false });
         }
         let walk = self.walk.as_mut()?;
         let kind = ground.journey.acts()[number].proof.kind();
@@ -182,14 +200,19 @@ impl Walker {
             result = walk.perform(ground, number, &mut performed) => {
                 if let Err(mistake) = result {
                     ground.book.mistake(format!("{}: {mistake}", ground.journey.acts()[number].label()));
-                    (performed.fate, performed.ended) = (Fate::Garbage, ground.book.now());
+                    performed.end(Fate::Garbage, ground.book.now());
                 }
             }
-            () = ground.given_up() => (performed.fate, performed.ended) = (Fate::TimedOut, ground.book.now()),
+            // Whoever was still preparing, or waited for a code, has not begun.
+            () = ground.given_up() => {
+                if walk.has_begun {
+                    performed.end(Fate::TimedOut, ground.book.now());
+                }
+            }
         }
         // What was sent before it was given up was sent all the same.
         performed.take(&mut walk.scene, &ground.journey.acts()[number].action);
-        if !performed.fate.was_sent() {
+        if performed.fate.is_some_and(|fate| !fate.was_sent()) {
             tokio::time::sleep(REST).await;
         }
         Some(performed)
@@ -208,10 +231,15 @@ impl Walk {
     async fn perform(&mut self, ground: &Ground, number: usize, performed: &mut Performed) -> Result<(), Mistake> {
         let act: &Act = &ground.journey.acts()[number];
         let surface = ground.surface(number);
+        self.has_begun = false;
         let scene = &mut self.scene;
-        let has_code = scene.user.ledger.as_ref().is_some_and(|ledger| ledger.has_code(ground.stage.target_time()));
-        if !has_code && (act.proof.kind().spends() || !surface.prepare.is_empty()) {
-            return Ok(());
+        // A user has one code for each 30 seconds. Like anybody who reads it off a phone he waits for the next one.
+        while (act.proof.kind().spends() || !surface.prepare.is_empty()) && !has_code(scene, &ground.stage) {
+            if ground.book.is_over_for(Duration::ZERO) {
+                return Ok(());
+            }
+            performed.waited = true;
+            tokio::time::sleep(LOOK_EVERY).await;
         }
         let name = format!("{}-{}-{number}", ground.prefix, self.number);
         let password = scene.user.password.reveal().to_owned();
@@ -222,11 +250,11 @@ impl Walk {
             let last = performed.take(scene, &format!("{}, set-up", act.action));
             if ended.outcome != Outcome::Accepted {
                 // What was not made says nothing of the act, and least of all that it was let through or refused.
-                performed.fate = match fate(&ended, last.as_ref()) {
+                let fate = match fate(&ended, last.as_ref()) {
                     Fate::Accepted | Fate::Challenged | Fate::Misshapen | Fate::Refused => Fate::ServerError,
                     fate => fate,
                 };
-                performed.ended = ground.book.now();
+                performed.end(fate, ground.book.now());
                 return Ok(());
             }
         }
@@ -238,10 +266,15 @@ impl Walk {
             Proof::Right => Conduct::Proof(fresh(scene, &mut sent).await?),
             Proof::Replayed => match self.accepted.take().filter(|(_, step)| scene.is_live(*step)) {
                 Some((code, _)) => Conduct::Proof(code),
-                None => return Ok(()),
+                // There is nothing to replay where nothing was accepted, or it is too old by now.
+                None => {
+                    performed.end(Fate::Starved, ground.book.now());
+                    return Ok(());
+                }
             },
         };
         performed.due = ground.book.now();
+        self.has_begun = true;
         let mut ended = scene.perform(&surface.perform, &conduct).await?;
         let mut last = performed.take_served(scene, &format!("{}, {}", act.action, words(&conduct, act.proof)));
         if act.proof == Proof::Exchange {
@@ -255,9 +288,9 @@ impl Walk {
                 last = performed.take_served(scene, &format!("{}, {}", act.action, words(&conduct, act.proof)));
             }
         }
-        performed.ended = ground.book.now();
-        performed.fate = fate(&ended, last.as_ref());
-        match (performed.fate, sent) {
+        let fate = fate(&ended, last.as_ref());
+        performed.end(fate, ground.book.now());
+        match (fate, sent) {
             (Fate::Accepted, Some(sent)) => self.accepted = Some(sent),
             (Fate::Challenged | Fate::Misshapen | Fate::Refused, Some((_, step))) => {
                 performed.across_edge = !scene.is_live(step);
@@ -266,6 +299,11 @@ impl Walk {
         }
         Ok(())
     }
+}
+
+/// Whether the user has a code that has never been sent.
+fn has_code(scene: &Scene, stage: &Stage) -> bool {
+    scene.user.ledger.as_ref().is_some_and(|ledger| ledger.has_code(stage.target_time()))
 }
 
 /// A code that has never been sent; which it is, is noted.

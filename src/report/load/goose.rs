@@ -8,10 +8,17 @@ use crate::report::text::clean;
 pub(super) const HEAD: [&str; 7] = ["goose's requests", "count", "failed", "p50", "p90", "p99", "longest"];
 
 /// Who walked, in a line.
-pub(super) fn line(note: &GooseNote) -> String {
+pub(super) fn line(note: &GooseNote, waited: u64) -> String {
     let requests: u64 = note.requests.iter().map(|request| request.count).sum();
     let (users, walks, requests) = (number(note.users as f64), number(note.walks as f64), number(requests as f64));
-    format!("goose: {users} users, {walks} walks to the end, {requests} requests, warm-up and preparation included")
+    let waited = match waited {
+        0 => String::new(),
+        1 => "; 1 act waited for its user's next code".to_owned(),
+        many => format!("; {} acts waited for their user's next code", number(many as f64)),
+    };
+    format!(
+        "goose: {users} users, {walks} walks to the end, {requests} requests, warm-up and preparation included{waited}"
+    )
 }
 
 /// Its requests, by what they were for.

@@ -90,7 +90,7 @@ pub(super) fn of_run(result: &LoadResult) -> String {
         }),
     );
     if let Some(note) = &result.goose {
-        let _ = writeln!(out, "{}.\n", plain(&goose::line(note)));
+        let _ = writeln!(out, "{}.\n", plain(&goose::line(note, result.totals.waited)));
         table(&mut out, &goose::HEAD, goose::rows(note).map(|row| row.iter().map(|cell| plain(cell)).collect()));
     }
     out

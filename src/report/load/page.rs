@@ -106,7 +106,7 @@ pub(super) fn of_run(result: &LoadResult) -> Result<String, String> {
                 },
             ),
             match &result.goose {
-                Some(note) => ("Driven by", goose::line(note)),
+                Some(note) => ("Driven by", goose::line(note, result.totals.waited)),
                 None => (
                     "Connections",
                     format!(

@@ -131,7 +131,7 @@ pub(super) fn of_run(result: &LoadResult) -> String {
     }
     if let Some(note) = &result.goose {
         say(format_args!(""));
-        say(format_args!("  {}", goose::line(note)));
+        say(format_args!("  {}", goose::line(note, result.totals.waited)));
         for row in [goose::HEAD.map(str::to_owned)].into_iter().chain(goose::rows(note)) {
             let [what, count, failed, p50, p90, p99, max] = row;
             say(format_args!("  {what:<46}{count:>8}{failed:>8}{p50:>11}{p90:>11}{p99:>11}{max:>11}"));
