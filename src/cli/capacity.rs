@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 
+use super::dashboard::Watch;
 use super::load::{Common, finish, listen};
 use super::{Failure, exit};
-use crate::load::capacity;
+use crate::load::capacity::{self, Seen};
 use crate::load::document::{CapacityResult, Ending};
 use crate::load::session::For;
 use crate::report::Document;
@@ -31,8 +32,14 @@ impl Capacity {
         let (session, out) = self.common.begin(&self.profile, For::Search, &mut interruptions).await?;
         let stop = Arc::new(AtomicBool::new(false));
         let heard = Arc::clone(&stop);
+        let watch = Arc::new(Watch::begin(format!("capacity of {}", session.target), None));
+        let told = Arc::clone(&watch);
         let mut search = tokio::task::spawn_blocking(move || {
-            capacity::search(&session, &heard, |seen| eprintln!("{}", capacity::line(seen)))
+            capacity::search(&session, &heard, |seen| match seen {
+                Seen::Begins(doing) => told.doing(doing),
+                Seen::Second(second) => told.second(second, || None),
+                Seen::Probe(_) | Seen::Crowd(_) => told.say(&capacity::line(seen).unwrap_or_default()),
+            })
         });
         let result = loop {
             tokio::select! {
@@ -40,11 +47,12 @@ impl Capacity {
                     break done.map_err(|error| Failure::new(exit::INCOMPLETE, format!("the search: {error}")))?;
                 }
                 () = interruptions.next() => {
-                    eprintln!("interrupted: reporting what was measured");
+                    watch.say("interrupted: reporting what was measured");
                     stop.store(true, Ordering::Relaxed);
                 }
             }
         };
+        watch.close();
         let result = result.map_err(|error| Failure::new(exit::USAGE, format!("a probe cannot be made: {error}")))?;
         let code = code(&result);
         finish(&out, &Document::Capacity(Box::new(result)))?;

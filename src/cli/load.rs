@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use clap::Args;
 use jiff::Timestamp;
 
+use super::dashboard::Watch;
 use super::interrupt::Interruptions;
 use super::prometheus::{self, Fed};
 use super::{Failure, check, exit, folder, report};
@@ -192,6 +193,7 @@ struct Seen {
     /// Written as the run goes on, so that its memory does not grow with it.
     log: HdrLog<BufWriter<File>>,
     fed: Fed,
+    told: Arc<Watch>,
     unwritten: Option<std::io::Error>,
     failing: u32,
     aborted: Option<String>,
@@ -204,9 +206,13 @@ async fn play(session: Session, out: &Path, fed: Fed, mut interruptions: Interru
     let log_path = out.join("load.hlog");
     let log = File::create(&log_path).and_then(|file| HdrLog::begin(BufWriter::new(file), SystemTime::now()));
     let log = log.map_err(|error| report::unwritable(&log_path, &error))?;
+    let title = format!("{} on {}", session.profile.name, session.target);
+    let watch = Arc::new(Watch::begin(title, Some(session.profile.pace.lasts().as_secs_f64())));
+    let told = Arc::clone(&watch);
     // The threads of the run are its own; this one only waits for them.
     let mut run = tokio::task::spawn_blocking(move || {
-        let mut seen = Seen { seconds: Vec::new(), log, fed, unwritten: None, failing: 0, aborted: None };
+        let (unwritten, aborted) = (None, None);
+        let mut seen = Seen { seconds: Vec::new(), log, fed, told, unwritten, failing: 0, aborted };
         let watch = |at, sums: &Sums| seen.note(at, sums, &running, &heard);
         let ran = match &running.profile.journey {
             Some(journey) => journey::conduct(&running, journey, &heard, watch).map(Ran::Journey),
@@ -218,11 +224,12 @@ async fn play(session: Session, out: &Path, fed: Fed, mut interruptions: Interru
         tokio::select! {
             done = &mut run => break done.map_err(|error| Failure::new(exit::INCOMPLETE, format!("the run: {error}")))?,
             () = interruptions.next() => {
-                eprintln!("interrupted: reporting what was measured");
+                watch.say("interrupted: reporting what was measured");
                 stop.store(true, Ordering::Relaxed);
             }
         }
     };
+    watch.close();
     let ran = ran.map_err(|error| Failure::new(exit::USAGE, format!("the run cannot be made: {error}")))?;
     session.note_spent(ran.spent_through()).map_err(|error| report::unwritable(Path::new("the pool"), &error))?;
     let Seen { seconds, log, unwritten, aborted, .. } = seen;
@@ -242,7 +249,7 @@ impl Seen {
     fn note(&mut self, at: u64, sums: &Sums, session: &Session, stop: &AtomicBool) {
         let note = SecondNote::of(at, sums, session.profile.warm_up);
         self.fed.note(&note);
-        eprintln!("{}", summary::line(&note));
+        self.told.second(&note, || Some(summary::line(&note)));
         self.seconds.push(note);
         let (from, times) = (Duration::from_secs(at), sums.timed.of(Timing::ResponseTime));
         if let Err(error) = self.log.write("response_time_of_second", from, Duration::from_secs(1), times) {

@@ -14,6 +14,7 @@ mod cleanup;
 mod compare;
 mod completions;
 mod connection;
+mod dashboard;
 pub mod exit;
 mod explore;
 mod folder;

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 
 use super::crowd::Crowd;
-use super::document::{CAPACITY, CapacityResult, Confirmed, CrowdNote, Ending, Probe, TargetNote};
+use super::document::{CAPACITY, CapacityResult, Confirmed, CrowdNote, Ending, Probe, SecondNote, TargetNote};
 use super::mix::Kind;
 use super::noting;
 use super::objective::{Measured as _, Part, Quantile, Standing, Timing};
@@ -53,7 +53,10 @@ pub fn search(
         let patience = session.profile.patience.min(PATIENCE);
         let seed = session.plan.seed.wrapping_add(probes.len() as u64);
         let plan = session.probe(pace, wanted.warm_up.0, patience, seed);
-        let mut outcome = run::conduct_with(&plan, rosters, stop, |_, _| {})?;
+        watch(Seen::Begins(&format!("{} of {rate}", purpose_word(purpose))));
+        let mut outcome = run::conduct_with(&plan, rosters, stop, |at, sums| {
+            watch(Seen::Second(&SecondNote::of(at, sums, plan.warm_up)));
+        })?;
         rosters = std::mem::take(&mut outcome.rosters);
         breaches += outcome.breaches;
         noting::add_sender(&mut generator, &outcome);
@@ -74,7 +77,8 @@ pub fn search(
         if stop.load(Ordering::Relaxed) || breaches > 0 {
             break;
         }
-        let (note, outcome) = crowd(session, clients, rosters, crowds.len(), stop)?;
+        watch(Seen::Begins(&format!("{clients} clients who never think")));
+        let (note, outcome) = crowd(session, clients, rosters, crowds.len(), stop, &mut watch)?;
         rosters = outcome.rosters;
         breaches += outcome.breaches;
         if !stop.load(Ordering::Relaxed) {
@@ -153,6 +157,7 @@ fn crowd(
     rosters: Vec<Roster>,
     before: usize,
     stop: &AtomicBool,
+    watch: &mut impl FnMut(Seen<'_>),
 ) -> std::io::Result<(CrowdNote, Outcome)> {
     let wanted = session.profile.capacity;
     let measured = wanted.probe.0;
@@ -160,7 +165,9 @@ fn crowd(
     pace.crowd = Some(Crowd { clients, think: Duration::ZERO });
     let seed = session.plan.seed.wrapping_add(1_000 + before as u64);
     let plan = session.probe(pace, wanted.warm_up.0, session.profile.patience.min(PATIENCE), seed);
-    let outcome = run::conduct_with(&plan, rosters, stop, |_, _| {})?;
+    let outcome = run::conduct_with(&plan, rosters, stop, |at, sums| {
+        watch(Seen::Second(&SecondNote::of(at, sums, plan.warm_up)));
+    })?;
     let whole = &outcome.whole;
     let accepted = whole.counts.sum(|kind: Kind, fate| fate == super::fate::Fate::Accepted && !fate.is_breach(kind));
     let note = CrowdNote {
@@ -222,24 +229,29 @@ fn probe(session: &Session, rate: Rate, purpose: Purpose, measured: Duration, ou
 /// What is seen of a search while it goes on.
 #[derive(Debug, Clone, Copy)]
 pub enum Seen<'a> {
+    /// A part of it begins: a probe, or a crowd.
+    Begins(&'a str),
+    /// A second of that part has passed.
+    Second(&'a SecondNote),
     /// A probe.
     Probe(&'a Probe),
     /// A crowd.
     Crowd(&'a CrowdNote),
 }
 
-/// The line of what was seen, for people.
-pub fn line(seen: Seen<'_>) -> String {
+/// The line of what was seen, for people: of whole probes and crowds alone.
+pub fn line(seen: Seen<'_>) -> Option<String> {
     let probe = match seen {
+        Seen::Begins(_) | Seen::Second(_) => return None,
         Seen::Probe(probe) => probe,
         Seen::Crowd(note) => {
             let CrowdNote { clients, accepted_per_s, busy, invalid, .. } = note;
             let why = if invalid.is_empty() { String::new() } else { format!("  invalid: {}", invalid.join("; ")) };
-            return format!(
+            return Some(format!(
                 "{:<13}{clients:>10}    accepted {accepted_per_s:>10.1}/s  sender busy {}{why}",
                 "clients",
                 Share::of(*busy)
-            );
+            ));
         }
     };
     let shown = match probe.shown {
@@ -247,20 +259,25 @@ pub fn line(seen: Seen<'_>) -> String {
         Shown::Missed => "missed",
         Shown::Invalid => "invalid",
     };
-    let purpose = match probe.purpose {
-        Purpose::Search => "probe",
-        Purpose::Confirmation => "confirmation",
-    };
+    let purpose = purpose_word(probe.purpose);
     let ms = |us: Option<f64>| us.map_or_else(|| "-".to_owned(), |us| format!("{:.2} ms", us / 1e3));
     let why = if probe.why.is_empty() { String::new() } else { format!("  {}", probe.why.join("; ")) };
-    format!(
+    Some(format!(
         "{purpose:<13}{:>10.1}/s  accepted {:>10.1}/s  p50 {:>10}  p99 {:>10}  late p99 {:>10}  {shown}{why}",
         probe.rate,
         probe.accepted_per_s,
         ms(probe.response_p50_us),
         ms(probe.response_p99_us),
         ms(probe.lateness_p99_us),
-    )
+    ))
+}
+
+/// What a probe is for, in a word.
+fn purpose_word(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Search => "probe",
+        Purpose::Confirmation => "confirmation",
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::document::SecondNote;
 
 /// A time in microseconds, as people read it.
-fn time(us: f64) -> String {
+pub(crate) fn time(us: f64) -> String {
     match us {
         us if us < 1_000.0 => format!("{us:.0} µs"),
         us if us < 1_000_000.0 => format!("{:.2} ms", us / 1e3),
