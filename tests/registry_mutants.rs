@@ -2,6 +2,8 @@
 //!
 //! Each fault has a probe that sees it. The probe must see nothing in the correct registry.
 
+#[path = "registry_support/door_faults.rs"]
+mod door_faults;
 #[path = "registry_support/key_faults.rs"]
 mod key_faults;
 mod registry_support;
@@ -36,6 +38,11 @@ async fn attempt(world: &World, deed: Deed, mode: Option<&str>, proven: bool) ->
 
 async fn unchallenged(world: &World, deed: Deed) -> bool {
     done(world, deed, Some(WRITES), false).await == (true, true)
+}
+
+/// Whether a deed is not done without a proof in a mode that asks for none.
+async fn asks(world: &World, deed: Deed, mode: Option<&str>) -> bool {
+    !done(world, deed, mode, false).await.0
 }
 
 async fn early(world: &World, deed: Deed) -> bool {
@@ -114,8 +121,14 @@ async fn shows(mutant: Mutant, world: &World) -> bool {
             let path = format!("/@doer-org0/p/-/p-1.0.0.tgz/-rev/{revision}");
             world.call(&user, "DELETE", &path, None, None).await.is_success()
         }
-        M::AuthOnlyPublishChallenged => !done(world, Deed::Publish, Some(AUTH_ONLY), false).await.0,
-        M::DisabledPublishChallenged => !done(world, Deed::Publish, None, false).await.0,
+        M::AuthOnlyPublishChallenged => asks(world, Deed::Publish, Some(AUTH_ONLY)).await,
+        M::DisabledPublishChallenged => asks(world, Deed::Publish, None).await,
+        M::AuthOnlyUnpublishChallenged => asks(world, Deed::UnpublishAll, Some(AUTH_ONLY)).await,
+        M::AuthOnlyDeprecateChallenged => asks(world, Deed::Deprecate, Some(AUTH_ONLY)).await,
+        M::AuthOnlyVisibilityChallenged => asks(world, Deed::Restrict, Some(AUTH_ONLY)).await,
+        M::AuthOnlyGrantsChallenged => asks(world, Deed::Grant, Some(AUTH_ONLY)).await,
+        M::AuthOnlyPackageTwoFactorChallenged => asks(world, Deed::RequireTwoFactor, Some(AUTH_ONLY)).await,
+        M::DisabledWritesChallenged => asks(world, Deed::Restrict, None).await,
         M::WhoAmIChallenged => {
             let user = world.enrolled("alice", AUTH_ONLY).await;
             world.read(&user, "/-/whoami").await.is_challenge()
@@ -492,7 +505,6 @@ async fn shows(mutant: Mutant, world: &World) -> bool {
             world.published(&user, "p", "2.0.0").await;
             world.read(&user, "/p/-/p-2.0.0.tgz").await.status == 404
         }
-        M::PublicReadsChallenged => world.get("/-/ping").await.is_challenge(),
         M::ModeChangeOpensWrites => {
             let user = world.enrolled("alice", WRITES).await;
             let change = json!({ "tfa": { "password": user.password, "mode": AUTH_ONLY } });
@@ -500,6 +512,7 @@ async fn shows(mutant: Mutant, world: &World) -> bool {
                 tokio::join!(world.profile(&user, change, None), world.publish(&user, "p", "1.0.0", None));
             refused.is_challenge() && bare.is_success()
         }
+        other => door_faults::shows(other, world).await,
     }
 }
 

@@ -19,7 +19,7 @@
 //! - `transaction` is one request's exclusive hold of that memory; `authority` says who may do what.
 //! - `accounts`, `packages`, `scopes` and `hooks` are the endpoints, one file per group.
 //! - `seeded` are users that exist by a seed, for load.
-//! - `mutants` lists the faults that can be switched on.
+//! - `mutants` lists the faults that can be switched on; `overasked` has those that ask too much.
 
 mod accounts;
 mod authority;
@@ -29,6 +29,7 @@ mod in_flight;
 mod keys;
 mod model;
 mod mutants;
+mod overasked;
 mod packages;
 mod routes;
 mod scopes;

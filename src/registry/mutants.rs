@@ -52,11 +52,33 @@ mutants! {
     ScopedPublishUnchallenged, "scoped-publish-unchallenged", "publishing a package with a scope asks for no second factor";
     LaterVersionUnchallenged, "later-version-unchallenged", "publishing a further version of a package asks for no second factor";
     EmptyProofPublishes, "empty-proof-publishes", "an empty one-time password lets a publication through";
+    EmptyProofMakesTokens, "empty-proof-makes-tokens", "an empty one-time password makes a token";
+    LettersAccepted, "letters-accepted", "a code with letters in it is accepted, but for what changes a package";
+    LongCodeAccepted, "long-code-accepted", "of a code only the first six digits are looked at, but for what changes a package";
+    ShortCodeAccepted, "short-code-accepted", "the first five digits of a code are accepted, but for what changes a package";
     WebClientUnchallenged, "web-client-unchallenged", "a client that can show a page is not challenged for a user with codes alone";
 
     AuthOnlyPublishChallenged, "auth-only-publish-challenged", "publishing is challenged in auth-only mode";
     DisabledPublishChallenged, "disabled-publish-challenged", "publishing is challenged for a user without 2FA";
+    AuthOnlyUnpublishChallenged, "auth-only-unpublish-challenged", "unpublishing is challenged in auth-only mode";
+    AuthOnlyDeprecateChallenged, "auth-only-deprecate-challenged", "deprecating is challenged in auth-only mode";
+    AuthOnlyVisibilityChallenged, "auth-only-visibility-challenged", "a change of package visibility is challenged in auth-only mode";
+    AuthOnlyGrantsChallenged, "auth-only-grants-challenged", "granting and revoking team access is challenged in auth-only mode";
+    AuthOnlyPackageTwoFactorChallenged, "auth-only-package-2fa-challenged", "a change of a package's 2FA requirement is challenged in auth-only mode";
+    DisabledWritesChallenged, "disabled-writes-challenged", "what changes a package, but for publishing, is challenged for a user without 2FA";
     WhoAmIChallenged, "whoami-challenged", "a read, whoami, is challenged";
+    ProfileReadChallenged, "profile-read-challenged", "reading the profile is challenged";
+    TokenListChallenged, "token-list-challenged", "listing tokens is challenged";
+    PackumentChallenged, "packument-challenged", "reading a package is challenged";
+    WriteReadChallenged, "write-read-challenged", "reading a package before it is written (`?write=true`) is challenged";
+    TarballChallenged, "tarball-challenged", "fetching a tarball is challenged";
+    TagsReadChallenged, "tags-read-challenged", "reading a package's tags is challenged";
+    VisibilityReadChallenged, "visibility-read-challenged", "reading a package's visibility is challenged";
+    CollaboratorsChallenged, "collaborators-challenged", "listing a package's collaborators is challenged";
+    TeamPackagesChallenged, "team-packages-challenged", "listing a team's packages is challenged";
+    UserPackagesChallenged, "user-packages-challenged", "listing a user's packages is challenged";
+    PingChallenged, "ping-challenged", "pinging is challenged";
+    SearchChallenged, "search-challenged", "searching is challenged";
 
     ChallengeForbidden, "challenge-forbidden", "a challenge has status 403 instead of 401";
     ChallengeWithoutHeader, "challenge-without-header", "a challenge has no www-authenticate header";
@@ -74,10 +96,32 @@ mutants! {
     AnySixDigitsAccepted, "any-six-digits-accepted", "any six digits are accepted as a code";
     ReplayAccepted, "replay-accepted", "a spent code is accepted again";
     ReplayAcceptedElsewhere, "replay-accepted-elsewhere", "a spent code is accepted again for another action";
+    ReplayAcceptedOnWrites, "replay-accepted-on-writes", "a code that was spent on the account is accepted again for what changes a package";
+    ReplayAcceptedForProfile, "replay-accepted-for-profile", "a code that was spent on something else is accepted again for the profile";
+    SpentForgottenInNextStep, "spent-forgotten-in-next-step", "that a code was spent is forgotten when the next step begins";
+    WrongCodeForgetsSpent, "wrong-code-forgets-spent", "a wrong code makes the registry forget which code was spent";
+    EnrolmentCodeNotSpent, "enrolment-code-not-spent", "the code that confirmed an enrolment is accepted once more";
     RecoveryCodeReusable, "recovery-code-reusable", "a recovery code is accepted more than once";
     SpentTooLate, "spent-too-late", "a proof is spent only once its verification ends, so copies sent at once all pass";
+    SpentTooLateAtLogIn, "spent-too-late-at-log-in", "copies of a proof that are sent at once all log in";
+    CodeSpentTooLateOnWrites, "code-spent-too-late-on-writes", "copies of a code that are sent at once all change packages";
+    RecoveryCodeSpentTooLate, "recovery-code-spent-too-late", "copies of a recovery code that are sent at once all pass";
+    WebTokenSpentTooLate, "web-token-spent-too-late", "copies of the token of a web challenge that are sent at once all pass";
+    WrongPassesWhileVerifying, "wrong-passes-while-verifying", "while a proof is being verified, wrong ones of the same user pass";
     OpenWhileVerifying, "open-while-verifying", "while a proof is being verified, requests without one pass";
     FormerSecretAccepted, "former-secret-accepted", "codes of the secret before the last enrolment are still accepted";
+    FormerSecretMakesTokens, "former-secret-makes-tokens", "codes of the secret before the last enrolment make tokens";
+    FormerSecretChangesAccount, "former-secret-changes-account", "codes of the secret before the last enrolment log in and change the account";
+    FormerSecretWrites, "former-secret-writes", "codes of the secret before the last enrolment change packages";
+    AnybodysCodeMakesTokens, "anybodys-code-makes-tokens", "another user's code makes tokens";
+    AnybodysCodeChangesAccount, "anybodys-code-changes-account", "another user's code logs in and changes the account";
+    AnybodysCodeWrites, "anybodys-code-writes", "another user's code changes packages";
+    OldCodeMakesTokens, "old-code-makes-tokens", "a code of two steps ago makes tokens";
+    OldCodeChangesAccount, "old-code-changes-account", "a code of two steps ago logs in and changes the account";
+    OldCodeWrites, "old-code-writes", "a code of two steps ago changes packages";
+    EarlyCodeMakesTokens, "early-code-makes-tokens", "a code of two steps ahead makes tokens";
+    EarlyCodeChangesAccount, "early-code-changes-account", "a code of two steps ahead logs in and changes the account";
+    EarlyCodeWrites, "early-code-writes", "a code of two steps ahead changes packages";
     WideWindowOnWrites, "wide-window-on-writes", "codes from ten steps behind and ahead let writes through";
     WideWindowAtLogIn, "wide-window-at-log-in", "codes from ten steps behind and ahead log in";
     LogInRecoveryCodeReusable, "log-in-recovery-code-reusable", "a recovery code logs in more than once";
@@ -123,18 +167,22 @@ mutants! {
     AssertionReplayed, "assertion-replayed", "an assertion that was accepted is accepted again";
     EarlierChallengeAccepted, "earlier-challenge-accepted", "an assertion of a challenge that a later one has replaced is accepted";
     ChallengeOfAnotherSessionAccepted, "challenge-of-another-session-accepted", "an assertion of the challenge of another page is accepted";
-    WrongOriginAccepted, "wrong-origin-accepted", "an assertion made for another origin is accepted";
+    WrongOriginAccepted, "wrong-origin-accepted", "an assertion made for another origin answers a challenge";
     CrossOriginAccepted, "cross-origin-accepted", "an assertion made in a frame of another origin is accepted";
     WrongRpIdAccepted, "wrong-rp-id-accepted", "an assertion made for another relying party is accepted";
     UserPresenceIgnored, "user-presence-ignored", "an assertion without user presence is accepted";
     UserVerificationIgnored, "user-verification-ignored", "an assertion without user verification is accepted";
-    SignatureIgnored, "signature-ignored", "an assertion with a broken signature is accepted";
+    SignatureIgnored, "signature-ignored", "an assertion with a broken signature answers a challenge";
     CounterIgnored, "counter-ignored", "an assertion whose counter has not risen is accepted";
     UserHandleIgnored, "user-handle-ignored", "an assertion that names another user is accepted";
     CredentialOfAnotherUserAccepted, "credential-of-another-user-accepted", "an assertion of another user's key is accepted";
     RemovedKeyAccepted, "removed-key-accepted", "an assertion of a removed key is accepted";
     CeremonyTypeIgnored, "ceremony-type-ignored", "what a key signed for a registration is accepted as an assertion";
     RightAssertionRefused, "right-assertion-refused", "a right assertion is refused";
+    ChallengeIgnored, "challenge-ignored", "an assertion of a challenge that nobody gave out answers a challenge";
+    LogInChallengeIgnored, "log-in-challenge-ignored", "the web log-in accepts an assertion of a challenge that nobody gave out";
+    LogInOriginIgnored, "log-in-origin-ignored", "the web log-in accepts an assertion made for another origin";
+    LogInSignatureIgnored, "log-in-signature-ignored", "the web log-in accepts an assertion with a broken signature";
 
     RegistrationTypeIgnored, "registration-type-ignored", "client data of an assertion register a key";
     RegistrationChallengeIgnored, "registration-challenge-ignored", "a registration of any challenge registers a key";
@@ -168,6 +216,9 @@ mutants! {
     SecretShownAgain, "secret-shown-again", "the profile shows the one-time-password secret";
     RecoveryCodesShownAgain, "recovery-codes-shown-again", "the profile shows the recovery codes";
     WrongCodesNeverThrottled, "wrong-codes-never-throttled", "wrong codes are listened to without end";
+    LogInNeverThrottled, "log-in-never-throttled", "wrong codes at log-in are listened to without end";
+    ThrottledAtLogInAlone, "throttled-at-log-in-alone", "wrong codes elsewhere than at log-in are listened to without end";
+    LastRecoveryCodeNotKept, "last-recovery-code-not-kept", "the last of the recovery codes that are handed out is not kept";
     LockOutOnlySaid, "lock-out-only-said", "during a lock-out wrong codes are answered 429, and right ones are accepted";
     StrangerLocksOut, "stranger-locks-out", "wrong codes sent with a wrong password count as the user's own";
     LockOutLooksLikeWrongCode, "lock-out-looks-like-wrong-code", "during a lock-out every code is answered as a wrong one is";
@@ -176,9 +227,12 @@ mutants! {
 
     AutomationTokenChallenged, "automation-token-challenged", "an automation token is asked for a second factor";
     AutomationTokenChangesAccount, "automation-token-changes-account", "an automation token changes the account without a second factor";
+    AutomationTokenWithCodeChangesAccount, "automation-token-with-code-changes-account", "an automation token and a code of its user's change the account";
     AutomationTokenGoverns, "automation-token-governs", "an automation token says who governs a package";
     ReadOnlyTokenWrites, "read-only-token-writes", "a read-only token writes";
+    ReadOnlyTokenWithCodeWrites, "read-only-token-with-code-writes", "a read-only token and a code of its user's write";
     RevokedTokenWorks, "revoked-token-works", "a revoked token is gone from the list and works on";
+    RevokedAutomationTokenWorks, "revoked-automation-token-works", "a revoked automation token is gone from the list and works on";
     TokenCreateWithoutPassword, "token-create-without-password", "a token is made without the password";
     TokenCreateWithAnyPassword, "token-create-with-any-password", "a token is made with any password";
     ReadOnlyTokenCreatesReadWrite, "read-only-token-creates-read-write", "a read-only token makes one that writes";
@@ -192,7 +246,6 @@ mutants! {
     RefusalHalfWritten, "refusal-half-written", "a version that is refused for the package's requirement is listed without its tarball";
     LaterVersionHalfWritten, "later-version-half-written", "a further version of a package is listed without its tarball";
 
-    PublicReadsChallenged, "public-reads-challenged", "searching and pinging, which anyone may, are challenged";
     ModeChangeOpensWrites, "mode-change-opens-writes", "while a change of 2FA is in flight, publishing asks for no second factor";
 }
 

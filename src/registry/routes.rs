@@ -5,9 +5,8 @@
 
 use serde_json::json;
 
-use super::factor::{Challenge, Shape, Why};
 use super::model::{PackageName, ScopeName, TeamName, UserName};
-use super::mutants::Mutant;
+use super::overasked::ask_of_reader;
 use super::service::Desk;
 use super::wire::Verb::{Delete, Get, Post, Put};
 use super::wire::{Answer, Call, Refusal, Reply, Verb};
@@ -18,6 +17,7 @@ type Verbs<'a> = &'a [(Verb, &'a dyn Fn() -> Reply)];
 
 /// Finds the endpoint of a call and runs it.
 pub(crate) fn route(desk: &Desk, call: &Call) -> Reply {
+    ask_of_reader(call, &desk.settings().mutants)?;
     match call.segments().as_slice() {
         [] => on(call, &[(Get, &|| Ok(Answer::ok(json!({ "db_name": "registry" }))))]),
         ["-", rest @ ..] => dashed(desk, call, rest),
@@ -30,9 +30,6 @@ fn dashed(desk: &Desk, call: &Call, rest: &[&str]) -> Reply {
     match rest {
         ["account", rest @ ..] => account(desk, call, rest),
         ["auth", page, rest @ ..] => authorization(desk, call, page, rest),
-        ["ping"] | ["v1", "search"] if desk.settings().mutants.has(Mutant::PublicReadsChallenged) => {
-            Err(Refusal::Challenge(Challenge { why: Why::Missing, shape: Shape::Canonical, web: None }))
-        }
         ["ping"] => on(call, &[(Get, &|| Ok(Answer::ok(json!({}))))]),
         ["whoami"] => on(call, &[(Get, &|| accounts::whoami(desk, call))]),
         ["v1", rest @ ..] => version_one(desk, call, rest),

@@ -35,6 +35,17 @@ pub(crate) struct Desk {
 /// How long verifying a proof takes under the faults of races.
 const VERIFICATION: Duration = Duration::from_millis(60);
 
+/// The faults under which verifying a proof takes a while.
+const SLOW_PROOFS: [Mutant; 7] = [
+    Mutant::SpentTooLate,
+    Mutant::SpentTooLateAtLogIn,
+    Mutant::CodeSpentTooLateOnWrites,
+    Mutant::RecoveryCodeSpentTooLate,
+    Mutant::WebTokenSpentTooLate,
+    Mutant::WrongPassesWhileVerifying,
+    Mutant::OpenWhileVerifying,
+];
+
 impl Registry {
     /// An empty registry.
     pub fn new(settings: Settings) -> Self {
@@ -135,7 +146,7 @@ impl Desk {
         }
         let matter = if mutants.has(Mutant::ModeChangeOpensWrites) {
             call.changes_mode().then_some(Matter::Mode)
-        } else if mutants.has(Mutant::SpentTooLate) || mutants.has(Mutant::OpenWhileVerifying) {
+        } else if SLOW_PROOFS.iter().any(|fault| mutants.has(*fault)) {
             call.proof().map(|_| Matter::Proof)
         } else {
             return None;

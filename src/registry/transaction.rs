@@ -88,7 +88,10 @@ impl<'a> Transaction<'a> {
     pub(crate) fn writer(&self, call: &Call) -> Result<Caller, Refusal> {
         let caller = self.caller(call)?;
         match caller.credential {
-            Credential::Token(TokenKind::ReadOnly) if !self.has(Mutant::ReadOnlyTokenWrites) => {
+            Credential::Token(TokenKind::ReadOnly)
+                if !self.has(Mutant::ReadOnlyTokenWrites)
+                    && !(call.proof().is_some() && self.has(Mutant::ReadOnlyTokenWithCodeWrites)) =>
+            {
                 Err(Refusal::forbidden("a read-only token may not write"))
             }
             Credential::Basic | Credential::Token(_) => Ok(caller),
@@ -99,7 +102,10 @@ impl<'a> Transaction<'a> {
     pub(crate) fn holder(&self, call: &Call) -> Result<Caller, Refusal> {
         let caller = self.writer(call)?;
         match caller.credential {
-            Credential::Token(TokenKind::Automation) if !self.has(Mutant::AutomationTokenChangesAccount) => {
+            Credential::Token(TokenKind::Automation)
+                if !self.has(Mutant::AutomationTokenChangesAccount)
+                    && !(call.proof().is_some() && self.has(Mutant::AutomationTokenWithCodeChangesAccount)) =>
+            {
                 Err(Refusal::forbidden(BYPASS))
             }
             Credential::Basic | Credential::Token(_) => Ok(caller),

@@ -56,6 +56,10 @@ fn is_race(case: &Case) -> bool {
     scenario.acts.iter().any(|act| matches!(act, Act::AtOnce(_)))
 }
 
+fn is_row(case: &Case) -> bool {
+    matches!(case.script, Script::Row { .. })
+}
+
 struct Page<'a> {
     cases: &'a [Case],
     finds: BTreeMap<&'a str, Vec<&'a str>>,
@@ -137,13 +141,21 @@ impl Page<'_> {
                 needed.insert(only.as_str());
             }
         }
-        let judged: BTreeSet<String> = self.cases.iter().filter(|case| !case.is_observed()).map(subject).collect();
         out.push_str(
             "\n## Checks that no fault needs\n\nEvery fault that these find is found by another check as well: they are \
-             redundant, or their own fault is missing.\n\n",
+             redundant, or their own fault is missing. Rows and reads stay all the same, for the tables and what they \
+             leave out are what is checked.\n",
         );
-        for subject in judged.iter().filter(|subject| !needed.contains(subject.as_str())) {
-            let _ = writeln!(out, "- {subject}");
+        for (title, rows) in [("Rows and reads", true), ("Scenarios", false)] {
+            let judged = self.cases.iter().filter(|case| !case.is_observed() && is_row(case) == rows).map(subject);
+            let needless: BTreeSet<String> = judged.filter(|subject| !needed.contains(subject.as_str())).collect();
+            let _ = writeln!(out, "\n{title}:\n");
+            for subject in &needless {
+                let _ = writeln!(out, "- {subject}");
+            }
+            if needless.is_empty() {
+                out.push_str("none\n");
+            }
         }
         out.push_str("\nThese cases find no fault at all:\n\n");
         let idle: Vec<&String> = matrix.idle_cases().collect();

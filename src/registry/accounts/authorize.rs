@@ -7,6 +7,7 @@ use serde_json::json;
 use super::weblogin::gone;
 use super::{assertion, pages};
 use crate::registry::factor::{Authorization, Offer, Stage};
+use crate::registry::keys::AskedBy;
 use crate::registry::model::Of;
 use crate::registry::mutants::Mutant;
 use crate::registry::secrets::Proof;
@@ -84,7 +85,7 @@ pub(crate) fn assert_authorization(desk: &Desk, call: &Call, page: &str) -> Repl
     {
         tx.old_challenges.push((user.clone(), question.challenge.clone()));
     }
-    if !tx.is_answer(&user, question.as_ref(), &answer, call)? {
+    if !tx.is_answer(&user, question.as_ref(), &answer, AskedBy::Challenge, call)? {
         return Ok(assertion::refused());
     }
     tx.set_stage(page, Stage::Answered);

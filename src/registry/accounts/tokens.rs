@@ -39,7 +39,10 @@ pub(crate) fn create_token(desk: &Desk, call: &Call) -> Reply {
     if mutants.has(Mutant::TokenCreateBeforeChallenge) {
         make(&mut tx, &caller, &request);
     }
-    tx.demand(&caller, Action::CreateToken, call)?;
+    if !(call.has_empty_proof() && tx.settings().mutants.has(Mutant::EmptyProofMakesTokens)) {
+        tx.demand(&caller, Action::CreateToken, call)?;
+    }
+    let mutants = &tx.settings().mutants;
     if mutants.has(Mutant::TokenCreateHangs) {
         return Ok(Answer::never());
     }
@@ -54,7 +57,9 @@ pub(crate) fn revoke_token(desk: &Desk, call: &Call, named: &str) -> Reply {
     let caller = tx.holder(call)?;
     let digest = find(&tx, &caller, named).ok_or(Refusal::NotFound("token not found"))?;
     tx.demand(&caller, Action::RevokeToken, call)?;
-    if tx.settings().mutants.has(Mutant::RevokedTokenWorks) {
+    let mutants = &tx.settings().mutants;
+    let automation = tx.tokens.get(&digest).is_some_and(|token| token.kind == TokenKind::Automation);
+    if mutants.has(Mutant::RevokedTokenWorks) || (automation && mutants.has(Mutant::RevokedAutomationTokenWorks)) {
         tx.unlist(&digest);
     } else {
         tx.drop_token(&digest);

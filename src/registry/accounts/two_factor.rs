@@ -5,7 +5,9 @@
 
 use serde_json::{Value, json};
 
-use crate::registry::factor::{Action, CodeVerdict, Mode, Pending, Spent, TwoFactor, Window};
+use crate::registry::factor::{
+    Action, CodeVerdict, Mode, Pending, Spent, TwoFactor, Window, keeps_former_secret, step_at,
+};
 use crate::registry::model::UserName;
 use crate::registry::mutants::{Mutant, Mutants};
 use crate::registry::secrets::{Password, Proof, RecoveryCode};
@@ -131,7 +133,7 @@ fn confirm(tx: &mut Transaction<'_>, call: &Call, caller: &Caller, proof: &Proof
         return Err(Refusal::Throttled(left));
     }
     let verdict = match proof {
-        Proof::Code(code) => pending.seed.judge(code, now, Window(1), None),
+        Proof::Code(code) => pending.seed.judge(code, now, Window::ACCEPTED, None),
         Proof::Long(_) | Proof::Other(_) => CodeVerdict::Wrong,
     };
     let CodeVerdict::Fresh(step) = verdict else {
@@ -141,9 +143,17 @@ fn confirm(tx: &mut Transaction<'_>, call: &Call, caller: &Caller, proof: &Proof
     user.wrong_codes.forget();
     let chosen = pending.mode;
     user.lapses.begin_anew();
-    let spent = Spent { step, on: Action::ConfirmEnrolment };
+    let spent = Spent { step, on: Action::ConfirmEnrolment, during: step_at(now) };
     let (confirmed, codes) = std::mem::replace(&mut user.two_factor, TwoFactor::Off).confirm(spent);
     user.two_factor = confirmed;
+    if mutants.has(Mutant::EnrolmentCodeNotSpent) {
+        user.two_factor.forget_spent();
+    }
+    if mutants.has(Mutant::LastRecoveryCodeNotKept)
+        && let (TwoFactor::On(factor), Some(last)) = (&mut user.two_factor, codes.last())
+    {
+        factor.recovery.spend(last);
+    }
     if mutants.has(Mutant::CodesReplaceKeys) {
         user.two_factor.drop_keys();
     }
@@ -192,7 +202,7 @@ impl Transaction<'_> {
             if let TwoFactor::On(former) = std::mem::replace(&mut user.two_factor, TwoFactor::Off) {
                 user.lapses.disabled_before = true;
                 let (seed, recovery) = former.into_parts();
-                if mutants.has(Mutant::FormerSecretAccepted) {
+                if keeps_former_secret(mutants) {
                     user.former_seed = seed;
                 }
                 if mutants.has(Mutant::FormerRecoveryCodesAccepted) {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{assertion, pages};
 use crate::registry::factor::{Action, Offer};
-use crate::registry::keys::Question;
+use crate::registry::keys::{AskedBy, Question};
 use crate::registry::model::{Addresses, Of, Revision, UserName};
 use crate::registry::mutants::Mutant;
 use crate::registry::secrets::{Password, Proof};
@@ -137,7 +137,7 @@ pub(crate) fn assert_web_log_in(desk: &Desk, call: &Call, page: &str) -> Reply {
     let Some(user) = user else {
         return Ok(assertion::refused());
     };
-    if !tx.is_answer(&user, question.as_deref(), &answer, call)? {
+    if !tx.is_answer(&user, question.as_deref(), &answer, AskedBy::LogIn, call)? {
         return Ok(assertion::refused());
     }
     tx.advance(page, Stage::Finished(user));

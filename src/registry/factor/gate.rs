@@ -8,6 +8,7 @@ use super::{Action, Authorization, Challenge, Shape, TwoFactor, WebDoor, Why};
 use crate::registry::in_flight::Matter;
 use crate::registry::model::{Addresses, TokenKind, UserName};
 use crate::registry::mutants::Mutant;
+use crate::registry::overasked::fault_of_action;
 use crate::registry::secrets::{Proof, ProofDigest};
 use crate::registry::transaction::{BYPASS, Caller, Credential, Transaction};
 use crate::registry::wire::{Call, Refusal};
@@ -116,11 +117,7 @@ impl Transaction<'_> {
         if mode.is_some() && mutants.has(Mutant::SecondUserWeakensFirst) {
             mode = self.mode_chosen_last;
         }
-        let publishing = action == Action::Publish;
-        action.is_challenged(mode)
-            || (publishing && mode.is_none() && mutants.has(Mutant::DisabledPublishChallenged))
-            || (publishing && mode.is_some() && mutants.has(Mutant::AuthOnlyPublishChallenged))
-            || (action == Action::WhoAmI && mode.is_some() && mutants.has(Mutant::WhoAmIChallenged))
+        action.is_challenged(mode) || fault_of_action(action, mode).is_some_and(|fault| mutants.has(fault))
     }
 
     fn challenge(&mut self, why: Why, user: &UserName, action: Action, offer: &Offer<'_>) -> Refusal {

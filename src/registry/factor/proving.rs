@@ -1,8 +1,9 @@
-//! Whether a proof is right, and using it up.
+//! Whether a proof is right, and using it up. What faults make of it is in `misjudged`.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::gate::Asker;
+use super::misjudged;
 use super::totp::step_at;
 use super::{Action, CodeVerdict, Factor, Leniency, Spent, TokenVerdict, TwoFactor, Window};
 use crate::registry::in_flight::Matter;
@@ -11,10 +12,6 @@ use crate::registry::mutants::{Mutant, Mutants};
 use crate::registry::secrets::{LongProof, Proof};
 use crate::registry::settings::Throttle;
 use crate::registry::transaction::Transaction;
-
-/// Steps accepted before and after the present one (RFC 6238 §5.2 recommends at most one).
-const ACCEPTED: Window = Window(1);
-const TOO_WIDE: Window = Window(10);
 
 impl Transaction<'_> {
     /// Accepts a proof and uses it up. Otherwise it is not accepted, or for this long not even
@@ -36,22 +33,31 @@ impl Transaction<'_> {
         let now = self.now();
         let settings = self.settings();
         let mutants = &settings.mutants;
-        let unsettled = mutants.has(Mutant::SpentTooLate) && self.in_flight(user.as_str(), Matter::Proof) > 1;
-        let padded = proof.padded().filter(|_| mutants.has(Mutant::LeadingZeroDropped));
-        let proof = padded.as_ref().unwrap_or(proof);
+        let beside = self.in_flight(user.as_str(), Matter::Proof) > 1;
+        let unsettled = beside && misjudged::is_unsettled(proof, action, mutants);
+        let foreign = misjudged::anybodys_code_counts(action, mutants) && self.is_code_of_somebody(proof, now);
         let Some(account) = self.users.get_mut(user) else {
             return Err(None);
         };
         if account.two_factor.factor().is_none() {
             return Err(None);
         }
+        let taken = misjudged::taken_for_code(proof, action, mutants).unwrap_or_default();
+        let right = |taken: &&Proof| account.judge(taken, action, now, unsettled, mutants) != CodeVerdict::Wrong;
+        let proof = taken.iter().find(right).unwrap_or(proof);
         let only_said = mutants.has(Mutant::LockOutOnlySaid)
             && matches!(account.judge(proof, action, now, unsettled, mutants), CodeVerdict::Fresh(_));
         if let Some(left) = account.wrong_codes.locked_for(now).filter(|_| !only_said) {
             self.tally().throttled();
             return Err((!mutants.has(Mutant::LockOutLooksLikeWrongCode)).then_some(left));
         }
-        let verdict = mutated(account.judge(proof, action, now, unsettled, mutants), proof, account, mutants);
+        let judged = account.judge(proof, action, now, unsettled, mutants);
+        let verdict = match misjudged::mutated(judged, proof, action, account, mutants) {
+            CodeVerdict::Wrong if foreign || (beside && mutants.has(Mutant::WrongPassesWhileVerifying)) => {
+                CodeVerdict::Fresh(0)
+            }
+            verdict => verdict,
+        };
         let late = matches!((&verdict, proof), (CodeVerdict::Fresh(step), Proof::Code(_)) if *step < step_at(now));
         if late && mutants.has(Mutant::ExpiredByOneRefused) {
             return Err(None);
@@ -61,7 +67,7 @@ impl Transaction<'_> {
                 let reusable = unsettled
                     || mutants.has(Mutant::RecoveryCodeReusable)
                     || (action.logs_in() && mutants.has(Mutant::LogInRecoveryCodeReusable));
-                factor.use_up(proof, Spent { step, on: action }, reusable);
+                factor.use_up(proof, Spent { step, on: action, during: step_at(now) }, reusable);
                 account.wrong_codes.forget();
                 account.lapses.proven = true;
                 self.tally().accepted();
@@ -70,12 +76,22 @@ impl Transaction<'_> {
             (CodeVerdict::Spent, _) => Err(None),
             (CodeVerdict::Wrong | CodeVerdict::Fresh(_), _) => {
                 let Throttle { lockout, .. } = settings.throttle;
-                if !mutants.has(Mutant::WrongCodesNeverThrottled) {
+                if misjudged::is_counted(action, mutants) {
                     account.wrong_codes.count(now, &settings.throttle);
+                }
+                if mutants.has(Mutant::WrongCodeForgetsSpent) {
+                    account.two_factor.forget_spent();
                 }
                 Err(mutants.has(Mutant::ThrottledAtOnce).then_some(lockout))
             }
         }
+    }
+
+    /// Whether a proof is the present code of any user.
+    fn is_code_of_somebody(&self, proof: &Proof, now: SystemTime) -> bool {
+        let Proof::Code(code) = proof else { return false };
+        let mut seeds = self.users.values().filter_map(|user| Some(&user.two_factor.factor()?.codes()?.seed));
+        seeds.any(|seed| seed.judge(code, now, Window::ACCEPTED, None) != CodeVerdict::Wrong)
     }
 
     /// Uses up the token of a web challenge. It cannot be guessed, so impatience with wrong codes
@@ -85,7 +101,8 @@ impl Transaction<'_> {
         let mutants = &self.settings().mutants;
         let lenient = Leniency {
             used: mutants.has(Mutant::WebTokenReusable)
-                || (mutants.has(Mutant::SpentTooLate) && self.in_flight(user.as_str(), Matter::Proof) > 1),
+                || ((mutants.has(Mutant::SpentTooLate) || mutants.has(Mutant::WebTokenSpentTooLate))
+                    && self.in_flight(user.as_str(), Matter::Proof) > 1),
             expired: mutants.has(Mutant::WebTokenAfterExpiry),
             of_another_user: mutants.has(Mutant::WebTokenOfAnotherUser),
             for_another_action: mutants.has(Mutant::WebTokenForAnotherAction),
@@ -103,22 +120,16 @@ impl Transaction<'_> {
 }
 
 impl User {
-    fn judge(
-        &self,
-        proof: &Proof,
-        action: Action,
-        now: std::time::SystemTime,
-        unsettled: bool,
-        mutants: &Mutants,
-    ) -> CodeVerdict {
+    fn judge(&self, proof: &Proof, action: Action, now: SystemTime, unsettled: bool, mutants: &Mutants) -> CodeVerdict {
         let Some(factor) = self.two_factor.factor() else {
             return CodeVerdict::Wrong;
         };
-        let window = if is_wide(action, mutants) { TOO_WIDE } else { ACCEPTED };
+        let window = misjudged::window(action, mutants);
         match (proof, factor.codes()) {
             (Proof::Code(code), Some(codes)) => {
-                let last = codes.last.filter(|last| !unsettled && !is_forgotten(last, action, mutants));
-                let of_former = self.former_seed.as_ref().map(|seed| seed.judge(code, now, window, None));
+                let last = codes.last.filter(|last| !unsettled && !misjudged::is_forgotten(last, action, now, mutants));
+                let other = self.former_seed.as_ref().filter(|_| misjudged::other_secret_counts(action, mutants));
+                let of_former = other.map(|seed| seed.judge(code, now, window, None));
                 match (codes.seed.judge(code, now, window, last.map(|last| last.step)), of_former) {
                     (CodeVerdict::Wrong, Some(verdict)) => verdict,
                     (verdict, _) => verdict,
@@ -147,34 +158,5 @@ impl Factor {
             Proof::Long(long) => self.recovery.spend(&long.recovery_code()),
             Proof::Other(_) => {}
         }
-    }
-}
-
-/// Whether a fault makes the registry accept codes of distant steps.
-fn is_wide(action: Action, mutants: &Mutants) -> bool {
-    let writes = action.governs() || matches!(action, Action::Publish | Action::Deprecate);
-    mutants.has(Mutant::WideWindow)
-        || (writes && mutants.has(Mutant::WideWindowOnWrites))
-        || (action.logs_in() && mutants.has(Mutant::WideWindowAtLogIn))
-}
-
-/// Whether a fault makes the registry forget that a code was spent.
-fn is_forgotten(last: &Spent, action: Action, mutants: &Mutants) -> bool {
-    mutants.has(Mutant::ReplayAccepted) || (mutants.has(Mutant::ReplayAcceptedElsewhere) && last.on != action)
-}
-
-/// The verdict, unless a fault turns it round.
-fn mutated(verdict: CodeVerdict, proof: &Proof, account: &User, mutants: &Mutants) -> CodeVerdict {
-    let is_code = matches!(proof, Proof::Code(_));
-    let keys_alone = account.two_factor.is_keys_alone();
-    let waved_through = mutants.has(Mutant::AnyProofAccepted)
-        || (mutants.has(Mutant::AnySixDigitsAccepted) && is_code)
-        || (mutants.has(Mutant::AnyCodeForKeyUser) && is_code && keys_alone);
-    let turned_away =
-        mutants.has(Mutant::RightProofRefused) || (mutants.has(Mutant::RecoveryCodeRefusedForKeyUser) && keys_alone);
-    match verdict {
-        CodeVerdict::Wrong | CodeVerdict::Spent if waved_through => CodeVerdict::Fresh(0),
-        CodeVerdict::Fresh(_) if turned_away => CodeVerdict::Wrong,
-        CodeVerdict::Fresh(_) | CodeVerdict::Spent | CodeVerdict::Wrong => verdict,
     }
 }

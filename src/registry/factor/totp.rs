@@ -24,15 +24,29 @@ impl std::fmt::Debug for Seed {
     }
 }
 
-/// How many steps from the present one are looked at, either way.
+/// How many steps from the present one are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Window(pub(crate) u64);
+pub(crate) struct Window {
+    pub(crate) behind: u64,
+    pub(crate) ahead: u64,
+}
 
-/// The last accepted step, and what it was spent on.
+impl Window {
+    /// One step either way: RFC 6238 §5.2 recommends no more.
+    pub(crate) const ACCEPTED: Window = Window::either_way(1);
+
+    /// As many steps before the present one as after it.
+    pub(crate) const fn either_way(steps: u64) -> Self {
+        Window { behind: steps, ahead: steps }
+    }
+}
+
+/// The last accepted step, what it was spent on, and during which step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Spent {
     pub(crate) step: u64,
     pub(crate) on: Action,
+    pub(crate) during: u64,
 }
 
 /// What is to be said of a code.
@@ -67,7 +81,7 @@ impl Seed {
     pub(crate) fn judge(&self, code: &str, now: SystemTime, window: Window, last: Option<u64>) -> CodeVerdict {
         let totp = self.builder().with_skew(0).build_noncompliant();
         let present = step_at(now);
-        let steps = present.saturating_sub(window.0)..=present.saturating_add(window.0);
+        let steps = present.saturating_sub(window.behind)..=present.saturating_add(window.ahead);
         let is_spent = |step: &u64| last.is_some_and(|last| *step <= last);
         let matches = |step: &u64| is_code_of(&totp, code, *step);
         let mut fresh = steps.clone().filter(|step| !is_spent(step));
@@ -86,7 +100,7 @@ impl Seed {
 }
 
 /// The number of the step that a moment lies in.
-pub(super) fn step_at(now: SystemTime) -> u64 {
+pub(crate) fn step_at(now: SystemTime) -> u64 {
     let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     since.as_secs() / STEP.as_secs()
 }
@@ -102,7 +116,7 @@ mod tests {
 
     /// RFC 6238, appendix B, SHA-1: time 59 is 94287082, of which six digits are kept.
     const RFC_SEED: Seed = Seed(*b"12345678901234567890");
-    const ONE_STEP: Window = Window(1);
+    const ONE_STEP: Window = Window::ACCEPTED;
 
     fn at(seconds: u64) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(seconds)

@@ -19,6 +19,25 @@ pub(crate) struct Question {
     state: PasskeyAuthentication,
 }
 
+/// The page that puts a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AskedBy {
+    /// The page that a challenge names.
+    Challenge,
+    /// The web log-in.
+    LogIn,
+}
+
+impl AskedBy {
+    /// The fault of this page, of those of the two.
+    fn either(self, of_challenge: Mutant, of_log_in: Mutant) -> Mutant {
+        match self {
+            AskedBy::Challenge => of_challenge,
+            AskedBy::LogIn => of_log_in,
+        }
+    }
+}
+
 impl Transaction<'_> {
     /// Puts a challenge to a user's keys: what the browser is given, and the question.
     pub(crate) fn put_question(&self, user: &UserName, call: &Call) -> Result<(Value, Question), Refusal> {
@@ -35,6 +54,7 @@ impl Transaction<'_> {
         user: &UserName,
         question: Option<&Question>,
         answer: &PublicKeyCredential,
+        asked_by: AskedBy,
         call: &Call,
     ) -> Result<bool, Refusal> {
         let party = RelyingParty::at(call.base())?;
@@ -56,7 +76,7 @@ impl Transaction<'_> {
         let Some(facts) = Facts::of(answer, &expected) else {
             return Ok(false);
         };
-        let skipped = skipped(mutants);
+        let skipped = skipped(asked_by, mutants);
         if skipped.is_empty() {
             let Some(result) = question.and_then(|question| party.judge(answer, &question.state)) else {
                 return Ok(false);
@@ -113,21 +133,22 @@ impl Transaction<'_> {
 
 /// The steps that a fault leaves out. A fault that leaves none out, and still needs these steps
 /// because it accepts another challenge or key, has an empty entry.
-fn skipped(mutants: &Mutants) -> Vec<Option<Step>> {
+fn skipped(asked_by: AskedBy, mutants: &Mutants) -> Vec<Option<Step>> {
     [
         (Mutant::AssertionReplayed, Some(Step::Counter)),
         (Mutant::ChallengeOfAnotherSessionAccepted, None),
+        (asked_by.either(Mutant::ChallengeIgnored, Mutant::LogInChallengeIgnored), Some(Step::Challenge)),
         (Mutant::EarlierChallengeAccepted, None),
         (Mutant::CredentialOfAnotherUserAccepted, None),
         (Mutant::RemovedKeyAccepted, None),
         (Mutant::UserHandleIgnored, Some(Step::UserHandle)),
         (Mutant::CeremonyTypeIgnored, Some(Step::Type)),
-        (Mutant::WrongOriginAccepted, Some(Step::Origin)),
+        (asked_by.either(Mutant::WrongOriginAccepted, Mutant::LogInOriginIgnored), Some(Step::Origin)),
         (Mutant::CrossOriginAccepted, Some(Step::CrossOrigin)),
         (Mutant::WrongRpIdAccepted, Some(Step::RpIdHash)),
         (Mutant::UserPresenceIgnored, Some(Step::UserPresent)),
         (Mutant::UserVerificationIgnored, Some(Step::UserVerified)),
-        (Mutant::SignatureIgnored, Some(Step::Signature)),
+        (asked_by.either(Mutant::SignatureIgnored, Mutant::LogInSignatureIgnored), Some(Step::Signature)),
         (Mutant::CounterIgnored, Some(Step::Counter)),
     ]
     .into_iter()

@@ -13,7 +13,7 @@ mod steps;
 #[cfg(test)]
 mod vectors;
 
-pub(super) use assertion::Question;
+pub(super) use assertion::{AskedBy, Question};
 pub(super) use key::{Key, Keys, Removal, UserHandle};
 pub(super) use overlooked::set_right;
 pub(super) use register::{Ceremonies, Ceremony};

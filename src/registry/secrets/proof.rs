@@ -41,16 +41,6 @@ impl Proof {
         }
     }
 
-    /// A number of fewer than six digits with the zeros that it would begin with. Only a fault takes it for a code.
-    pub(crate) fn padded(&self) -> Option<Self> {
-        match self {
-            Proof::Other(text) if text.len() < 6 && text.bytes().all(|byte| byte.is_ascii_digit()) => {
-                Some(Proof::Code(format!("{text:0>6}")))
-            }
-            Proof::Code(_) | Proof::Long(_) | Proof::Other(_) => None,
-        }
-    }
-
     pub(crate) fn digest(&self) -> ProofDigest {
         let hash = Sha256::new();
         let hash = match self {
