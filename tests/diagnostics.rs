@@ -404,3 +404,34 @@ fn command_lines() {
     let page = page.replace(&folder.path().display().to_string(), "FOLDER");
     insta::assert_snapshot!("command_lines", short(&page));
 }
+
+#[test]
+fn pools() {
+    let head = r#"{"pool":{"format":"stepup/pool/1","target":"mine","base":null}}"#;
+    let user = |secret: &str| {
+        format!(r#"{{"user":{{"name":"su1","token":"t","password":"p","secret":"{secret}","recovery":[]}}}}"#)
+    };
+    let texts = [
+        String::new(),
+        "name,secret,mode\n".to_owned(),
+        r#"{"pool":{"format":"stepup/pool/2","target":"mine","base":null}}"#.to_owned(),
+        format!("{}\n", user("GEZDGNBVGY3TQOJQ")),
+        format!("{head}\n{}\n", head.replace("pool/1", "pool/3")),
+        format!("{head}\n{{\"user\":1}}\n{head}\n"),
+        format!("{head}\n{{\"usr\":{{}}}}\n{head}\n"),
+        format!("{head}\n{{\"seeded\":{{\"seed\":\"short\",\"users\":3}}}}\n"),
+        format!("{head}\n{}\n", user("not base 32")),
+        format!("{head}\n{{\"sealed\":\"YWdl\"}}\n"),
+    ];
+    let mut page = String::new();
+    for text in texts {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(folder.path().join("own.jsonl"), &text).expect("written");
+        let said = said(folder.path(), &["pool", "info", "own.jsonl"]);
+        assert!(said.ends_with("exit 2\n"), "{text}\n{said}");
+        // A line may hold secrets, so none is shown.
+        assert!(!said.contains("GEZDG") && !said.contains("su1"), "{said}");
+        let _ = writeln!(page, "{}\n{said}", "═".repeat(100));
+    }
+    insta::assert_snapshot!("pools", short(&page));
+}
