@@ -129,7 +129,6 @@ fn targets() {
         based("http://ann:secret@127.0.0.1/"),
         based("https://registry.example.test/"),
         based("https://registry.example.test/\nallow: { host: example.test, what: [check] }"),
-        based("https://registry.example.test/\nallow: { host: registry.example.test, what: [load] }"),
         based("https://registry.example.test/\nallow: { host: registry.example.test, what: [check], consent: yes }"),
         with("skew: { behind: 256, ahead: 0 }"),
         with("skwe: { behind: 1, ahead: 0 }"),

@@ -181,7 +181,7 @@ fn the_reports_of_a_run_are_written_and_rendered_again_the_same() {
         .arg(&out)
         .output()
         .expect("it runs");
-    assert_eq!(refused.status.code(), Some(5));
+    assert_eq!(refused.status.code(), Some(2));
     assert!(said(&refused).contains("a load run has no junit.xml; allowed: "), "{}", said(&refused));
 }
 
