@@ -1,8 +1,8 @@
 //! Journeys: simulated users of a pool who walk through several actions, one after the other, and think in between.
 //!
-//! An [`act`] is one action with one proof. A [`company`] hands out the users of a pool to those who walk, so that no
-//! code is spent twice; a [`walk`] performs the acts with the scene that `check` performs its probes with, and says what
-//! became of each; the [`book`] counts that. [`drive`] lets goose decide who acts when, and keeps goose's own numbers.
+//! An `act` is one action with one proof. A `company` hands out the users of a pool to those who walk, so that no
+//! code is spent twice; a `walk` performs the acts with the scene that `check` performs its probes with, and says what
+//! became of each; the `book` counts that. `drive` lets goose decide who acts when, and keeps goose's own numbers.
 //! All but the first are built with the feature `goose` alone.
 
 pub mod act;
