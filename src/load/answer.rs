@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::dialect::predicate::Answer;
+
 /// The most headers that an answer may have.
 const HEADERS: usize = 64;
 /// The largest head, and the largest whole answer, in bytes.
@@ -24,6 +26,17 @@ pub struct Reply<'a> {
 }
 
 impl<'a> Reply<'a> {
+    /// The answer as the rules of a dialect read it, which is slow: for what bytes alone do not tell.
+    pub fn for_rules(&self) -> Answer {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Answer {
+            status: self.status,
+            headers: self.headers().map(|(name, value)| (name.to_ascii_lowercase(), text(value))).collect(),
+            body: self.body.to_vec(),
+            json: serde_json::from_slice(&self.body).ok(),
+        }
+    }
+
     /// The headers, as received. The head has been read before, so what is not one is the end of it.
     pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
         self.head.split(|byte| *byte == b'\n').skip(1).filter_map(|line| {

@@ -286,13 +286,7 @@ impl Errand {
 
     /// Takes in the answer to the request that was sent last.
     pub fn answered(&mut self, reply: &Reply<'_>, around: &mut Around<'_>) -> Next {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let answer = Answer {
-            status: reply.status,
-            headers: reply.headers().map(|(name, value)| (name.to_ascii_lowercase(), text(value))).collect(),
-            body: reply.body.to_vec(),
-            json: serde_json::from_slice(&reply.body).ok(),
-        };
+        let answer = reply.for_rules();
         self.take_in(&answer, around).unwrap_or_else(|next| next)
     }
 

@@ -12,7 +12,7 @@ use super::answer::Reply;
 use super::mix::Kind;
 use super::request;
 use crate::dialect::Dialect;
-use crate::dialect::predicate::{Answer, Predicate};
+use crate::dialect::predicate::Predicate;
 use crate::judge::{Asks, Effect, Outcome, Seen, Verdict, judge_attempts};
 
 /// What became of an arrival.
@@ -174,13 +174,7 @@ impl Reader {
     }
 
     fn recognise(&self, reply: &Reply<'_>) -> Fate {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let answer = Answer {
-            status: reply.status,
-            headers: reply.headers().map(|(name, value)| (name.to_ascii_lowercase(), text(value))).collect(),
-            body: reply.body.to_vec(),
-            json: serde_json::from_slice(&reply.body).ok(),
-        };
+        let answer = reply.for_rules();
         let any =
             |rules: &[Predicate]| rules.iter().any(|rule| rule.holds(&answer, &Value::UNDEFINED).unwrap_or_default());
         match self.dialect.recognise(&answer, &Value::UNDEFINED) {
