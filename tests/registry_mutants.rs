@@ -53,6 +53,13 @@ async fn without_effect(world: &World, deed: Deed) -> bool {
     done(world, deed, Some(WRITES), true).await == (true, false)
 }
 
+/// The answer to the second write of an unpublish, without a proof.
+async fn tarball_removal(world: &World, user: &User) -> registry_support::Reply {
+    let revision = world.revision(user, "@doer-org0/p").await;
+    let path = format!("/@doer-org0/p/-/p-1.0.0.tgz/-rev/{revision}");
+    world.call(user, "DELETE", &path, None, None).await
+}
+
 /// The answer to an enrolled user who sends this proof with a change of his name.
 async fn answer_to(world: &World, user: &User, proof: Option<&str>) -> registry_support::Reply {
     world.profile(user, json!({ "fullname": "A" }), proof).await
@@ -117,9 +124,7 @@ async fn shows(mutant: Mutant, world: &World) -> bool {
         M::PackageTwoFactorUnchallenged => unchallenged(world, Deed::RequireTwoFactor).await,
         M::TarballDeleteUnchallenged => {
             let (_, _, user) = attempt(world, Deed::UnpublishVersion, Some(WRITES), true).await;
-            let revision = world.revision(&user, "@doer-org0/p").await;
-            let path = format!("/@doer-org0/p/-/p-1.0.0.tgz/-rev/{revision}");
-            world.call(&user, "DELETE", &path, None, None).await.is_success()
+            tarball_removal(world, &user).await.is_success()
         }
         M::AuthOnlyPublishChallenged => asks(world, Deed::Publish, Some(AUTH_ONLY)).await,
         M::DisabledPublishChallenged => asks(world, Deed::Publish, None).await,
@@ -129,6 +134,16 @@ async fn shows(mutant: Mutant, world: &World) -> bool {
         M::AuthOnlyGrantsChallenged => asks(world, Deed::Grant, Some(AUTH_ONLY)).await,
         M::AuthOnlyPackageTwoFactorChallenged => asks(world, Deed::RequireTwoFactor, Some(AUTH_ONLY)).await,
         M::DisabledWritesChallenged => asks(world, Deed::Restrict, None).await,
+        M::DisabledRevocationChallenged => asks(world, Deed::RevokeGrant, None).await,
+        M::DisabledPublicChallenged => {
+            let (_, _, user) = attempt(world, Deed::Restrict, None, false).await;
+            let public = json!({ "access": "public" });
+            world.call(&user, "POST", "/-/package/@doer-org0%2fp/access", Some(public), None).await.is_challenge()
+        }
+        M::DisabledTarballChallenged => {
+            let (_, _, user) = attempt(world, Deed::UnpublishVersion, None, false).await;
+            tarball_removal(world, &user).await.is_challenge()
+        }
         M::WhoAmIChallenged => {
             let user = world.enrolled("alice", AUTH_ONLY).await;
             world.read(&user, "/-/whoami").await.is_challenge()

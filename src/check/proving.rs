@@ -70,8 +70,9 @@ impl Play<'_> {
         if let Some(action) = &surface.spend_on {
             // The action ends the factor, so the replayed proof is spent elsewhere and refused here first.
             let ended = self.scene.routine(&action.value, &Conduct::Proof(proof.clone())).await?;
-            if !self.spent(&ended) {
-                return unspent(self.case.factor, observation);
+            self.keep(&ended);
+            if ended.outcome != Outcome::Accepted {
+                return unspent(self.case.factor, observation, ended.outcome);
             }
             let replay = self.send("replay", "spent code", Conduct::Proof(proof), step).await?;
             observation.replay = Some(self.read_back(replay).await?);
@@ -104,11 +105,16 @@ impl Play<'_> {
         if let Some(action) = &surface.spend_on {
             let steps = self.run.stage.dialect.routines.get(&action.value).ok_or("no routine to spend a proof on")?;
             let spent = match self.scene.proof_by_key(steps).await? {
-                Ok(proof) => Some((self.scene.perform(steps, &Conduct::Proof(proof.clone())).await?, proof)),
-                Err(_) => None,
+                Ok(proof) => {
+                    let ended = self.scene.perform(steps, &Conduct::Proof(proof.clone())).await?;
+                    self.keep(&ended);
+                    if ended.outcome == Outcome::Accepted { Ok(proof) } else { Err(ended) }
+                }
+                Err(ended) => Err(ended),
             };
-            let Some((_, proof)) = spent.filter(|(ended, _)| self.spent(ended)) else {
-                return unspent(self.case.factor, observation);
+            let proof = match spent {
+                Ok(proof) => proof,
+                Err(ended) => return unspent(self.case.factor, observation, ended.outcome),
             };
             let replay = self.send("replay", "spent proof", Conduct::Proof(proof), None).await?;
             observation.replay = Some(self.read_back(replay).await?);
@@ -213,17 +219,51 @@ impl Play<'_> {
         }
     }
 
-    /// Keeps the evidence of an action that a proof was spent on. Whether it was.
-    fn spent(&mut self, ended: &Ended) -> bool {
+    /// Keeps the evidence of an action that a proof was spent on.
+    fn keep(&mut self, ended: &Ended) {
         self.probes.push(Probe::set_up(ended, std::mem::take(&mut self.scene.exchanges)));
-        ended.outcome == Outcome::Accepted
     }
 }
 
-/// Without a spent proof nothing could be said of a registry that has shown no fault so far.
-fn unspent(factor: Factor, observation: &Observation) -> Result<(), Mistake> {
+/// Without a spent proof nothing could be said of a registry that has shown no fault so far. Where it gave no usable
+/// answer to the action that the proof was for, that is its fault.
+fn unspent(factor: Factor, observation: &mut Observation, ended: Outcome) -> Result<(), Mistake> {
+    if matches!(ended, Outcome::Failed | Outcome::Throttled) {
+        observation.replay = Some(Seen { outcome: ended, effect: Effect::None });
+    }
     match judge(Expectation::Challenged, factor, observation).as_slice() {
         [Verdict::Exact] => Err("no spent proof could be had: the action to spend it on failed".to_owned()),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::Asks;
+
+    /// What is known of a registry that has asked as it must, when the code is to be spent.
+    fn asked() -> Observation {
+        let challenged = Outcome::Challenged { flaw: None, asks: Asks::ForCode };
+        let seen = Seen { outcome: challenged, effect: Effect::NotApplied };
+        Observation { wrong: Some(seen.clone()), ..Observation::bare(seen) }
+    }
+
+    #[test]
+    fn an_unusable_answer_to_the_spending_of_a_code_is_the_targets_fault() {
+        for (ended, verdict) in [(Outcome::Failed, Verdict::TargetFailed), (Outcome::Throttled, Verdict::Throttled)] {
+            let mut observation = asked();
+            assert_eq!(unspent(Factor::Totp, &mut observation, ended), Ok(()));
+            assert_eq!(judge(Expectation::Challenged, Factor::Totp, &observation), [verdict]);
+        }
+    }
+
+    #[test]
+    fn a_code_that_was_not_spent_judges_nothing_but_faults_seen_before() {
+        assert!(unspent(Factor::Totp, &mut asked(), Outcome::Refused).is_err());
+        let mut observation = asked();
+        observation.bare.effect = Effect::Applied;
+        assert_eq!(unspent(Factor::Totp, &mut observation, Outcome::Refused), Ok(()));
+        assert_eq!(judge(Expectation::Challenged, Factor::Totp, &observation), [Verdict::EffectBeforeFactor]);
     }
 }

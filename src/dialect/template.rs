@@ -4,10 +4,10 @@
 //! number or a whole document. Expressions are minijinja's; there are no statements, and each evaluation is bounded.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::io::Write as _;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -293,9 +293,30 @@ fn split(pointer: &str) -> Result<(&str, String), Error> {
         .ok_or_else(|| Error::new(ErrorKind::InvalidOperation, "a pointer starts with `/`"))
 }
 
+/// How many archives are kept; a request asks for the same one a few times over, and then never again.
+const KEPT_ARCHIVES: usize = 64;
+
+/// The archives that were packed last, by name and version.
+static PACKED: LazyLock<Mutex<HashMap<(String, String), Value>>> = LazyLock::new(Mutex::default);
+
 /// `tarball(name, version)`: a real package archive with its digests, the same each time it is made.
 fn tarball(name: String, version: String) -> Result<Value, Error> {
-    let archive = archive(&name, &version)
+    let key = (name, version);
+    let packed = || PACKED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(value) = packed().get(&key) {
+        return Ok(value.clone());
+    }
+    let value = described(&key.0, &key.1)?;
+    let mut packed = packed();
+    if packed.len() >= KEPT_ARCHIVES {
+        packed.clear();
+    }
+    packed.insert(key, value.clone());
+    Ok(value)
+}
+
+fn described(name: &str, version: &str) -> Result<Value, Error> {
+    let archive = archive(name, version)
         .map_err(|error| Error::new(ErrorKind::InvalidOperation, "the archive cannot be packed").with_source(error))?;
     Ok(Value::from(minijinja::value::Serde(serde_json::json!({
         "base64": STANDARD.encode(&archive),

@@ -65,7 +65,10 @@ mutants! {
     AuthOnlyVisibilityChallenged, "auth-only-visibility-challenged", "a change of package visibility is challenged in auth-only mode";
     AuthOnlyGrantsChallenged, "auth-only-grants-challenged", "granting and revoking team access is challenged in auth-only mode";
     AuthOnlyPackageTwoFactorChallenged, "auth-only-package-2fa-challenged", "a change of a package's 2FA requirement is challenged in auth-only mode";
-    DisabledWritesChallenged, "disabled-writes-challenged", "what changes a package, but for publishing, is challenged for a user without 2FA";
+    DisabledWritesChallenged, "disabled-writes-challenged", "what changes a package, but for publishing and revoking, is challenged for a user without 2FA";
+    DisabledRevocationChallenged, "disabled-revocation-challenged", "revoking team access is challenged for a user without 2FA";
+    DisabledPublicChallenged, "disabled-public-challenged", "making a package public is challenged for a user without 2FA";
+    DisabledTarballChallenged, "disabled-tarball-challenged", "the second write of an unpublish, the tarball's removal, is challenged for a user without 2FA";
     WhoAmIChallenged, "whoami-challenged", "a read, whoami, is challenged";
     ProfileReadChallenged, "profile-read-challenged", "reading the profile is challenged";
     TokenListChallenged, "token-list-challenged", "listing tokens is challenged";

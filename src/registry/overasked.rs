@@ -1,7 +1,8 @@
 //! The faults that ask for a second factor where nothing is to be asked.
 
-use super::factor::{Action, Challenge, Mode, Shape, Why};
+use super::factor::{Action, Challenge, Mode, Offer, Shape, Why};
 use super::mutants::{Mutant, Mutants};
+use super::transaction::{Caller, Transaction};
 use super::wire::{Call, Refusal, Verb};
 
 /// Asks who reads without a second factor for one, under the fault of this read. Whoever sends one along, right or
@@ -41,7 +42,7 @@ const OVERASKED: &[(Action, Option<Mutant>, Mutant)] = &[
     (Action::Deprecate, Some(Mutant::DisabledWritesChallenged), Mutant::AuthOnlyDeprecateChallenged),
     (Action::SetVisibility, Some(Mutant::DisabledWritesChallenged), Mutant::AuthOnlyVisibilityChallenged),
     (Action::GrantAccess, Some(Mutant::DisabledWritesChallenged), Mutant::AuthOnlyGrantsChallenged),
-    (Action::RevokeAccess, Some(Mutant::DisabledWritesChallenged), Mutant::AuthOnlyGrantsChallenged),
+    (Action::RevokeAccess, Some(Mutant::DisabledRevocationChallenged), Mutant::AuthOnlyGrantsChallenged),
     (Action::SetPackageTwoFactor, Some(Mutant::DisabledWritesChallenged), Mutant::AuthOnlyPackageTwoFactorChallenged),
     (Action::WhoAmI, None, Mutant::WhoAmIChallenged),
 ];
@@ -50,4 +51,18 @@ const OVERASKED: &[(Action, Option<Mutant>, Mutant)] = &[
 pub(crate) fn fault_of_action(action: Action, mode: Option<Mode>) -> Option<Mutant> {
     let (_, disabled, enabled) = OVERASKED.iter().find(|(known, ..)| *known == action)?;
     if mode.is_none() { *disabled } else { Some(*enabled) }
+}
+
+impl Transaction<'_> {
+    /// Asks a user without a second factor for one, under a fault of one form of an action.
+    pub(crate) fn overask(
+        &mut self,
+        fault: Mutant,
+        caller: &Caller,
+        action: Action,
+        call: &Call,
+    ) -> Result<(), Refusal> {
+        let due = self.settings().mutants.has(fault) && self.mode_of(&caller.user).is_none();
+        self.demand_if(due, &caller.user, action, &Offer::of(call)).map(|_| ())
+    }
 }

@@ -4,6 +4,7 @@
 //! digits in the same order, so case and whatever lies between them are not looked at.
 
 use data_encoding::{BASE32_NOPAD, BASE64_NOPAD, HEXLOWER};
+use memchr::memmem::Finder;
 
 use super::SecretKind;
 
@@ -16,9 +17,9 @@ const SIX_DIGITS: usize = 6;
 pub struct Guises {
     kind: SecretKind,
     /// As it is.
-    plain: Option<String>,
+    plain: Option<Finder<'static>>,
     /// The letters and digits of its forms, in lower case.
-    forms: Vec<String>,
+    forms: Vec<Finder<'static>>,
 }
 
 impl Guises {
@@ -26,7 +27,7 @@ impl Guises {
     pub fn of_text(kind: SecretKind, text: &str) -> Self {
         let mut guises = Guises::of_bytes(kind, text.as_bytes());
         guises.add(text);
-        Guises { plain: (!text.is_empty()).then(|| text.to_owned()), ..guises }
+        Guises { plain: (!text.is_empty()).then(|| finder(text)), ..guises }
     }
 
     /// Those of bytes.
@@ -50,9 +51,14 @@ impl Guises {
     fn add(&mut self, form: &str) {
         let form: String = letters(form).map(|(_, letter)| letter).collect();
         if form.len() >= TOO_SHORT {
-            self.forms.push(form);
+            self.forms.push(finder(&form));
         }
     }
+}
+
+/// What looks for a text, made ready once: each secret is looked for in everything that is shown.
+fn finder(text: &str) -> Finder<'static> {
+    Finder::new(text).into_owned()
 }
 
 /// They are the secret as well.
@@ -79,22 +85,23 @@ impl<'a> Searched<'a> {
 
     /// Whether a secret is in it. Six digits are in many texts, so a one-time password is not looked for.
     pub fn shows(&self, guises: &Guises) -> bool {
-        let plain = guises.plain.as_ref().filter(|plain| plain.len() > SIX_DIGITS);
-        plain.is_some_and(|plain| self.text.contains(plain))
-            || guises.forms.iter().any(|form| self.letters.contains(form))
+        let plain = guises.plain.as_ref().filter(|plain| plain.needle().len() > SIX_DIGITS);
+        plain.is_some_and(|plain| plain.find(self.text.as_bytes()).is_some())
+            || guises.forms.iter().any(|form| form.find(self.letters.as_bytes()).is_some())
     }
 
     /// The text with words in place of each secret.
     pub fn without<'g>(&self, secrets: impl IntoIterator<Item = &'g Guises>) -> String {
         let mut found: Vec<(usize, usize, SecretKind)> = Vec::new();
         for Guises { kind, plain, forms } in secrets {
-            // A short text holds none of them.
-            for form in forms.iter().filter(|form| form.len() <= self.letters.len()) {
-                let ends = self.letters.match_indices(form).map(|(at, form)| (at, at + form.len() - 1));
-                found.extend(ends.map(|(first, last)| (self.places[first], self.places[last] + 1, *kind)));
+            for form in forms {
+                let last = form.needle().len() - 1;
+                let starts = form.find_iter(self.letters.as_bytes());
+                found.extend(starts.map(|at| (self.places[at], self.places[at + last] + 1, *kind)));
             }
             if let Some(plain) = plain {
-                found.extend(self.text.match_indices(plain).map(|(at, plain)| (at, at + plain.len(), *kind)));
+                let starts = plain.find_iter(self.text.as_bytes());
+                found.extend(starts.map(|at| (at, at + plain.needle().len(), *kind)));
             }
         }
         // Of those that begin together the longest is hidden, and what lies in it with it.

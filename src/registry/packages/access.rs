@@ -61,6 +61,9 @@ pub(crate) fn change_access(desk: &Desk, call: &Call, name: &PackageName) -> Rep
     {
         return Err(Refusal::malformed("only a scoped package can be restricted"));
     }
+    if let Change::Visibility(Visibility::Public) = change {
+        tx.overask(Mutant::DisabledPublicChallenged, &caller, change.action(), call)?;
+    }
     tx.demand(&caller, change.action(), call)?;
     let now = tx.now();
     let stays = tx.settings().mutants.has(Mutant::PackageRequirementNotLifted);

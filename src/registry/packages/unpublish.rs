@@ -61,6 +61,7 @@ pub(crate) fn remove_tarball(desk: &Desk, call: &Call, name: &PackageName, file:
     }
     let exempt =
         tx.settings().mutants.has(Mutant::TarballDeleteUnchallenged) || tx.follows_up(&caller.user, call, name, file);
+    tx.overask(Mutant::DisabledTarballChallenged, &caller, Action::Unpublish, call)?;
     if !exempt {
         tx.demand(&caller, Action::Unpublish, call)?;
     }
