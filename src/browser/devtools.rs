@@ -64,6 +64,11 @@ impl DevTools {
         Ok(DevTools { commands, waiting, next: Arc::new(AtomicU64::new(1)) })
     }
 
+    /// Whether the browser has ended, or the connection to it.
+    pub(super) fn is_gone(&self) -> bool {
+        self.commands.is_closed()
+    }
+
     /// Sends a command, to a session when there is one, and returns its result.
     pub(super) async fn call(&self, session: Option<&str>, method: &str, params: Value) -> Result<Value, String> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);

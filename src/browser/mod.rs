@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::process::{Child, Command};
 
 use devtools::DevTools;
-pub use tab::{Shown, Tab, Task};
+pub use tab::{Fault, Shown, Tab, Task};
 
 /// Where Debian and others put it.
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];

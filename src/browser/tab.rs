@@ -43,6 +43,21 @@ pub struct Shown {
     pub read: BTreeMap<String, Vec<String>>,
 }
 
+/// Why there is nothing to tell of a page.
+#[derive(Debug)]
+pub enum Fault {
+    /// The page is to blame: it does not come, or is not as the target file says.
+    Page(String),
+    /// The browser is, or how it is driven, which says nothing of the page.
+    Browser(String),
+}
+
+impl From<String> for Fault {
+    fn from(what: String) -> Self {
+        Fault::Browser(what)
+    }
+}
+
 /// One tab. It closes itself, with its context, when it is dropped.
 #[derive(Debug)]
 pub struct Tab {
@@ -86,13 +101,15 @@ impl Tab {
         self.call("WebAuthn.addCredential", params).await.map(|_| ())
     }
 
-    /// The credential that the authenticator has now: made on a page, or with a counter that has risen.
-    pub async fn unplug(&self) -> Result<Option<Stored>, String> {
+    /// The credential that the authenticator has now: the one that was plugged in, with a counter that may have risen, or
+    /// else one that was made on a page.
+    pub async fn unplug(&self, plugged: Option<&Stored>) -> Result<Option<Stored>, String> {
         let params = json!({ "authenticatorId": self.authenticator });
-        let mut held = self.call("WebAuthn.getCredentials", params).await?;
-        match held["credentials"].as_array_mut().and_then(Vec::pop) {
-            Some(credential) => Stored::from_browser(&credential).map(Some),
-            None => Ok(None),
+        let held = self.call("WebAuthn.getCredentials", params).await?;
+        let held = held["credentials"].as_array().map(Vec::as_slice).unwrap_or_default();
+        match plugged.and_then(|plugged| held.iter().find_map(|credential| plugged.counted_by_browser(credential))) {
+            Some(counted) => Ok(Some(counted)),
+            None => held.last().map(Stored::from_browser).transpose(),
         }
     }
 
@@ -121,12 +138,12 @@ impl Tab {
     }
 
     /// Does what a person does, and waits for what the page comes to.
-    pub async fn perform(&self, task: &Task) -> Result<Shown, String> {
+    pub async fn perform(&self, task: &Task) -> Result<Shown, Fault> {
         let deadline = tokio::time::Instant::now() + PAGE_TIMEOUT;
         if let Some(address) = &task.open {
             let answer = self.call("Page.navigate", json!({ "url": address })).await?;
             if let Some(error) = answer["errorText"].as_str().filter(|error| !error.is_empty()) {
-                return Err(format!("the page cannot be opened: {error}"));
+                return Err(Fault::Page(format!("the page cannot be opened: {error}")));
             }
         }
         let ready = format!(
@@ -137,7 +154,7 @@ impl Tab {
         let action = format!("({ACT})({}, {})", json!(task.fill), json!(task.press));
         // A press may leave the page before it is answered.
         if let Ok(Value::String(wrong)) = self.evaluate(&action).await {
-            return Err(wrong);
+            return Err(Fault::Page(wrong));
         }
         let shows = |text: &str| format!("(document.body?.innerText ?? '').includes({})", json!(text));
         let shows_any = |text: &Option<String>| text.as_deref().map_or_else(|| "false".to_owned(), shows);
@@ -158,14 +175,17 @@ impl Tab {
         Ok(Shown { worked, asks, read })
     }
 
-    async fn wait(&self, condition: &str, deadline: tokio::time::Instant, otherwise: &str) -> Result<(), String> {
+    async fn wait(&self, condition: &str, deadline: tokio::time::Instant, otherwise: &str) -> Result<(), Fault> {
         loop {
             // While one page makes way for another there is nothing to ask.
             if matches!(self.evaluate(condition).await, Ok(Value::Bool(true))) {
                 return Ok(());
             }
+            if self.devtools.is_gone() {
+                return Err(Fault::Browser("the browser has ended".to_owned()));
+            }
             if tokio::time::Instant::now() >= deadline {
-                return Err(format!("the page {otherwise}, within {} s", PAGE_TIMEOUT.as_secs()));
+                return Err(Fault::Page(format!("the page {otherwise}, within {} s", PAGE_TIMEOUT.as_secs())));
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
@@ -223,4 +243,59 @@ const ACT: &str = r"(fields, press) => {
 
 fn text(answer: &Value, member: &str) -> Result<String, String> {
     answer[member].as_str().map(str::to_owned).ok_or_else(|| format!("the browser's answer has no `{member}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{SinkExt as _, StreamExt as _};
+    use tokio_tungstenite::tungstenite::Message;
+
+    use super::*;
+
+    /// A browser that answers whatever opens a tab, and then each command by this, until there is no answer and it ends.
+    async fn browser(answer: fn(&str) -> Option<Value>) -> DevTools {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = format!("ws://{}", listener.local_addr().expect("an address"));
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.expect("a client");
+            let mut socket = tokio_tungstenite::accept_async(stream).await.expect("a handshake");
+            while let Some(Ok(Message::Text(command))) = socket.next().await {
+                let command: Value = serde_json::from_str(&command).expect("JSON");
+                let opened = json!({
+                    "browserContextId": "c", "targetId": "t", "sessionId": "s", "authenticatorId": "a",
+                });
+                let method = command["method"].as_str().expect("a method");
+                let known = method.starts_with("Target.") || method.starts_with("WebAuthn.");
+                let Some(result) = answer(method).or(known.then_some(opened)) else { return };
+                let told = json!({ "id": command["id"], "result": result }).to_string();
+                socket.send(Message::text(told)).await.expect("sent");
+            }
+        });
+        DevTools::connect(&address).await.expect("connected")
+    }
+
+    fn open() -> Task {
+        Task { open: Some("http://localhost/".to_owned()), until: "Done".to_owned(), ..Task::default() }
+    }
+
+    #[tokio::test]
+    async fn a_browser_that_ends_is_not_the_pages_fault() {
+        let at_once = browser(|_| None).await;
+        let midway = browser(|method| (method == "Page.navigate").then(|| json!({}))).await;
+        for devtools in [at_once, midway] {
+            let tab = Tab::open(devtools).await.expect("a tab");
+            let fault = tab.perform(&open()).await.expect_err("no page");
+            assert!(matches!(&fault, Fault::Browser(what) if what.contains("has ended")), "{fault:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_page_that_does_not_come_is_the_pages_fault() {
+        let devtools = browser(|method| {
+            (method == "Page.navigate").then(|| json!({ "errorText": "net::ERR_CONNECTION_REFUSED" }))
+        });
+        let tab = Tab::open(devtools.await).await.expect("a tab");
+        let fault = tab.perform(&open()).await.expect_err("no page");
+        assert!(matches!(&fault, Fault::Page(what) if what.contains("ERR_CONNECTION_REFUSED")), "{fault:?}");
+    }
 }

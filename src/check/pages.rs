@@ -6,7 +6,7 @@ use reqwest::Url;
 
 use super::keys::{Given, named};
 use super::scene::{Conduct, Ended, Mistake, Scene};
-use crate::browser::{Browser, Shown, Tab, Task};
+use crate::browser::{Browser, Fault, Shown, Tab, Task};
 use crate::dialect::step::{Auth, CodePrompt, Page};
 use crate::judge::{Asks, Outcome};
 use crate::persona::key::{Manner, SecurityKey};
@@ -50,7 +50,8 @@ impl Scene {
         let (outcome, what) = match &done {
             Ok(shown) if shown.worked => (Outcome::Accepted, format!("the page shows \"{}\"", told.until)),
             Ok(_) => (Outcome::Refused, format!("the page shows \"{}\"", told.or_fails.unwrap_or_default())),
-            Err(fault) => (Outcome::Failed, fault.clone()),
+            Err(Fault::Page(fault)) => (Outcome::Failed, fault.clone()),
+            Err(Fault::Browser(fault)) => return Err(format!("{line}: {fault}")),
         };
         match outcome {
             Outcome::Failed => exchange.fault = Some(what.clone()),
@@ -64,20 +65,22 @@ impl Scene {
     }
 
     /// What the page showed in the persona's tab.
-    async fn on_tab(&mut self, task: &Task) -> Result<Shown, String> {
+    async fn on_tab(&mut self, task: &Task) -> Result<Shown, Fault> {
         if let Some(address) = &task.open {
-            self.stage.wire.reaches(address)?;
+            self.stage.wire.reaches(address).map_err(Fault::Page)?;
         }
         let name = self.user.name.clone();
         if !self.tabs.contains_key(&name) {
             let tab = self.stage.browser.get_or_try_init(Browser::start).await?.tab().await?;
             self.tabs.insert(name.clone(), tab);
         }
-        let tab: &Tab = self.tabs.get(&name).ok_or("the tab is gone")?;
+        let tab: &Tab = self.tabs.get(&name).ok_or_else(|| "the tab is gone".to_owned())?;
         let manner = match &self.given {
             Given::Assertion(Assertion::Made(manner)) => *manner,
             Given::Assertion(_) | Given::For(_) | Given::Nothing => {
-                return Err("a browser cannot be made to give another assertion than the page asks for".to_owned());
+                return Err("a browser cannot be made to give another assertion than the page asks for"
+                    .to_owned()
+                    .into());
             }
         };
         let kept = self.user.key.as_ref().and_then(SecurityKey::stored);
@@ -87,7 +90,7 @@ impl Scene {
         tab.set_manner(manner).await?;
         let shown = tab.perform(task).await;
         tab.set_manner(Manner::Right).await?;
-        if let Some(stored) = tab.unplug().await? {
+        if let Some(stored) = tab.unplug(kept.as_ref()).await? {
             self.presented |= kept.is_some_and(|kept| stored.has_signed_since(&kept));
             match &mut self.user.key {
                 Some(key) => key.resume(stored)?,

@@ -97,6 +97,14 @@ impl Stored {
         Ok(credential)
     }
 
+    /// This credential as a browser has it now, if that is the one it gives. Nothing but the counter changes, and not every
+    /// Chromium tells the relying party of a credential that it was given.
+    pub fn counted_by_browser(&self, credential: &Value) -> Option<Self> {
+        let id = |text: &str| decode(text).ok();
+        let given = id(credential["credentialId"].as_str()?)?;
+        (id(&self.credential_id)? == given).then(|| Stored { sign_count: sign_count(credential), ..self.clone() })
+    }
+
     /// Whether the key has signed something since it was as this one.
     pub fn has_signed_since(&self, before: &Stored) -> bool {
         self.sign_count > before.sign_count
@@ -112,9 +120,14 @@ impl Stored {
             rp_id: text("rpId").ok_or_else(|| missing("rpId"))?,
             private_key: text("privateKey").ok_or_else(|| missing("privateKey"))?,
             user_handle: text("userHandle"),
-            sign_count: credential["signCount"].as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or(0),
+            sign_count: sign_count(credential),
         })
     }
+}
+
+/// The signature counter of a credential in the DevTools protocol's form.
+fn sign_count(credential: &Value) -> u32 {
+    credential["signCount"].as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or(0)
 }
 
 impl std::fmt::Debug for Stored {
@@ -277,4 +290,34 @@ fn attestation(authenticator_data: &[u8]) -> Vec<u8> {
     bytes.push(u8::try_from(authenticator_data.len()).unwrap_or(u8::MAX));
     bytes.extend(authenticator_data);
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A credential that was given to a browser, in the members of the DevTools protocol.
+    fn given() -> Stored {
+        Stored {
+            credential_id: "-_8".to_owned(),
+            is_resident_credential: false,
+            rp_id: "localhost".to_owned(),
+            private_key: "AQ".to_owned(),
+            user_handle: Some("Ag".to_owned()),
+            sign_count: 3,
+        }
+    }
+
+    #[test]
+    fn a_credential_that_a_browser_was_given_keeps_what_that_browser_does_not_tell() {
+        // As Chromium 150 has it, without `rpId`.
+        let told =
+            json!({ "credentialId": "+/8=", "isResidentCredential": false, "privateKey": "AQ==", "signCount": 4 });
+        let counted = given().counted_by_browser(&told).expect("the same credential");
+        assert_eq!((counted.rp_id.as_str(), counted.sign_count), ("localhost", 4));
+        assert!(counted.has_signed_since(&given()));
+        assert!(Stored::from_browser(&told).is_err());
+        let other = json!({ "credentialId": "AAA=", "signCount": 4 });
+        assert!(given().counted_by_browser(&other).is_none());
+    }
 }
