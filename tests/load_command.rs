@@ -199,6 +199,7 @@ fn exit_codes_say_how_a_run_ended() {
         (with("objectives", "objectivse"), &[], 2),
         (PROFILE.to_owned(), &["--mutant", "profile-unchallenged"], 0),
         (PROFILE.to_owned() + "mix: { right: 9, challenge-only: 1 }\n", &["--mutant", "profile-unchallenged"], 1),
+        (PROFILE.to_owned() + "mix: { unprotected: 1 }\n", &[], 0),
         (PROFILE.to_owned(), &["--target", "http://192.0.2.1:4873"], 2),
         (PROFILE.to_owned(), &["--target", "http://127.0.0.1:4873"], 2),
         (PROFILE.to_owned(), &["--prometheus", "192.0.2.1:9000"], 2),

@@ -58,6 +58,50 @@ fn a_pool_is_enrolled_filled_up_exported_and_retired() {
 }
 
 #[test]
+fn users_without_a_second_factor_are_a_base_line_of_their_own() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let registry = registry([1; 32], 0, None);
+    let target = target(folder.path(), registry.address);
+    let path = folder.path().join("pool.jsonl");
+    let file = path.to_str().expect("a path");
+    let create = |users, more: &[&str]| {
+        stepup(&[&["pool", "create", file, "--users", users, "--target", &target], more].concat())
+    };
+    let (code, _, said) = create("30", &["--without-factor"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("30 users signed up") && said.contains("they have no second factor"), "{said}");
+    let (code, _, said) = create("40", &[]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("its users have no second factor"), "{said}");
+    let (_, output, _) = stepup(&["pool", "export", file]);
+    assert!(String::from_utf8_lossy(&output.stdout).lines().skip(1).all(|line| line.ends_with(",,disabled")));
+
+    let load = |name: &str, mix: &str| {
+        let profile = folder.path().join("p.yaml");
+        let text = format!(
+            "name: p\naction: publish\nmix: {{ {mix}: 1 }}\npace: [{{ constant: {{ rate: 8/s, for: 1 s }} }}]\n\
+             objectives: [success >= 100 %]\n"
+        );
+        std::fs::write(&profile, text).expect("written");
+        let out = folder.path().join(name);
+        let (profile, out) = (profile.to_str().expect("a path"), out.to_str().expect("a path"));
+        stepup(&["load", profile, "--target", &target, "--pool", file, "--out", out])
+    };
+    let (code, _, said) = load("right", "right");
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("users of the pool have no second factor"), "{said}");
+    let (code, _, said) = load("unprotected", "unprotected");
+    assert_eq!(code, Some(0), "{said}");
+    let result = std::fs::read_to_string(folder.path().join("unprotected/result.json")).expect("a result");
+    let result: serde_json::Value = serde_json::from_str(&result).expect("JSON");
+    let kinds: Vec<_> = result["outcomes"].as_array().into_iter().flatten().map(|line| &line["kind"]).collect();
+    assert!(!kinds.is_empty() && kinds.iter().all(|kind| *kind == "unprotected"), "{result}");
+
+    let (code, _, said) = stepup(&["pool", "remove", file]);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
 fn a_host_that_may_be_checked_is_not_filled_with_users() {
     let folder = tempfile::tempdir().expect("a folder");
     let target = folder.path().join("mine.yaml");

@@ -57,6 +57,9 @@ enum What {
         /// Register a security key for each user as well; users of a seed have one in any case.
         #[arg(long)]
         keys: bool,
+        /// Sign users up and enrol nothing: for a base line, profiles whose mix is `unprotected`.
+        #[arg(long, conflicts_with_all = ["keys", "seeded"])]
+        without_factor: bool,
         #[command(flatten)]
         passphrase: PassphraseOption,
         #[command(flatten)]
@@ -103,9 +106,24 @@ impl PoolCommand {
     pub(super) fn run(self) -> Result<u8, Failure> {
         let unlock = |passphrase: PassphraseOption| Unlock::new(passphrase.whence());
         match self.what {
-            What::Create { file, users, target, jobs, seeded, encrypt, keys, passphrase, connection } => {
+            What::Create {
+                file,
+                users,
+                target,
+                jobs,
+                seeded,
+                encrypt,
+                keys,
+                without_factor,
+                passphrase,
+                connection,
+            } => {
                 let secrets = if encrypt { Secrets::Sealed } else { Secrets::Plain };
-                let factors = if keys { Factors::CodesAndKeys } else { Factors::Codes };
+                let factors = match (keys, without_factor) {
+                    (_, true) => Factors::None,
+                    (true, false) => Factors::CodesAndKeys,
+                    (false, false) => Factors::Codes,
+                };
                 let wanted = Wanted { file: &file, users, target: &target, secrets, factors };
                 match seeded {
                     true => make_seeded(wanted, &mut unlock(passphrase)),
@@ -193,6 +211,11 @@ async fn create(
             let known = pool.base.unwrap_or(pool.target);
             return Err(unusable(name, format_args!("{} is a pool of {known}", file.display())));
         }
+        if !pool.users.is_empty() && pool.users.have_codes() != (factors != Factors::None) {
+            let they = if pool.users.have_codes() { "have a" } else { "have no" };
+            let message = format!("{}: its users {they} second factor, and one pool is of one kind", file.display());
+            return Err(Failure::new(exit::USAGE, message));
+        }
         eprintln!("{}: going on with {} users", file.display(), pool.users.len());
     } else {
         let (seal, prefix) = (secrets.seal(file, unlock)?, enrol::prefix());
@@ -241,11 +264,16 @@ fn info(file: &Path, unlock: &mut Unlock) -> Result<u8, Failure> {
     let users = pool.users.len();
     let how = match pool.users {
         Users::Seeded(_) => "of a seed",
-        Users::Kept(_) => "enrolled",
+        Users::Kept(_) if pool.users.have_codes() => "enrolled",
+        Users::Kept(_) => "signed up",
     };
     let sealed = if pool.sealed { ", encrypted" } else { "" };
     super::say!("{}: {users} users {how}, for target {}{sealed}", file.display(), pool.target);
-    super::say!("they sustain {} valid codes a second, one for each 30 s", sizing::sustained(users));
+    if pool.users.have_codes() {
+        super::say!("they sustain {} valid codes a second, one for each 30 s", sizing::sustained(users));
+    } else {
+        super::say!("they have no second factor");
+    }
     if !pool.unfinished.is_empty() {
         super::say!("{} more were begun and not finished", pool.unfinished.len());
     }
@@ -274,7 +302,8 @@ fn write_csv(out: impl Write, users: &Users, with_credentials: bool) -> std::io:
     let mut out = BufWriter::new(out);
     writeln!(out, "name,secret,mode{}", if with_credentials { ",token,password" } else { "" })?;
     for user in 0..users.len() {
-        write!(out, "{},{},{}", users.name(user), users.base32(user).reveal(), enrol::MODE)?;
+        let mode = if users.have_codes() { enrol::MODE } else { enrol::NO_MODE };
+        write!(out, "{},{},{mode}", users.name(user), users.base32(user).reveal())?;
         if with_credentials {
             let mut password = Vec::new();
             users.write_password(user, &mut password);

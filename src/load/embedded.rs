@@ -31,11 +31,18 @@ impl std::fmt::Debug for Counted {
 }
 
 impl Embedded {
-    /// Starts one with so many users.
-    pub fn start(seed: PoolSeed, users: u32, mutants: Mutants, core: Option<usize>) -> Result<Self, String> {
+    /// Starts one with so many users, with or without a second factor.
+    pub fn start(
+        seed: PoolSeed,
+        users: u32,
+        protected: bool,
+        mutants: Mutants,
+        core: Option<usize>,
+    ) -> Result<Self, String> {
         let mut settings = Settings::new(Arc::new(SystemTime::now));
         settings.mutants = mutants;
-        settings.seeded = Some(Seeded::new(&seed.0, users));
+        let seeded = Seeded::new(&seed.0, users);
+        settings.seeded = Some(if protected { seeded } else { seeded.without_factor() });
         let registry = Registry::new(settings);
         let served = registry.clone();
         let (stop, stopped) = oneshot::channel::<()>();

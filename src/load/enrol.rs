@@ -32,6 +32,9 @@ const FAILURES: usize = 10;
 /// The mode that every user of a pool is in.
 pub const MODE: &str = "auth-and-writes";
 
+/// The mode of those of a pool that has no second factor.
+pub const NO_MODE: &str = "disabled";
+
 /// How an enrolment ended.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Enrolled {
@@ -165,6 +168,17 @@ pub enum Factors {
     Codes,
     /// Codes, and a security key.
     CodesAndKeys,
+    /// Nothing: users without a second factor, for a base line.
+    None,
+}
+
+impl Factors {
+    fn mode(self) -> &'static str {
+        match self {
+            Factors::Codes | Factors::CodesAndKeys => MODE,
+            Factors::None => NO_MODE,
+        }
+    }
 }
 
 /// Makes and enrols one user.
@@ -172,10 +186,11 @@ async fn make(stage: &Stage, name: String, factors: Factors) -> Result<Line, Str
     let mut bytes = [0; 16];
     rand::rng().fill_bytes(&mut bytes);
     let password = Secret::new(SecretKind::Password, format!("Pw-{}", data_encoding::HEXLOWER.encode(&bytes)));
-    let mut scene = Scene::open(stage, Persona::new(name, password), MODE, "pool").await;
+    let mut scene = Scene::open(stage, Persona::new(name, password), factors.mode(), "pool").await;
     let routines: &[&str] = match factors {
         Factors::Codes => &["sign-up", "enrol"],
         Factors::CodesAndKeys => &["sign-up", "enrol", "register-key"],
+        Factors::None => &["sign-up"],
     };
     for routine in routines {
         let ended = scene.routine(routine, &Conduct::Assisted).await?;
@@ -184,13 +199,17 @@ async fn make(stage: &Stage, name: String, factors: Factors) -> Result<Line, Str
         }
     }
     let (user, _) = scene.exit();
-    let secret = user.ledger.as_ref().map(|ledger| ledger.secret().base32()).ok_or("enrolling gave no secret")?;
+    let secret = match (&user.ledger, factors) {
+        (Some(ledger), _) => ledger.secret().base32().reveal().to_owned(),
+        (None, Factors::None) => String::new(),
+        (None, Factors::Codes | Factors::CodesAndKeys) => return Err("enrolling gave no secret".to_owned()),
+    };
     let token = user.token.as_ref().ok_or("signing up gave no token")?;
     Ok(Line::User {
         name: user.name.as_str().into(),
         token: token.reveal().into(),
         password: user.password.reveal().into(),
-        secret: secret.reveal().to_owned(),
+        secret,
         recovery: user.recovery_codes.iter().map(|code| code.reveal().into()).collect(),
         key: user.key.as_ref().and_then(SecurityKey::stored).map(Box::new),
     })
@@ -203,13 +222,17 @@ pub async fn retire(stage: &Stage, pool: &PoolFile, jobs: usize) -> Vec<String> 
     let one = |user: &super::users::Kept| {
         let mut persona = Persona::new(user.name.to_string(), Secret::new(SecretKind::Password, &*user.password));
         persona.token = Some(Secret::new(SecretKind::Token, &*user.token));
-        let secret = TotpSecret::from_bytes(user.secret.to_vec());
-        let ledger = Ledger::resumed(secret, stage.skew, stage.guard_ms, stage.target_time());
-        persona.ledger = Some(ledger);
+        let routines: &[&str] = if user.secret.is_empty() {
+            &["log-out"]
+        } else {
+            let secret = TotpSecret::from_bytes(user.secret.to_vec());
+            persona.ledger = Some(Ledger::resumed(secret, stage.skew, stage.guard_ms, stage.target_time()));
+            &["step-down", "log-out"]
+        };
         async move {
             let name = persona.name.clone();
             let mut scene = Scene::open(stage, persona, MODE, "pool").await;
-            for routine in ["step-down", "log-out"] {
+            for routine in routines {
                 match scene.routine(routine, &Conduct::Assisted).await {
                     Ok(ended) if ended.outcome == Outcome::Accepted => {}
                     Ok(ended) => return Some(format!("{name}: {routine}: {}", ended.saw)),

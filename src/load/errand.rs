@@ -9,6 +9,7 @@ use minijinja::Value;
 use serde_json::Value as Json;
 
 use super::answer::Reply;
+use super::enrol;
 use super::fate::Fate;
 use super::keychain::{self, Keychain};
 use super::mix::Kind;
@@ -348,9 +349,13 @@ impl Errand {
                 self.at = page;
                 self.go_on(around)
             }
-            Kind::Right | Kind::Wrong | Kind::Replayed | Kind::Expired | Kind::ChallengeOnly | Kind::RecoveryCode => {
-                Ok(Next::Ended(Fate::Challenged))
-            }
+            Kind::Right
+            | Kind::Wrong
+            | Kind::Replayed
+            | Kind::Expired
+            | Kind::ChallengeOnly
+            | Kind::RecoveryCode
+            | Kind::Unprotected => Ok(Next::Ended(Fate::Challenged)),
         }
     }
 
@@ -401,7 +406,7 @@ impl Errand {
             other => other.unwrap_or_default(),
             base => plain(&around.script.base),
             origin => plain(&keychain::origin(&around.script.base)),
-            mode => "auth-and-writes",
+            mode => if self.kind == Kind::Unprotected { enrol::NO_MODE } else { enrol::MODE },
             object => self.object.clone(),
             args => self.args.clone(),
             kept => Value::from(minijinja::value::Serde(&self.kept)),

@@ -28,11 +28,13 @@ pub enum Kind {
     Exchange,
     /// No proof, and then, as an answer on the page that the challenge names, a security key's assertion.
     Key,
+    /// No proof, by a user without a second factor: the base line, which goes through.
+    Unprotected,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 8] = [
+    pub const ALL: [Kind; 9] = [
         Kind::Right,
         Kind::Wrong,
         Kind::Replayed,
@@ -41,6 +43,7 @@ impl Kind {
         Kind::RecoveryCode,
         Kind::Exchange,
         Kind::Key,
+        Kind::Unprotected,
     ];
 
     /// Its name in profiles and results.
@@ -54,6 +57,7 @@ impl Kind {
             Kind::RecoveryCode => "recovery-code",
             Kind::Exchange => "exchange",
             Kind::Key => "key",
+            Kind::Unprotected => "unprotected",
         }
     }
 
@@ -61,9 +65,13 @@ impl Kind {
     pub fn spends(self) -> bool {
         match self {
             Kind::Right | Kind::Exchange => true,
-            Kind::Wrong | Kind::Replayed | Kind::Expired | Kind::ChallengeOnly | Kind::RecoveryCode | Kind::Key => {
-                false
-            }
+            Kind::Wrong
+            | Kind::Replayed
+            | Kind::Expired
+            | Kind::ChallengeOnly
+            | Kind::RecoveryCode
+            | Kind::Key
+            | Kind::Unprotected => false,
         }
     }
 
@@ -72,10 +80,16 @@ impl Kind {
         matches!(self, Kind::Wrong | Kind::Expired)
     }
 
+    /// Whether it must go through.
+    pub fn must_succeed(self) -> bool {
+        matches!(self.must(), Must::Succeed { .. })
+    }
+
     /// What must become of it: the judge's own word.
     pub fn must(self) -> Must {
         match self {
             Kind::Right | Kind::RecoveryCode | Kind::Exchange | Kind::Key => Must::Succeed { proven: true },
+            Kind::Unprotected => Must::Succeed { proven: false },
             Kind::Wrong | Kind::Expired => Must::BeRefused { otherwise: Verdict::WrongProofAccepted },
             Kind::Replayed => Must::BeRefused { otherwise: Verdict::ReplayAccepted },
             Kind::ChallengeOnly => Must::BeChallenged { factor: Factor::Totp },
@@ -95,6 +109,7 @@ pub struct Mix {
     recovery_code: u32,
     exchange: u32,
     key: u32,
+    unprotected: u32,
 }
 
 impl Mix {
@@ -122,6 +137,7 @@ impl Mix {
             Kind::RecoveryCode => &mut self.recovery_code,
             Kind::Exchange => &mut self.exchange,
             Kind::Key => &mut self.key,
+            Kind::Unprotected => &mut self.unprotected,
         }
     }
 
@@ -136,6 +152,7 @@ impl Mix {
             Kind::RecoveryCode => self.recovery_code,
             Kind::Exchange => self.exchange,
             Kind::Key => self.key,
+            Kind::Unprotected => self.unprotected,
         }
     }
 

@@ -344,6 +344,11 @@ pub fn read(source: &Source) -> Result<Profile, FileError> {
         if mix.whole() == 0 {
             return Err(source.wrong(written, "no kind has a weight", Some("`{ right: 1 }`".to_owned())));
         }
+        if mix.weight(Kind::Unprotected) > 0 && mix.share(|kind| kind == Kind::Unprotected) < 1.0 {
+            let message = "whoever has no second factor has nothing to prove himself with";
+            let hint = Some("let `unprotected` be the only kind, in a profile of its own".to_owned());
+            return Err(source.wrong(written, message, hint));
+        }
         if mix.weight(Kind::Replayed) > 0 && mix.share(Kind::spends) == 0.0 {
             let hint = Some("give `right` or `exchange` a weight".to_owned());
             return Err(source.wrong(written, "there is nothing to replay where nothing is accepted", hint));
@@ -553,6 +558,7 @@ mod tests {
             (format!("{REST}{constant}warm-up: 1 s\n"), "p.yaml:5:10: the warm-up takes all"),
             (format!("{REST}{constant}mix: {{ right: 0 }}\n"), "p.yaml:5:6: no kind has a weight"),
             (format!("{REST}{constant}mix: {{ replayed: 1 }}\n"), "nothing to replay"),
+            (format!("{REST}{constant}mix: {{ unprotected: 1, right: 1 }}\n"), "nothing to prove himself with"),
             (format!("{REST}{constant}mix: {{ rigth: 1 }}\n"), "unknown key `rigth`"),
             (format!("{REST}{constant}connections: 0\n"), "p.yaml:5:14: `0`; allowed: 1 to 60000"),
             (format!("{REST}{constant}patience: 10 min\n"), "allowed: 1 ms to 120 s"),

@@ -26,7 +26,7 @@ pub struct Roster {
     accepted: VecDeque<(u32, u32)>,
     /// How many steps before the present one are still accepted.
     behind: u32,
-    /// Whose security key is next, beside the first.
+    /// Who is next, beside the first, of those who spend no code.
     touch: usize,
     serves: Serves,
 }
@@ -108,7 +108,7 @@ impl Roster {
             }
             Kind::Wrong => self.guess().map(|user| (kind, Part { user, proof: Planned::WrongIn(step) })),
             Kind::Expired => self.guess().map(|user| (kind, Part { user, proof: Planned::ExpiredBy(step) })),
-            Kind::Key => {
+            Kind::Key | Kind::Unprotected => {
                 let user = self.first + u32::try_from(self.touch).unwrap_or_default();
                 self.touch = (self.touch + 1) % self.last.len().max(1);
                 (!self.last.is_empty()).then_some((kind, Part { user, proof: Planned::Nothing }))
@@ -164,7 +164,7 @@ impl Roster {
         let (kind, proof) = match kind {
             // There is nothing to replay for who sends once.
             Kind::Right | Kind::Replayed => (Kind::Right, Planned::Code(step)),
-            Kind::Exchange | Kind::Key | Kind::ChallengeOnly => (kind, Planned::Nothing),
+            Kind::Exchange | Kind::Key | Kind::ChallengeOnly | Kind::Unprotected => (kind, Planned::Nothing),
             Kind::Wrong => (kind, Planned::WrongIn(step)),
             Kind::Expired => (kind, Planned::ExpiredBy(step)),
             Kind::RecoveryCode => (kind, Planned::Recovery(0)),

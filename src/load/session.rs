@@ -177,6 +177,21 @@ impl Session {
                 "`key` is in the mix, and users of the pool have no security key: `stepup pool create --keys`";
             return Err(Unready::Options(message.to_owned()));
         }
+        let unprotected = profile.mix.weight(Kind::Unprotected) > 0;
+        if let Some(pool) = &read {
+            match (unprotected, pool.users.have_codes()) {
+                (true, true) => {
+                    let message = "`unprotected` is in the mix, and users of the pool have a second factor: `stepup pool create \
+                                   --without-factor`";
+                    return Err(Unready::Options(message.to_owned()));
+                }
+                (false, false) => {
+                    let message = "users of the pool have no second factor, so that the mix can be `unprotected` alone";
+                    return Err(Unready::Options(message.to_owned()));
+                }
+                (true, false) | (false, true) => {}
+            }
+        }
         let mut crew = crew(&users, &needed, &profile, what_for, shards)?;
         if manner.serves == Serves::Once {
             // No more are prepared than come.
@@ -188,7 +203,7 @@ impl Session {
         let (base, keeper) = if embedded {
             let seed = PoolSeed::of_number(seed);
             let mutants = mutants.into_iter().collect();
-            let registry = Embedded::start(seed, users.len(), mutants, registry_core).map_err(cannot)?;
+            let registry = Embedded::start(seed, users.len(), !unprotected, mutants, registry_core).map_err(cannot)?;
             let base = format!("http://{}", registry.address);
             (Url::parse(&base).map_err(|error| cannot(error.to_string()))?, Keeper::Embedded(registry))
         } else {

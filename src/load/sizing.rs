@@ -12,7 +12,7 @@ use super::quantity::Rate;
 /// The length of a time step (RFC 6238 §4.1).
 pub const STEP: Duration = Duration::from_secs(30);
 
-/// Between two touches of a security key.
+/// Between two touches of a security key, and two acts of a user without a second factor.
 const TOUCH: Duration = Duration::from_secs(1);
 
 /// How many recovery codes a user has (npm's profile API documents five).
@@ -45,8 +45,8 @@ impl Crew {
         let spent = pace.most_in(STEP) * of(Kind::spends);
         let guessed = in_all * of(Kind::is_guess) / f64::from(guesses_each.max(1));
         let recovered = in_all * of(|kind| kind == Kind::RecoveryCode) / f64::from(RECOVERY_CODES);
-        // A key is touched once a second at most, and by whoever has codes, too.
-        let touched = pace.most_in(TOUCH) * of(|kind| kind == Kind::Key);
+        // A key is touched once a second at most, and by whoever has codes, too; whoever has neither acts no more often.
+        let touched = pace.most_in(TOUCH) * of(|kind| matches!(kind, Kind::Key | Kind::Unprotected));
         // Whoever sends nothing that is spent still needs somebody to send it.
         let spending = per_shard(spent).max(per_shard(touched)).max(shards);
         Crew { spending, guessing: per_shard(guessed), recovering: per_shard(recovered) }

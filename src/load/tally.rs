@@ -296,7 +296,7 @@ impl Tally {
         let response = now.saturating_sub(due);
         self.each(due, |sums| {
             sums.counts.add(kind, fate);
-            let proven = matches!(kind, Kind::Right | Kind::RecoveryCode | Kind::Exchange | Kind::Key);
+            let must_succeed = kind.must_succeed();
             match fate {
                 Fate::Accepted => {
                     sums.timed.record(Timing::ResponseTime, response);
@@ -304,12 +304,12 @@ impl Tally {
                         sums.timed.record(Timing::ServiceTime, now.saturating_sub(sent));
                     }
                 }
-                Fate::Challenged | Fate::Misshapen | Fate::Refused if !proven => {
+                Fate::Challenged | Fate::Misshapen | Fate::Refused if !must_succeed => {
                     sums.timed.record(Timing::RefusalTime, response);
                 }
                 Fate::Throttled => sums.timed.record(Timing::ThrottledTime, response),
                 // Who has given up has waited so long at the least. Leaving it out would hide the slowest.
-                Fate::TimedOut | Fate::Unsent if proven => sums.timed.record(Timing::ResponseTime, response),
+                Fate::TimedOut | Fate::Unsent if must_succeed => sums.timed.record(Timing::ResponseTime, response),
                 Fate::TimedOut | Fate::Unsent => sums.timed.record(Timing::RefusalTime, response),
                 Fate::Challenged
                 | Fate::Misshapen

@@ -127,6 +127,14 @@ impl Users {
         }
     }
 
+    /// Whether users have a second factor: those of a seed as the registry is told, the others as they were made.
+    pub fn have_codes(&self) -> bool {
+        match self {
+            Users::Seeded(_) => true,
+            Users::Kept(kept) => kept.iter().all(|user| !user.secret.is_empty()),
+        }
+    }
+
     /// A user's token.
     pub fn token(&self, user: u32) -> Secret {
         let mut token = Vec::new();

@@ -35,21 +35,27 @@ use super::wire::{Authorization, Call};
 /// How many recovery codes each user has.
 const RECOVERY_CODES: u32 = 5;
 
-/// Users that exist by a seed. Each enforces 2FA for authorization and writes, with codes.
+/// Users that exist by a seed. Each enforces 2FA for authorization and writes, with codes, unless they are to have none.
 #[derive(Clone)]
 pub struct Seeded {
     key: Hmac<Sha256>,
     mark: String,
     users: u32,
+    protected: bool,
 }
 
 impl Seeded {
     /// So many users of a seed.
     pub fn new(seed: &[u8; 32], users: u32) -> Self {
         let key = Hmac::new_from_slice(seed).expect("HMAC takes keys of any length (RFC 2104 §3)");
-        let mut seeded = Self { key, mark: String::new(), users };
+        let mut seeded = Self { key, mark: String::new(), users, protected: true };
         seeded.mark = HEXLOWER.encode(&seeded.derive("pool", &[])[..4]);
         seeded
+    }
+
+    /// The same users without a second factor.
+    pub fn without_factor(self) -> Self {
+        Self { protected: false, ..self }
     }
 
     fn derive(&self, what: &str, numbers: &[u32]) -> [u8; 32] {
@@ -82,6 +88,9 @@ impl Seeded {
     fn account(&self, user: u32, now: SystemTime) -> User {
         let password = Password::new(HEXLOWER.encode(&self.derive("password", &[user])[..16]));
         let mut account = User::new(&password, None, now);
+        if !self.protected {
+            return account;
+        }
         let mut secret = [0; 20];
         secret.copy_from_slice(&self.derive("user", &[user])[..20]);
         let recovery =
