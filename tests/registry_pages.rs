@@ -23,7 +23,7 @@ async fn does(tab: &Tab, open: Option<&str>, fill: BTreeMap<String, String>, pre
         asks: None,
         read: texts([("codes", "#codes code")]),
     };
-    let shown = tab.perform(&task).await.unwrap_or_else(|error| panic!("{press}: {error}"));
+    let shown = tab.perform(&task).await.unwrap_or_else(|error| panic!("{press}: {error:?}"));
     assert!(shown.worked, "{press}: not `{until}`");
     shown.read.get("codes").cloned().unwrap_or_default()
 }
