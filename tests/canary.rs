@@ -4,8 +4,10 @@
 mod in_process;
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use aho_corasick::AhoCorasick;
 use axum::Router;
@@ -18,6 +20,7 @@ use in_process::Target;
 use serde_json::Value;
 use stepup::check::Provisioner;
 use stepup::check::suite::{Options, Suite};
+use stepup::registry::Mutant;
 use stepup::report::compare::{Changes, Compared, Form, Grid};
 use stepup::report::terminal::Paper;
 use stepup::report::{Document, Format, deviations, evidence};
@@ -264,17 +267,68 @@ async fn no_secret_of_a_run_is_in_anything_that_it_writes() {
     assert!(leaks.is_empty(), "{} leaks:\n{}", leaks.len(), leaks[..leaks.len().min(40)].join("\n"));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn no_secret_that_a_real_client_shows_is_in_anything_that_the_run_writes() {
-    let target = Target::start(&[]).await;
-    let (address, secrets) = listened_to(&target).await;
-    // The embedded target's file, whose pages take keys, for a registry that runs already.
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("heard.yaml");
+/// The embedded target's file, whose pages take keys, for a registry that runs already.
+fn heard(folder: &Path, address: &reqwest::Url) -> PathBuf {
+    let file = folder.join("heard.yaml");
     let running = format!("start: running\nbase: http://localhost:{}", address.port().expect("a port"));
     let text = include_str!("../fixtures/targets/embedded.yaml");
     let text = text.replace("name: embedded", "name: heard").replace("start: embedded", &running);
     std::fs::write(&file, text).expect("written");
+    file
+}
+
+/// Every file in a folder and below it, but for the result: how long things took has six digits often, and it is searched
+/// where those are left out.
+fn files(folder: &Path, found: &mut Outputs) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.expect("an entry").path();
+        if path.ends_with("result.json") {
+            continue;
+        }
+        match std::fs::read(&path) {
+            Ok(bytes) => found.push((path.display().to_string(), String::from_utf8_lossy(&bytes).into_owned())),
+            Err(_) => files(&path, found),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_is_in_what_a_command_says_or_leaves_behind() {
+    // Faults are told with what was seen of them.
+    let target = Target::start(&[Mutant::PublishUnchallenged, Mutant::ReplayAccepted]).await;
+    let (address, secrets) = listened_to(&target).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = heard(folder.path(), &address).display().to_string();
+    let rows = "auth-and-writes/{publish,token-create,login,login:web,whoami}/*/wire";
+    let check = ["check", "--target", &file, "--case", rows, "--out", "out", "--format", "terminal,annotations"];
+    for (arguments, say) in [(&check[..], "replay-accepted"), (&["cleanup", "out/journal.jsonl"], "")] {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_stepup"));
+        command.args(arguments).current_dir(folder.path()).env("XDG_STATE_HOME", folder.path().join("state"));
+        let ended = tokio::time::timeout(Duration::from_secs(120), command.kill_on_drop(true).output()).await;
+        let ended = ended.expect("it ends in time").expect("stepup starts");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let mut outputs = vec![("stdout".to_owned(), text(&ended.stdout)), ("stderr".to_owned(), text(&ended.stderr))];
+        let said = outputs.iter().map(|(_, text)| text.as_str()).collect::<String>();
+        assert!(said.contains(say), "{arguments:?}: {said}");
+        std::fs::remove_file(&file).expect("it holds none");
+        files(folder.path(), &mut outputs);
+        heard(folder.path(), &address);
+        let secrets = secrets.lock().expect("no panic").clone();
+        let leaks = leaks(&secrets, &outputs);
+        assert!(leaks.is_empty(), "{arguments:?}: {} leaks:\n{}", leaks.len(), leaks.join("\n"));
+    }
+    let kinds: Vec<&str> = secrets.lock().expect("no panic").values().copied().collect();
+    for kind in ["password", "one-time-password secret", "one-time password", "token", "web token"] {
+        assert!(kinds.contains(&kind), "no {kind} crossed the wire");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_that_a_real_client_shows_is_in_anything_that_the_run_writes() {
+    let target = Target::start(&[]).await;
+    let (address, secrets) = listened_to(&target).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = heard(folder.path(), &address);
     let rows = ["login", "login:web", "mode-change:enable", "token-create", "profile-set:password", "publish"];
     let rows = rows.map(|row| format!("{{disabled,auth-and-writes}}/{row}/*/npm@11/*"));
     // The others show what they show when they publish, and pnpm when it makes a token or logs in.

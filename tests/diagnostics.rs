@@ -7,12 +7,18 @@ use std::process::Command;
 
 /// What a command says in a folder, with nothing of this machine in it.
 fn said(folder: &Path, arguments: &[&str]) -> String {
+    said_where(folder, arguments, &[])
+}
+
+/// The same, where these variables are set.
+fn said_where(folder: &Path, arguments: &[&str], variables: &[(&str, &Path)]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_stepup"))
         .args(arguments)
         .current_dir(folder)
         .env("NO_COLOR", "1")
         .env("XDG_STATE_HOME", folder.join("state"))
         .env_remove("GITHUB_ACTIONS")
+        .envs(variables.iter().copied())
         .output()
         .expect("stepup starts");
     let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
@@ -433,4 +439,52 @@ fn pools() {
         let _ = writeln!(page, "{}\n{said}", "═".repeat(100));
     }
     insta::assert_snapshot!("pools", short(&page));
+}
+
+/// What has to be installed and cannot be, or does not start: each with an npm of its own that is not the real one.
+#[cfg(unix)]
+#[test]
+fn what_cannot_be_installed_or_started() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    const PACKAGE: &str = "node_modules/@pnpm/pnpr.linux-x64";
+    let installs = |program: &str| {
+        format!(
+            "/bin/mkdir -p {PACKAGE}\necho '{{ \"version\": \"0.1.0-alpha.8\" }}' > {PACKAGE}/package.json\n\
+             {{ echo '#!/bin/sh'; echo '{program}'; }} > {PACKAGE}/pnpr\n/bin/chmod +x {PACKAGE}/pnpr\n"
+        )
+    };
+    let check = "check --target pnpr --case disabled/whoami/*";
+    let cases = [
+        (check, None),
+        (check, Some("echo npm error network is unreachable >&2\nexit 1\n".to_owned())),
+        (check, Some("exit 0\n".to_owned())),
+        (check, Some(installs("echo this port is not for me; exit 3"))),
+        (check, Some(installs("exit 0"))),
+        ("target start pnpr", Some(installs("echo this port is not for me; exit 3"))),
+        ("target install pnpr", Some("exit 7\n".to_owned())),
+        ("check --client npm@11 --case auth-only/publish/*/npm@11/*", Some("exit 7\n".to_owned())),
+        ("check --client bun@1 --case auth-only/publish/*/bun@1/*", None),
+    ];
+    let mut page = String::new();
+    for (line, npm) in cases {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let programs = folder.path().join("programs");
+        std::fs::create_dir(&programs).expect("a folder");
+        if let Some(script) = &npm {
+            let npm = programs.join("npm");
+            std::fs::write(&npm, format!("#!/bin/sh\n{script}")).expect("written");
+            std::fs::set_permissions(&npm, std::fs::Permissions::from_mode(0o755)).expect("may be run");
+        }
+        let cache = folder.path().join("cache");
+        let variables = [("PATH", programs.as_path()), ("XDG_CACHE_HOME", cache.as_path())];
+        let arguments: Vec<&str> = line.split_whitespace().collect();
+        let said = said_where(folder.path(), &arguments, &variables);
+        assert!(!said.ends_with("exit 0\n") && !said.contains("panicked"), "{line}\n{said}");
+        let npm = npm.as_deref().unwrap_or("there is none\n");
+        let _ = writeln!(page, "{}\nnpm: {npm}$ stepup {line}\n{said}\n", "═".repeat(100));
+        let place = folder.path().display().to_string();
+        page = page.replace(&place, "FOLDER");
+    }
+    insta::assert_snapshot!("installations", page);
 }
