@@ -83,7 +83,7 @@ fn played(frozen: Option<(u64, u64)>) -> Tally {
             };
             desk.answered(line, &reply, &mut lines);
         }
-        desk.work(&mut lines);
+        desk.work(lines.now(), &mut lines);
     }
     desk.close(&mut lines).0
 }

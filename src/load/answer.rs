@@ -1,6 +1,7 @@
 //! Answers as they are read under load: HTTP/1.1 (RFC 9112), bounded, without a copy where one read brought all of it.
 
 use std::borrow::Cow;
+use std::mem::MaybeUninit;
 
 use crate::dialect::predicate::Answer;
 
@@ -35,6 +36,11 @@ impl<'a> Reply<'a> {
             body: self.body.to_vec(),
             json: serde_json::from_slice(&self.body).ok(),
         }
+    }
+
+    /// The status line and the headers, as received.
+    pub(super) fn head(&self) -> &'a [u8] {
+        self.head
     }
 
     /// The headers, as received. The head has been read before, so what is not one is the end of it.
@@ -74,13 +80,14 @@ pub fn read(bytes: &[u8], ended: bool) -> Read<'_> {
 }
 
 fn read_one(bytes: &[u8], ended: bool) -> Read<'_> {
-    let mut headers = [httparse::EMPTY_HEADER; HEADERS];
-    let mut head = httparse::Response::new(&mut headers);
-    let begins = match head.parse(bytes) {
-        Ok(httparse::Status::Complete(begins)) => begins,
-        Ok(httparse::Status::Partial) if bytes.len() < HEAD_LIMIT => return Read::Part,
-        Ok(httparse::Status::Partial) | Err(_) => return Read::Garbage,
-    };
+    let mut headers = [const { MaybeUninit::uninit() }; HEADERS];
+    let mut head = httparse::Response::new(&mut []);
+    let begins =
+        match httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut head, bytes, &mut headers) {
+            Ok(httparse::Status::Complete(begins)) => begins,
+            Ok(httparse::Status::Partial) if bytes.len() < HEAD_LIMIT => return Read::Part,
+            Ok(httparse::Status::Partial) | Err(_) => return Read::Garbage,
+        };
     let (Some(status), Some(version)) = (head.code, head.version) else { return Read::Garbage };
     let named = |name: &str| head.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
     let value = |name: &str| named(name).and_then(|header| std::str::from_utf8(header.value).ok()).map(str::trim);

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::answer::Reply;
-use super::fate::{Fate, Reader};
+use super::fate::{Breaches, Fate, Reader};
 use super::mix::{Dealer, Kind};
 use super::pace::{Arrivals, STEP_NS};
 use super::request::{Filling, Forms};
@@ -96,6 +96,7 @@ pub struct Desk {
     dealer: Dealer,
     roster: Roster,
     reader: Reader,
+    breaches: Breaches,
     tally: Tally,
     waiting: VecDeque<Waiting>,
     /// Those who ask again later, by when.
@@ -123,6 +124,7 @@ impl Desk {
             dealer,
             roster,
             reader,
+            breaches: Breaches::of_judge(),
             tally,
             waiting: VecDeque::new(),
             flights: Vec::new(),
@@ -191,18 +193,13 @@ impl Desk {
         if let Some(due) = self.next_arrival() {
             let now = lines.now();
             if due <= now {
-                self.work_at(now, lines);
+                self.work(now, lines);
             }
         }
     }
 
-    /// Does what is due.
-    pub fn work(&mut self, lines: &mut impl Lines) {
-        let now = lines.now();
-        self.work_at(now, lines);
-    }
-
-    fn work_at(&mut self, mut now: u64, lines: &mut impl Lines) {
+    /// Does what is due at this moment.
+    pub fn work(&mut self, mut now: u64, lines: &mut impl Lines) {
         self.wake(now);
         while !self.stopped && self.arrivals.peek().is_some_and(|due| due <= now) {
             let Some(due) = self.arrivals.next() else { break };
@@ -218,8 +215,11 @@ impl Desk {
                     lines.want(self.waiting.len());
                 }
             }
-            now = lines.now();
-            self.turn(now);
+            // Sending has taken its time, and who has become due meanwhile is served at once.
+            if self.arrivals.peek().is_some() {
+                now = lines.now();
+                self.turn(now);
+            }
         }
         self.give_up(now, lines);
         self.turn(now);
@@ -387,7 +387,7 @@ impl Desk {
             }
             _ => {}
         }
-        if fate.is_breach(kind) {
+        if self.breaches.hold(kind, fate) {
             self.tally.breach(Breach { kind, user: part.user, due_ns: due, status });
         }
     }

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{Timespec, epoll};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, sockopt};
+use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime};
 
 use super::answer::{self, Read};
 use super::desk::{Desk, Line, Lines};
@@ -27,6 +28,8 @@ use super::thread::{self, Priority};
 const EVENTS: usize = 128;
 /// The longest sleep, so that a stop is heard soon.
 const LOOK_UP_NS: u64 = 50_000_000;
+/// What the epoll calls the timer that ends it: no connection has this number.
+const LOOK_UP: u64 = u64::MAX;
 /// After a connection that could not be opened: the first wait, doubled up to the longest.
 const BACK_OFF_NS: u64 = 2_000_000;
 const LONGEST_BACK_OFF_NS: u64 = 500_000_000;
@@ -34,6 +37,10 @@ const LONGEST_BACK_OFF_NS: u64 = 500_000_000;
 const NAP_NS: u64 = 4_000;
 /// What one read takes in.
 const BUFFER: usize = 64 * 1024;
+/// What is watched for: each piece of news once, so that what has been read is not looked at again.
+const NEWS: epoll::EventFlags = epoll::EventFlags::IN.union(epoll::EventFlags::RDHUP).union(epoll::EventFlags::ET);
+/// The connection has ended, or ends once what is there has been read.
+const ENDED: epoll::EventFlags = epoll::EventFlags::RDHUP.union(epoll::EventFlags::HUP).union(epoll::EventFlags::ERR);
 
 /// How an engine is set up.
 #[derive(Debug, Clone)]
@@ -83,7 +90,7 @@ pub fn run(
     let mut events = Vec::with_capacity(EVENTS);
     // Until the run begins, its clock stands still and nobody is served.
     while let Some(left) = connections.until_start() {
-        connections.wait(&mut events, nanos(left).min(LOOK_UP_NS))?;
+        connections.wait(&mut events, nanos(left))?;
         for event in &events {
             connections.heed(*event, &mut desk);
         }
@@ -100,7 +107,7 @@ pub fn run(
         if desk.is_done() || now >= until {
             break;
         }
-        desk.work(&mut connections);
+        desk.work(now, &mut connections);
         connections.report(&mut desk);
         for second in desk.take_seconds() {
             // Nobody listens once the run has been given up.
@@ -109,8 +116,7 @@ pub fn run(
         let slept_at = connections.now();
         let attempt = if desk.is_waited_for() { connections.next_attempt() } else { u64::MAX };
         let wake = desk.next_due().unwrap_or(u64::MAX).min(until).min(attempt);
-        let long =
-            Some(wake.saturating_sub(slept_at).min(LOOK_UP_NS)).filter(|long| *long > NAP_NS).unwrap_or_default();
+        let long = Some(wake.saturating_sub(slept_at)).filter(|long| *long > NAP_NS).unwrap_or_default();
         connections.wait(&mut events, long)?;
         asleep_ns += connections.now().saturating_sub(slept_at);
         if desk.is_waited_for() && connections.next_attempt() <= connections.now() {
@@ -171,6 +177,8 @@ enum State {
 struct Connections {
     setup: Setup,
     epoll: OwnedFd,
+    /// Ends every sleep that is not timed by itself: a timer that runs by itself costs nothing for each sleep.
+    look_up: OwnedFd,
     all: Vec<Option<Connection>>,
     /// Lines that are open and nobody's, the last given back first.
     free: Vec<Line>,
@@ -194,11 +202,17 @@ fn label(line: Line, serial: u32) -> epoll::EventData {
 impl Connections {
     fn new(setup: Setup) -> std::io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let look_up = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
+        let every = timespec(LOOK_UP_NS);
+        timerfd_settime(&look_up, TimerfdTimerFlags::empty(), &Itimerspec { it_interval: every, it_value: every })?;
+        let news = epoll::EventFlags::IN | epoll::EventFlags::ET;
+        epoll::add(&epoll, &look_up, epoll::EventData::new_u64(LOOK_UP), news)?;
         let vacant = (0..setup.connections).rev().collect();
         let all = std::iter::repeat_with(|| None).take(setup.connections).collect();
         Ok(Connections {
             setup,
             epoll,
+            look_up,
             all,
             free: Vec::new(),
             vacant,
@@ -217,10 +231,11 @@ impl Connections {
         self.setup.start.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
     }
 
-    /// Sleeps until a connection has news, and no longer than so many nanoseconds.
+    /// Sleeps until a connection has news, and no longer than so many nanoseconds or the next look up.
     fn wait(&self, events: &mut Vec<epoll::Event>, long: u64) -> std::io::Result<()> {
         events.clear();
-        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(events), Some(&timespec(long))) {
+        let long = Some(timespec(long)).filter(|_| long < LOOK_UP_NS);
+        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(events), long.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -309,6 +324,11 @@ impl Connections {
     /// Acts on the news of a connection.
     fn heed(&mut self, event: epoll::Event, desk: &mut Desk) {
         let (label, flags) = (event.data.u64(), event.flags);
+        if label == LOOK_UP {
+            // Once it has been read, it runs on.
+            let _ = rustix::io::read(&self.look_up, &mut [0; 8]);
+            return;
+        }
         let Ok(line) = Line::try_from(label & u64::from(u32::MAX)) else { return };
         let Some(connection) = self.all.get(line).and_then(Option::as_ref) else { return };
         if u64::from(connection.serial) != label >> 32 {
@@ -323,8 +343,9 @@ impl Connections {
                     self.lose(line, Fate::BrokenOff, desk);
                     return;
                 }
-                if flags.intersects(epoll::EventFlags::IN | epoll::EventFlags::HUP | epoll::EventFlags::ERR) {
-                    while self.read_on(line, desk) {}
+                if flags.intersects(epoll::EventFlags::IN | ENDED) {
+                    let ends = flags.intersects(ENDED);
+                    while self.read_on(line, ends, desk) {}
                 }
             }
         }
@@ -356,7 +377,7 @@ impl Connections {
                 connection.state = State::Free;
                 self.opened += 1;
                 self.back_off_ns = BACK_OFF_NS;
-                self.watch(line, epoll::EventFlags::IN);
+                self.watch(line, NEWS);
                 self.free.push(line);
                 desk.serve_waiting(self);
             }
@@ -400,20 +421,21 @@ impl Connections {
             }
         }
         if !connection.stream.owes() {
-            self.watch(line, epoll::EventFlags::IN);
+            self.watch(line, NEWS);
         }
         true
     }
 
-    /// Reads on. True when there may be more of an answer that there is no news of.
-    fn read_on(&mut self, line: Line, desk: &mut Desk) -> bool {
+    /// Reads on; `ends` when nothing comes after what is there. True when there may be more of an answer that there is no
+    /// news of.
+    fn read_on(&mut self, line: Line, ends: bool, desk: &mut Desk) -> bool {
         let mut buffer = std::mem::take(&mut self.buffer);
-        let more = self.read_into(line, &mut buffer, desk);
+        let more = self.read_into(line, &mut buffer, ends, desk);
         self.buffer = buffer;
         more
     }
 
-    fn read_into(&mut self, line: Line, buffer: &mut [u8], desk: &mut Desk) -> bool {
+    fn read_into(&mut self, line: Line, buffer: &mut [u8], ends: bool, desk: &mut Desk) -> bool {
         let Some(connection) = &mut self.all[line] else { return false };
         let (length, ended) = match connection.stream.read(buffer) {
             Ok(length) => (length, length == 0),
@@ -430,7 +452,7 @@ impl Connections {
         match answer::read(bytes, ended && !bytes.is_empty()) {
             Read::Whole(mut reply) => {
                 // What comes after a whole answer belongs to none.
-                reply.reusable &= reply.length == bytes.len() && !ended;
+                reply.reusable &= reply.length == bytes.len() && !ended && !ends;
                 desk.answered(line, &reply, self);
             }
             Read::Part if ended => self.lose(line, Fate::BrokenOff, desk),
@@ -439,7 +461,7 @@ impl Connections {
                 let kept = if before.is_empty() { bytes.to_vec() } else { before };
                 if let Some(connection) = &mut self.all[line] {
                     connection.read = kept;
-                    return connection.stream.holds_back();
+                    return ends || length == buffer.len() || connection.stream.holds_back();
                 }
             }
         }
@@ -473,7 +495,7 @@ impl Lines for Connections {
         let written = connection.stream.write(bytes).unwrap_or_default();
         if written < bytes.len() || connection.stream.owes() {
             connection.unwritten = bytes[written..].to_vec();
-            self.watch(line, epoll::EventFlags::IN | epoll::EventFlags::OUT);
+            self.watch(line, NEWS | epoll::EventFlags::OUT);
         }
     }
 

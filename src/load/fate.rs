@@ -120,17 +120,41 @@ impl Fate {
     }
 }
 
+/// Which fates of which kinds are breaches: the judge's word, asked once for each.
+#[derive(Debug)]
+pub struct Breaches([[bool; Fate::ALL.len()]; Kind::ALL.len()]);
+
+impl Breaches {
+    /// By the judge.
+    pub fn of_judge() -> Self {
+        Breaches(Kind::ALL.map(|kind| Fate::ALL.map(|fate| fate.is_breach(kind))))
+    }
+
+    /// Whether this fate of this kind is one.
+    pub fn hold(&self, kind: Kind, fate: Fate) -> bool {
+        self.0[kind as usize][fate as usize]
+    }
+}
+
 /// How many different answers are remembered. Beyond it each is read anew.
 const REMEMBERED: usize = 4_096;
 
 /// Tells what answers mean.
-#[derive(Debug)]
 pub struct Reader {
     dialect: Arc<Dialect>,
     surface: String,
     /// The 2xx codes of which no rule says that they are anything but success.
     plain: [bool; 100],
     remembered: HashMap<u64, Fate>,
+    /// The last answer that was not plain, to the byte, and what it meant.
+    last: Option<(Vec<u8>, Fate)>,
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // What it has last read may hold a secret.
+        f.debug_struct("Reader").field("surface", &self.surface).finish_non_exhaustive()
+    }
 }
 
 impl Reader {
@@ -146,7 +170,7 @@ impl Reader {
             *plain = expected.is_none() && !rules().any(|rule| may_hold(rule, status));
         }
         let surface = surface.to_owned();
-        Reader { dialect, surface, plain, remembered: HashMap::new() }
+        Reader { dialect, surface, plain, remembered: HashMap::new(), last: None }
     }
 
     /// What an answer means.
@@ -155,7 +179,19 @@ impl Reader {
         if plain.copied().unwrap_or_default() {
             return Fate::Accepted;
         }
-        // Refusals are all alike, but for the date.
+        // Within a second refusals are all alike.
+        if let Some((last, fate)) = &self.last
+            && last.strip_prefix(reply.head()).is_some_and(|body| *body == *reply.body)
+        {
+            return *fate;
+        }
+        let fate = self.recall(reply);
+        self.last = Some(([reply.head(), &reply.body].concat(), fate));
+        fate
+    }
+
+    fn recall(&mut self, reply: &Reply<'_>) -> Fate {
+        // From one second to the next they are, but for the date.
         let mut hasher = DefaultHasher::new();
         reply.status.hash(&mut hasher);
         for (name, value) in reply.headers().filter(|(name, _)| !name.eq_ignore_ascii_case("date")) {
