@@ -53,6 +53,11 @@ impl Seeded {
         seeded
     }
 
+    /// How many users there are.
+    pub(super) fn users(&self) -> usize {
+        self.users as usize
+    }
+
     /// The same users without a second factor.
     pub fn without_factor(self) -> Self {
         Self { protected: false, ..self }
@@ -153,7 +158,7 @@ impl Desk {
             let now = (self.settings().now)();
             let mut state = self.lock();
             if !state.users.contains_key(&name) {
-                state.users.insert(name.clone(), seeded.account(user, now));
+                state.users.insert(name.clone(), Box::new(seeded.account(user, now)));
             }
             // One that was removed since is not given back.
             let credential = if about_keys { seeded.credential(user) } else { continue };

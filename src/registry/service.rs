@@ -16,6 +16,7 @@ use super::in_flight::{Flight, InFlight, Matter};
 use super::model::{State, UserName};
 use super::mutants::Mutant;
 use super::routes::route;
+use super::seeded::Seeded;
 use super::settings::{BODY_LIMIT, Settings};
 use super::wire::{Answer, Authorization, Call, Intake, Refusal, Verb, http_date, take_in};
 
@@ -49,9 +50,12 @@ const SLOW_PROOFS: [Mutant; 7] = [
 impl Registry {
     /// An empty registry.
     pub fn new(settings: Settings) -> Self {
+        let mut state = State::default();
+        // Room for all who may come costs next to nothing before they do, and nobody waits while it is made.
+        state.users.reserve(settings.seeded.as_ref().map_or(0, Seeded::users));
         Self(Arc::new(Desk {
             settings,
-            state: Mutex::new(State::default()),
+            state: Mutex::new(state),
             tally: Tally::default(),
             closing: Notify::new(),
             in_flight: InFlight::default(),

@@ -123,7 +123,7 @@ impl Transaction<'_> {
             return Err(Refusal::forbidden("that name belongs to an organisation"));
         }
         let user = User::new(password, email, self.now());
-        self.users.insert(name.clone(), user);
+        self.users.insert(name.clone(), Box::new(user));
         Ok(())
     }
 

@@ -12,7 +12,8 @@ use crate::registry::packages::{Publication, Stages};
 /// Everything that the registry remembers. One lock guards it all.
 #[derive(Default)]
 pub(crate) struct State {
-    pub(crate) users: HashMap<UserName, User>,
+    /// In boxes, so that the map can grow without moving a million of them, which would take seconds.
+    pub(crate) users: HashMap<UserName, Box<User>>,
     pub(crate) tokens: Tokens,
     pub(crate) scopes: HashMap<ScopeName, Scope>,
     pub(crate) packages: BTreeMap<PackageName, Package>,
