@@ -486,7 +486,6 @@ fn within(
 
 #[cfg(test)]
 mod tests {
-    use super::super::request;
     use super::*;
 
     fn profile(text: &str) -> Result<Profile, FileError> {
@@ -497,16 +496,13 @@ mod tests {
 
     #[test]
     fn every_built_in_profile_reads_and_its_action_can_be_sent() {
-        let dialect = crate::target::find("embedded").expect("the target").dialect;
+        let dialect = std::sync::Arc::new(crate::target::find("embedded").expect("the target").dialect);
         let base = "http://127.0.0.1:1".parse().expect("an address");
         assert!(names().len() >= 4, "{:?}", names());
         for name in names() {
             let profile = find(name).unwrap_or_else(|error| panic!("{error}"));
             assert_eq!(profile.name, name);
-            match &profile.journey {
-                Some(journey) => drop(journey.surfaces(&dialect).expect(name)),
-                None => drop(request::forms(&dialect, &profile.action, &base, profile.connect).expect(name)),
-            }
+            super::super::manner::Manner::of(&dialect, &profile, &base).expect(name);
         }
     }
 

@@ -10,10 +10,10 @@ use minijinja::Value;
 use reqwest::Url;
 
 use super::users::{Papers, Users};
-use crate::dialect::Dialect;
 use crate::dialect::predicate::Predicate;
 use crate::dialect::step::{Auth, Deed, Method, Request, Step};
 use crate::dialect::template::Unfilled;
+use crate::dialect::{Dialect, Surface};
 
 /// What differs from request to request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,22 +175,46 @@ pub fn forms(dialect: &Dialect, surface: &str, base: &Url, connect: Connect) -> 
     if let Some(reason) = &found.unsupported {
         return Err(format!("`{surface}` is not supported by this target: {reason}"));
     }
-    let number = mark(Slot::Number);
-    let mut object = BTreeMap::from([("name".to_owned(), format!("su-load-{number}"))]);
-    let bare = minijinja::context! {
-        n => number, name => format!("su-load-{number}"), user => mark(Slot::Name), password => mark(Slot::Password),
-    };
-    for (name, template) in &found.object {
-        object.insert(name.clone(), template.text(&bare).map_err(|error| cannot(surface, &error))?);
+    let marked = Cut::of(dialect, found, base, connect, mark)?;
+    let plain = Cut::of(dialect, found, base, connect, example)?;
+    let filled =
+        |text: &str| MARKS.iter().fold(text.to_owned(), |text, (mark, slot)| text.replace(mark, example(*slot)));
+    if [&marked.bare, &marked.proven].map(|(head, body)| (filled(head), filled(body))) != [plain.bare, plain.proven] {
+        return Err(cannot(surface, &"what it sends is worked out from what differs, as an archive of a package is"));
     }
-    let object = Value::from(minijinja::value::Serde(&object));
-    let (request, args) = only_request(dialect, &found.perform, surface, base, &object, Value::UNDEFINED)?;
-    let variables = variables(base, &object, &args);
-    let form =
-        |proven| form(dialect, request, base, connect, &variables, proven).map_err(|error| cannot(surface, &error));
-    let shown = request.line.place.text(&variables).map_err(|error| cannot(surface, &error))?;
-    let shown = MARKS.iter().fold(shown, |shown, (mark, _)| shown.replace(mark, "…"));
-    Ok(Forms { bare: form(false)?, proven: form(true)?, shown: format!("{} {shown}", request.line.method.name()) })
+    let shown = MARKS.iter().fold(marked.shown, |shown, (mark, _)| shown.replace(mark, "…"));
+    let form = |(head, body): (String, String)| Form::cut(&head, &body);
+    Ok(Forms { bare: form(marked.bare), proven: form(marked.proven), shown })
+}
+
+/// The texts of a command's one request, with something in place of what differs from request to request.
+struct Cut {
+    bare: (String, String),
+    proven: (String, String),
+    shown: String,
+}
+
+impl Cut {
+    fn of(dialect: &Dialect, found: &Surface, base: &Url, connect: Connect, stands: Stands) -> Result<Self, String> {
+        let surface = found.id();
+        let cannot = |error: Unfilled| cannot(&surface, &error);
+        let name = format!("su-load-{}", stands(Slot::Number));
+        let bare = minijinja::context! {
+            n => stands(Slot::Number), name => name.clone(), user => stands(Slot::Name), password => stands(Slot::Password),
+        };
+        let mut object = BTreeMap::from([("name".to_owned(), name)]);
+        for (name, template) in &found.object {
+            object.insert(name.clone(), template.text(&bare).map_err(cannot)?);
+        }
+        let object = Value::from(minijinja::value::Serde(&object));
+        let (request, args) =
+            only_request(dialect, &found.perform, &surface, (base, stands), &object, Value::UNDEFINED)?;
+        let variables = variables(base, &object, &args, stands);
+        let text = |proven| text(dialect, request, (base, connect), &variables, (stands, proven)).map_err(cannot);
+        let shown = request.line.place.text(&variables).map_err(cannot)?;
+        let shown = format!("{} {shown}", request.line.method.name());
+        Ok(Cut { bare: text(false)?, proven: text(true)?, shown })
+    }
 }
 
 /// What the answer of a surface's command must show, where the dialect says more than that it succeeds.
@@ -214,7 +238,7 @@ fn only_request<'a>(
     dialect: &'a Dialect,
     steps: &'a [Step],
     surface: &str,
-    base: &Url,
+    (base, stands): (&Url, Stands),
     object: &Value,
     args: Value,
 ) -> Result<(&'a Request, Value), String> {
@@ -224,53 +248,66 @@ fn only_request<'a>(
     match &step.deed {
         Deed::Request(request) => Ok((request, args)),
         Deed::Routine { name, with } => {
-            let variables = variables(base, object, &args);
+            let variables = variables(base, object, &args, stands);
             let mut filled = serde_json::Map::new();
             for (name, document) in with {
                 filled.insert(name.clone(), document.fill(&variables).map_err(|error| cannot(surface, &error))?);
             }
             let args = Value::from(minijinja::value::Serde(&filled));
             let steps = dialect.routines.get(&name.value).map_or(&[][..], Vec::as_slice);
-            only_request(dialect, steps, surface, base, object, args)
+            only_request(dialect, steps, surface, (base, stands), object, args)
         }
         Deed::Key(_) | Deed::Browse(_) => Err(cannot(surface, &"it takes a page")),
     }
 }
 
+/// What stands in place of something that differs from request to request.
+type Stands = fn(Slot) -> &'static str;
+
 fn mark(slot: Slot) -> &'static str {
     MARKS.iter().find(|(_, known)| *known == slot).map_or("", |(mark, _)| mark)
 }
 
-fn variables(base: &Url, object: &Value, args: &Value) -> Value {
+/// What could stand there in a request.
+fn example(slot: Slot) -> &'static str {
+    match slot {
+        Slot::Name => "somebody",
+        Slot::Password => "word",
+        Slot::Token => "token",
+        Slot::Proof => "000000",
+        Slot::Number => "7",
+        Slot::Length => "40",
+    }
+}
+
+fn variables(base: &Url, object: &Value, args: &Value, stands: Stands) -> Value {
+    let password = stands(Slot::Password);
     let user = minijinja::context! {
-        name => mark(Slot::Name), password => mark(Slot::Password), first => mark(Slot::Password),
-        token => mark(Slot::Token), lent => true,
+        name => stands(Slot::Name), password, first => password, token => stands(Slot::Token), lent => true,
     };
     minijinja::context! {
         user, base => base.as_str().trim_end_matches('/'), origin => base.as_str().trim_end_matches('/'),
         mode => "auth-and-writes", object => object.clone(), args => args.clone(), kept => minijinja::context! {},
-        n => mark(Slot::Number), tick => mark(Slot::Number), client => "legacy", password => mark(Slot::Password),
+        n => stands(Slot::Number), tick => stands(Slot::Number), client => "legacy", password,
     }
 }
 
-fn form(
+fn text(
     dialect: &Dialect,
     request: &Request,
-    base: &Url,
-    connect: Connect,
+    (base, connect): (&Url, Connect),
     variables: &Value,
-    proven: bool,
-) -> Result<Form, Unfilled> {
+    (stands, proven): (Stands, bool),
+) -> Result<(String, String), Unfilled> {
     let place = request.line.place.text(variables)?;
     let path = format!("{}/{}", base.path().trim_end_matches('/'), place.trim_start_matches('/'));
     let written = Written {
         path: &path,
-        bearer: matches!(request.auth, Auth::User).then_some(Bearer(mark(Slot::Token))),
-        proof: proven.then_some(mark(Slot::Proof)),
-        length: Some(mark(Slot::Length)),
+        bearer: matches!(request.auth, Auth::User).then_some(Bearer(stands(Slot::Token))),
+        proof: proven.then_some(stands(Slot::Proof)),
+        length: Some(stands(Slot::Length)),
     };
-    let (head, body) = write(dialect, request, (base, connect), variables, &written)?;
-    Ok(Form::cut(&head, &body))
+    write(dialect, request, (base, connect), variables, &written)
 }
 
 /// Who asks, by his token.
@@ -390,10 +427,17 @@ mod tests {
 
     #[test]
     fn a_command_behind_a_routine_is_found_and_others_say_why_not() {
-        assert!(written("publish", true, Connect::KeepAlive).expect("written").starts_with("PUT /npm/"));
+        assert!(written("hook-add", true, Connect::KeepAlive).expect("written").starts_with("POST /npm/"));
         let error = written("profile-set:fulname", true, Connect::KeepAlive).expect_err("misspelt");
         assert!(error.contains("did you mean `profile-set:fullname`?"), "{error}");
         let error = written("unpublish:version", true, Connect::KeepAlive).expect_err("two requests");
         assert!(error.contains("cannot be sent as load"), "{error}");
+    }
+
+    #[test]
+    fn a_command_whose_text_is_worked_out_anew_for_each_request_is_not_cut() {
+        // Its archive holds the name of the package, and the digests are of the archive.
+        let error = written("publish", true, Connect::KeepAlive).expect_err("an archive of its own each");
+        assert!(error.contains("as an archive of a package is"), "{error}");
     }
 }

@@ -278,8 +278,12 @@ impl Session {
         Ok(())
     }
 
-    /// How long no user has an unspent code, because the codes of the present step were spent before.
+    /// How long no user has an unspent code, because the codes of the present step were spent before. Who has no second
+    /// factor waits for none.
     pub fn rest(&self) -> Duration {
+        if self.profile.mix.weight(Kind::Unprotected) > 0 {
+            return Duration::ZERO;
+        }
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         until_unspent(self.plan.spent_through, now)
     }
