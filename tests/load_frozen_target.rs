@@ -61,8 +61,15 @@ fn played(frozen: Option<(u64, u64)>) -> Tally {
     let mix = Mix::of_right_codes();
     let crew = Crew::needed(&pace, &mix, 8, 1);
     let users = Users::seeded(PoolSeed::of_number(1), crew.all());
-    let brief =
-        Brief { users, forms, patience_ns: 30_000 * MS, epoch_ns: 1_767_225_600_000 * MS, reach: 2, errands: None };
+    let brief = Brief {
+        users,
+        forms,
+        patience_ns: 30_000 * MS,
+        epoch_ns: 1_767_225_600_000 * MS,
+        numbers_from: 0,
+        reach: 2,
+        errands: None,
+    };
     let mut desk = Desk::new(
         brief,
         pace.arrivals(Shard::WHOLE, 1, 0),

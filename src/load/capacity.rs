@@ -17,7 +17,6 @@ use super::run::{self, Outcome};
 use super::scaling;
 use super::search::{Bounds, End, Next, Purpose, Search, Shown};
 use super::session::Session;
-use super::sizing;
 
 /// In a probe, which may be far beyond what the target bears, nobody is waited for longer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -111,7 +110,7 @@ pub fn search(
         missed_per_s: end.and_then(missed).map(Rate::get),
         users: session.users,
         users_bear_per_s: users_bear.get(),
-        users_sustain_per_s: sizing::sustained(session.plan.crew.spending).get(),
+        users_sustain_per_s: session.users_sustain().get(),
         breaches,
         probes,
         scaling: scaling::fit(&measured),

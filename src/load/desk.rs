@@ -48,6 +48,8 @@ pub struct Brief {
     pub patience_ns: u64,
     /// The time of day at the start, in nanoseconds since the Unix epoch.
     pub epoch_ns: u64,
+    /// The number before that of its first request.
+    pub numbers_from: u64,
     /// How many steps around the present one a target might accept: wrong codes are none of these.
     pub reach: u32,
     /// What is sent as errands of several requests, where anything is.
@@ -116,6 +118,7 @@ impl Desk {
     /// A desk before its first arrival.
     pub fn new(brief: Brief, arrivals: Arrivals, dealer: Dealer, roster: Roster, reader: Reader, tally: Tally) -> Self {
         let errands = Errands::new(brief.errands.as_deref());
+        let numbers_from = brief.numbers_from;
         Desk {
             brief,
             errands,
@@ -131,7 +134,7 @@ impl Desk {
             in_flight: 0,
             deadlines: VecDeque::new(),
             seconds: Vec::new(),
-            serial: 0,
+            serial: numbers_from,
             stopped: false,
             out: Vec::with_capacity(4_096),
             scratch: Vec::with_capacity(4_096),

@@ -64,7 +64,8 @@ impl Manner {
                 profile.action
             ));
         }
-        let forms = Forms::none(script.shown());
+        let shown = request::shown(dialect, &profile.action, base, profile.connect);
+        let forms = Forms::none(shown.unwrap_or_else(|| script.shown()));
         Ok(Manner { forms, sent: Some(sent(script, Sort::All)), serves, changes_users, is_prepared })
     }
 }

@@ -17,7 +17,6 @@ use super::profile::Validity;
 use super::quantity::Share;
 use super::run::{Outcome, Plan};
 use super::session::Session;
-use super::sizing;
 use super::tally::{Sums, Unopened};
 use super::thread::Priority;
 
@@ -192,7 +191,7 @@ pub fn of_run(session: &Session, outcome: &Outcome, seconds: Vec<SecondNote>, ab
         users: UsersNote {
             there: session.users,
             needed: *needed,
-            sustain_per_s: sizing::sustained(plan.crew.spending).get(),
+            sustain_per_s: session.users_sustain().get(),
             bear_per_s: session.users_bear().get(),
             prepared: session.prepared,
         },

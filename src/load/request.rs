@@ -22,7 +22,7 @@ enum Slot {
     Password,
     Token,
     Proof,
-    /// A number that no other request of the run has.
+    /// A number that no other request has, be it of this run or of another.
     Number,
     /// The length of the body.
     Length,
@@ -182,15 +182,21 @@ pub fn forms(dialect: &Dialect, surface: &str, base: &Url, connect: Connect) -> 
     if [&marked.bare, &marked.proven].map(|(head, body)| (filled(head), filled(body))) != [plain.bare, plain.proven] {
         return Err(cannot(surface, &"what it sends is worked out from what differs, as an archive of a package is"));
     }
-    let shown = MARKS.iter().fold(marked.shown, |shown, (mark, _)| shown.replace(mark, "…"));
     let form = |(head, body): (String, String)| Form::cut(&head, &body);
-    Ok(Forms { bare: form(marked.bare), proven: form(marked.proven), shown })
+    Ok(Forms { bare: form(marked.bare), proven: form(marked.proven), shown: marked.shown })
+}
+
+/// The method and path of a surface's command, for people, where it is one request that nothing has to be known for.
+pub fn shown(dialect: &Dialect, surface: &str, base: &Url, connect: Connect) -> Option<String> {
+    let found = &dialect.surfaces[surface_of(dialect, surface).ok()?];
+    Some(Cut::of(dialect, found, base, connect, mark).ok()?.shown)
 }
 
 /// The texts of a command's one request, with something in place of what differs from request to request.
 struct Cut {
     bare: (String, String),
     proven: (String, String),
+    /// The method and path, for people.
     shown: String,
 }
 
@@ -212,6 +218,7 @@ impl Cut {
         let variables = variables(base, &object, &args, stands);
         let text = |proven| text(dialect, request, (base, connect), &variables, (stands, proven)).map_err(cannot);
         let shown = request.line.place.text(&variables).map_err(cannot)?;
+        let shown = MARKS.iter().fold(shown, |shown, (mark, _)| shown.replace(mark, "…"));
         let shown = format!("{} {shown}", request.line.method.name());
         Ok(Cut { bare: text(false)?, proven: text(true)?, shown })
     }

@@ -244,6 +244,9 @@ fn desk(plan: &Plan, shard: Shard, roster: Roster, epoch_ns: u64) -> Desk {
         forms: plan.forms.clone(),
         patience_ns: u64::try_from(plan.patience.as_nanos()).unwrap_or(u64::MAX),
         epoch_ns,
+        // What this run makes has names that neither another thread nor another run gives: nobody sends as often as once a
+        // microsecond, and the threads of a machine are far fewer than 4,096.
+        numbers_from: (u64::from(shard.index) << 52) + epoch_ns / 1_000,
         reach: behind.max(ahead) + 1,
         errands: plan.errands.clone(),
     };

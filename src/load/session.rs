@@ -307,6 +307,12 @@ impl Session {
         sizing::bearable(self.plan.crew.spending, codes_each(&self.profile, &self.plan.dialect), shards)
     }
 
+    /// How many valid codes a second the users have.
+    pub fn users_sustain(&self) -> Rate {
+        let have_none = self.profile.mix.weight(Kind::Unprotected) > 0;
+        sizing::sustained(if have_none { 0 } else { self.plan.crew.spending })
+    }
+
     /// Notes in the pool which codes have been spent, so that the next run does not send them again.
     pub fn note_spent(&self, step: u32) -> std::io::Result<()> {
         match &self.pool {

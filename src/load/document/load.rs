@@ -156,7 +156,7 @@ pub struct UsersNote {
     pub there: u32,
     /// How many the profile needs, by what they do.
     pub needed: Crew,
-    /// How many valid codes a second they have.
+    /// How many valid codes a second they have: none without a second factor.
     pub sustain_per_s: f64,
     /// The rate of arrivals of this mix that they bear.
     pub bear_per_s: f64,

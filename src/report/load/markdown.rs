@@ -63,6 +63,9 @@ pub(super) fn of_run(result: &LoadResult) -> String {
     );
     let _ = match result.users.prepared {
         Some(prepared) => writeln!(out, "{prepared} users were each prepared for one arrival.\n"),
+        None if result.users.sustain_per_s <= 0.0 => {
+            writeln!(out, "{} users have no second factor.\n", result.users.there)
+        }
         None => writeln!(
             out,
             "{} users sustain {} valid codes a second.\n",

@@ -98,6 +98,9 @@ pub(super) fn of_run(result: &LoadResult) -> Result<String, String> {
                 "Users",
                 match result.users.prepared {
                     Some(prepared) => format!("{}, each prepared for one arrival", number(f64::from(prepared))),
+                    None if result.users.sustain_per_s <= 0.0 => {
+                        format!("{}, without a second factor", number(f64::from(result.users.there)))
+                    }
                     None => format!(
                         "{}, who sustain {} valid codes a second, one for each 30 s",
                         number(f64::from(result.users.there)),

@@ -110,6 +110,7 @@ pub(super) fn of_run(result: &LoadResult) -> String {
     let (there, sustain) = (users.there, users.sustain_per_s);
     match users.prepared {
         Some(prepared) => say(format_args!("  {:<10} {prepared:>10}   each prepared for one arrival", "users")),
+        None if sustain <= 0.0 => say(format_args!("  {:<10} {there:>10}   without a second factor", "users")),
         None => {
             say(format_args!("  {:<10} {there:>10}   {sustain:>10.1}/s sustained, one code for each 30 s", "users"));
         }
@@ -190,12 +191,12 @@ pub(super) fn bound_by(result: &CapacityResult) -> Option<String> {
 
 /// What the users bear.
 pub(super) fn users(result: &CapacityResult) -> String {
-    format!(
-        "{}, who sustain {} valid codes a second, one for each 30 s; of this mix they bear {}/s",
-        number(f64::from(result.users)),
-        number(result.users_sustain_per_s),
-        number(result.users_bear_per_s)
-    )
+    let (users, bear) = (number(f64::from(result.users)), number(result.users_bear_per_s));
+    if result.users_sustain_per_s <= 0.0 {
+        return format!("{users}, without a second factor");
+    }
+    let sustain = number(result.users_sustain_per_s);
+    format!("{users}, who sustain {sustain} valid codes a second, one for each 30 s; of this mix they bear {bear}/s")
 }
 
 /// The law that fits the crowds.
