@@ -3,7 +3,7 @@
 //! Tokens are listed with the time at which they were made. On an account that is lent, one that came into being while
 //! the request was under way is the request's, for an account plays one case at a time. Of what no list has, nothing is
 //! known. What was there before the request is never touched, so where a registry's times are coarser than that, the token
-//! is told as left and not revoked.
+//! is told as left and not revoked. The run's own session can have begun in the same millisecond, and is ended then.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -36,7 +36,12 @@ impl Scene {
         for key in made_meanwhile(&tokens, sent) {
             self.kept = kept.clone();
             self.kept.insert(KEY.to_owned(), key.into());
-            match self.perform(steps, &Conduct::Assisted).await? {
+            let mut ended = self.perform(steps, &Conduct::Assisted).await?;
+            if ended.outcome == Outcome::Refused && self.has_ended_own_session().await? {
+                self.user.logged_in = self.routine("log-in", &Conduct::Assisted).await?.outcome == Outcome::Accepted;
+                ended = self.perform(steps, &Conduct::Assisted).await?;
+            }
+            match ended {
                 // It is no token that these steps undo.
                 Ended { saw, .. } if saw == NOTHING_TO_DO => return Ok(false),
                 Ended { outcome: Outcome::Accepted | Outcome::NotImplemented, .. } => {}
@@ -44,6 +49,11 @@ impl Scene {
             }
         }
         Ok(!made_meanwhile(&tokens, sent).is_empty())
+    }
+
+    /// Whether one of the tokens was the one that is acted by.
+    async fn has_ended_own_session(&mut self) -> Result<bool, Mistake> {
+        Ok(self.routine("recognise", &Conduct::Assisted).await?.outcome == Outcome::Refused)
     }
 }
 
