@@ -324,11 +324,31 @@ fn a_certificate_of_somebody_else_opens_no_connection() {
     assert!(outcome.whole.unopened(Unopened::ByTarget) > 0);
 }
 
-/// The part of the test below that has few file descriptors.
+/// What tells this test that it is the process with few file descriptors, and where the target is.
+const FEW_FILES: &str = "STEPUP_TEST_TARGET";
+
 #[test]
-#[ignore = "another test runs it, with few file descriptors"]
-fn with_few_file_descriptors() {
-    let address = std::env::var("STEPUP_TEST_TARGET").expect("the target").parse().expect("an address");
+fn file_descriptors_that_run_out_are_counted_as_such_and_make_the_run_invalid() {
+    if let Ok(target) = std::env::var(FEW_FILES) {
+        return with_few_file_descriptors(target.parse().expect("an address"));
+    }
+    let stub = Stub::start(Manner::Fine);
+    let test = std::env::current_exe().expect("this test");
+    let name = "file_descriptors_that_run_out_are_counted_as_such_and_make_the_run_invalid";
+    let output = std::process::Command::new("sh")
+        .args(["-c", "ulimit -n 40; exec \"$0\" --exact \"$1\""])
+        .arg(test)
+        .arg(name)
+        .env(FEW_FILES, stub.address.to_string())
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    assert!(stub.requests() >= 50, "the other process has sent what it was to: {said}");
+}
+
+/// What the process does that has few of them.
+fn with_few_file_descriptors(address: std::net::SocketAddr) {
     let mut plan = plan(address, Mix::of_right_codes(), 200.0, 0.25);
     plan.connections = 60;
     let outcome = run(&plan);
@@ -340,19 +360,4 @@ fn with_few_file_descriptors() {
     let valid = stepup::load::profile::find("verify").expect("the profile").valid;
     let why = stepup::load::noting::invalid(&valid, false, &outcome).join("; ");
     assert!(why.contains("no file descriptor was left"), "{why}");
-}
-
-#[test]
-fn file_descriptors_that_run_out_are_counted_as_such_and_make_the_run_invalid() {
-    let stub = Stub::start(Manner::Fine);
-    let test = std::env::current_exe().expect("this test");
-    let limited = "ulimit -n 40; exec \"$0\" --ignored --exact with_few_file_descriptors";
-    let output = std::process::Command::new("sh")
-        .args(["-c", limited])
-        .arg(test)
-        .env("STEPUP_TEST_TARGET", stub.address.to_string())
-        .output()
-        .expect("it runs");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
 }

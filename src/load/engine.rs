@@ -437,6 +437,7 @@ impl Connections {
 
     fn read_into(&mut self, line: Line, buffer: &mut [u8], ends: bool, desk: &mut Desk) -> bool {
         let Some(connection) = &mut self.all[line] else { return false };
+        let capacity = buffer.len();
         let (length, ended) = match connection.stream.read(buffer) {
             Ok(length) => (length, length == 0),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => return false,
@@ -451,8 +452,8 @@ impl Connections {
         };
         match answer::read(bytes, ended && !bytes.is_empty()) {
             Read::Whole(mut reply) => {
-                // What comes after a whole answer belongs to none.
-                reply.reusable &= reply.length == bytes.len() && !ended && !ends;
+                // What comes after a whole answer belongs to none, and a full buffer may have left some of it behind.
+                reply.reusable &= reply.length == bytes.len() && length < capacity && !ended && !ends;
                 desk.answered(line, &reply, self);
             }
             Read::Part if ended => self.lose(line, Fate::BrokenOff, desk),
@@ -461,7 +462,7 @@ impl Connections {
                 let kept = if before.is_empty() { bytes.to_vec() } else { before };
                 if let Some(connection) = &mut self.all[line] {
                     connection.read = kept;
-                    return ends || length == buffer.len() || connection.stream.holds_back();
+                    return ends || length == capacity || connection.stream.holds_back();
                 }
             }
         }

@@ -161,6 +161,11 @@ impl Mix {
         Kind::ALL.iter().map(|kind| u64::from(self.weight(*kind))).sum()
     }
 
+    /// Whether its users have a second factor: `unprotected` is a mix of its own.
+    pub fn takes_factors(&self) -> bool {
+        self.weight(Kind::Unprotected) == 0
+    }
+
     /// The share of those kinds for which something holds.
     pub fn share(&self, holds: impl Fn(Kind) -> bool) -> f64 {
         let some: u64 = Kind::ALL.iter().filter(|kind| holds(**kind)).map(|kind| u64::from(self.weight(*kind))).sum();

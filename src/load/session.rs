@@ -166,7 +166,7 @@ impl Session {
                 "`key` is in the mix, and users of the pool have no security key: `stepup pool create --keys`";
             return Err(Unready::Options(message.to_owned()));
         }
-        let unprotected = profile.mix.weight(Kind::Unprotected) > 0;
+        let unprotected = !profile.mix.takes_factors();
         if let Some(pool) = &read {
             match (unprotected, pool.users.have_codes()) {
                 (true, true) => {
@@ -281,7 +281,7 @@ impl Session {
     /// How long no user has an unspent code, because the codes of the present step were spent before. Who has no second
     /// factor waits for none.
     pub fn rest(&self) -> Duration {
-        if self.profile.mix.weight(Kind::Unprotected) > 0 {
+        if !self.profile.mix.takes_factors() {
             return Duration::ZERO;
         }
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
@@ -309,8 +309,7 @@ impl Session {
 
     /// How many valid codes a second the users have.
     pub fn users_sustain(&self) -> Rate {
-        let have_none = self.profile.mix.weight(Kind::Unprotected) > 0;
-        sizing::sustained(if have_none { 0 } else { self.plan.crew.spending })
+        sizing::sustained(if self.profile.mix.takes_factors() { self.plan.crew.spending } else { 0 })
     }
 
     /// Notes in the pool which codes have been spent, so that the next run does not send them again.

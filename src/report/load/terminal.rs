@@ -191,11 +191,11 @@ pub(super) fn bound_by(result: &CapacityResult) -> Option<String> {
 
 /// What the users bear.
 pub(super) fn users(result: &CapacityResult) -> String {
-    let (users, bear) = (number(f64::from(result.users)), number(result.users_bear_per_s));
+    let users = number(f64::from(result.users));
     if result.users_sustain_per_s <= 0.0 {
         return format!("{users}, without a second factor");
     }
-    let sustain = number(result.users_sustain_per_s);
+    let (sustain, bear) = (number(result.users_sustain_per_s), number(result.users_bear_per_s));
     format!("{users}, who sustain {sustain} valid codes a second, one for each 30 s; of this mix they bear {bear}/s")
 }
 
