@@ -35,6 +35,9 @@ pub struct Clock(Source);
 enum Source {
     System,
     Simulated(Arc<Mutex<Simulation>>),
+    /// The machine's, but for the reading of this number, which panics.
+    #[cfg(test)]
+    Breaking(Arc<std::sync::atomic::AtomicUsize>),
 }
 
 #[derive(Debug)]
@@ -61,6 +64,12 @@ impl Clock {
         Clock(Source::Simulated(Arc::new(Mutex::new(Simulation { now: start, at_work: 0, waiting: Vec::new() }))))
     }
 
+    /// The machine's clock, whose reading of this number panics; the first is number 0.
+    #[cfg(test)]
+    pub(crate) fn breaking(at: usize) -> Self {
+        Clock(Source::Breaking(Arc::new(std::sync::atomic::AtomicUsize::new(at))))
+    }
+
     /// The present.
     pub fn now(&self) -> UnixMillis {
         match &self.0 {
@@ -69,6 +78,12 @@ impl Clock {
                 UnixMillis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
             }
             Source::Simulated(simulation) => lock(simulation).now,
+            #[cfg(test)]
+            Source::Breaking(left) => {
+                let number = left.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+                assert!(number != 0, "the clock breaks");
+                Clock::system().now()
+            }
         }
     }
 
@@ -79,7 +94,7 @@ impl Clock {
 
     /// Whether waiting takes real time.
     pub fn is_real(&self) -> bool {
-        matches!(self.0, Source::System)
+        !matches!(self.0, Source::Simulated(_))
     }
 
     /// Lets simulated time pass although somebody is at work, as it does when a target is slow.
@@ -102,6 +117,8 @@ impl Clock {
     pub async fn wait_until(&self, deadline: UnixMillis) {
         match &self.0 {
             Source::System => tokio::time::sleep(self.now().until(deadline)).await,
+            #[cfg(test)]
+            Source::Breaking(_) => tokio::time::sleep(self.now().until(deadline)).await,
             Source::Simulated(simulation) => {
                 let woken = {
                     let mut simulation = lock(simulation);

@@ -78,7 +78,7 @@ impl Journal {
         self.begin_with(Keyring::of(&format!("{prefix}-{:08x}", rand::random::<u32>())), target, base)
     }
 
-    fn begin_with(&self, keyring: Keyring, target: &str, base: &str) -> Result<(), String> {
+    pub(super) fn begin_with(&self, keyring: Keyring, target: &str, base: &str) -> Result<(), String> {
         let entry = Entry::Run {
             format: FORMAT.to_owned(),
             target: target.to_owned(),

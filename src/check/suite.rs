@@ -449,3 +449,77 @@ impl Session {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::time::SystemTime;
+
+    use super::super::cleanup::{cleanup, left_open};
+    use super::super::keyring::Keyring;
+    use super::*;
+    use crate::clock::Clock;
+    use crate::registry::{Registry, Settings, serve};
+    use crate::result::Status;
+
+    /// How many packages the registry has.
+    async fn packages(base: &str) -> usize {
+        let answer = reqwest::get(format!("{base}/-/v1/search?text=su&size=200")).await.expect("an answer");
+        let found: serde_json::Value = answer.json().await.expect("JSON");
+        found["objects"].as_array().expect("a list").len()
+    }
+
+    /// Plays a case that publishes, whose clock breaks at its reading of this number. Whether it broke, and how many
+    /// packages were left before and after cleaning up.
+    async fn break_at(base: &str, reading: usize, folder: &Path) -> (bool, usize, usize) {
+        let journal_path = folder.join(format!("{reading}.jsonl"));
+        let options = Options {
+            target: base.to_owned(),
+            cases: vec!["disabled/publish/*".to_owned()],
+            jobs: 1,
+            ..Options::default()
+        };
+        let suite = Suite::new(options).expect("it is ready");
+        let mut session = suite.begin(&folder.join("first.jsonl")).await.expect("it begins");
+        session.end();
+        let journal = Journal::create(&journal_path).expect("a file");
+        let keyring = Keyring::at(folder.join(format!("{reading}.keys")));
+        let written = session.run.stage.wire.base().as_str();
+        journal.begin_with(keyring, &session.run.target, written).expect("it begins");
+        (session.run.stage.journal, session.run.stage.clock) = (Some(journal), Clock::breaking(reading));
+        let result = session.run(|_| {}).await;
+        let [case] = result.cases.as_slice() else { panic!("one case: {}", result.cases.len()) };
+        let broke = case.observed.contains("stepup itself failed: the clock breaks");
+        assert_eq!(case.status, if broke { Status::Error } else { Status::Pass }, "{}", case.observed);
+        let left = packages(base).await;
+        assert!(left == 0 || left_open(&journal_path) > 0, "{left} packages that the journal does not know");
+        let cleaned = cleanup(&journal_path, Trust::default()).await.expect("it cleans up");
+        assert!(cleaned.left.is_empty(), "{:?}", cleaned.left);
+        assert!(!folder.join(format!("{reading}.keys")).exists(), "what undid it is kept no longer");
+        (broke, left, packages(base).await)
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn whenever_a_case_panics_its_run_ends_and_cleaning_up_leaves_nothing() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let base = format!("http://{}", listener.local_addr().expect("an address"));
+        let settings = Settings::new(Arc::new(SystemTime::now));
+        tokio::spawn(serve(listener, Registry::new(settings), std::future::pending()));
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut seen = BTreeSet::new();
+        for reading in 0.. {
+            let (broke, left, after) = break_at(&base, reading, folder.path()).await;
+            assert_eq!(after, 0, "after a panic at reading {reading}");
+            seen.insert((broke, left));
+            if !broke {
+                break;
+            }
+        }
+        assert_eq!(
+            seen,
+            BTreeSet::from([(true, 0), (true, 1), (false, 0)]),
+            "before it publishes, after it, and never"
+        );
+    }
+}
