@@ -21,6 +21,9 @@ use super::session::Session;
 /// In a probe, which may be far beyond what the target bears, nobody is waited for longer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How many more users a probe starts with than it has arrivals on average.
+const SLACK: f64 = 1.1;
+
 /// Searches until it ends, is stopped, or the second factor fails. `watch` sees each probe.
 pub fn search(
     session: &Session,
@@ -53,6 +56,11 @@ pub fn search(
         let seed = session.plan.seed.wrapping_add(probes.len() as u64);
         let plan = session.probe(pace, wanted.warm_up.0, patience, seed);
         watch(Seen::Begins(&format!("{} of {rate}", purpose_word(purpose))));
+        let arrivals = rate.get() * lasts.as_secs_f64() * SLACK / rosters.len().max(1) as f64;
+        let step = session.present_step();
+        for roster in &mut rosters {
+            roster.rewind(arrivals.ceil() as usize, step);
+        }
         let mut outcome = run::conduct_with(&plan, rosters, stop, |at, sums| {
             watch(Seen::Second(&SecondNote::of(at, sums, plan.warm_up)));
         })?;

@@ -1,7 +1,9 @@
 //! Who sends what: the users of one shard, handed out so that no code is spent twice but on purpose.
 //!
 //! Users take turns, so that the one whose last code is the longest ago is next. If even his has been spent in the
-//! present step, nobody has an unspent one: the arrival is starved, and the run says so.
+//! present step, nobody has an unspent one: the arrival is starved, and the run says so. Between the parts of a search
+//! the turn goes back to those who have sent before, as soon as enough of them have something to send again: a registry
+//! that meets a new user with each request keeps ever more of them in memory, and what that costs is not verifying.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -147,6 +149,30 @@ impl Roster {
         self.last.iter().copied().max().unwrap_or_default()
     }
 
+    /// Lets those who have sent before come again: the turn goes to the first of the first so many neighbours whose
+    /// codes of the present step are unspent, or where there are none, to the first of the most.
+    pub fn rewind(&mut self, arrivals: usize, step: u32) {
+        if self.serves == Serves::Once {
+            return;
+        }
+        self.touch = 0;
+        let (mut longest, mut start) = (0, 0);
+        // Who comes after the last is the first.
+        for at in 0..2 * self.last.len() {
+            if self.last[at % self.last.len()] >= step {
+                start = at + 1;
+                continue;
+            }
+            let unspent = at + 1 - start;
+            if unspent > longest {
+                (longest, self.turn) = (unspent, start % self.last.len());
+            }
+            if unspent >= arrivals.min(self.last.len()) {
+                return;
+            }
+        }
+    }
+
     fn spend(&mut self, step: u32) -> Option<u32> {
         let last = self.last.get_mut(self.turn)?;
         if *last >= step {
@@ -248,6 +274,38 @@ mod tests {
     }
 
     #[test]
+    fn those_who_have_sent_come_again_once_enough_of_them_have_unspent_codes() {
+        let mut roster = roster(10, 0, 0);
+        let send = |roster: &mut Roster, arrivals, step| {
+            roster.rewind(arrivals, step);
+            (0..arrivals).map(|_| roster.cast(Kind::Right, step).map(|(_, part)| part.user)).collect::<Vec<_>>()
+        };
+        assert_eq!(send(&mut roster, 3, 7), [0, 1, 2].map(Some));
+        assert_eq!(send(&mut roster, 2, 7), [3, 4].map(Some), "theirs are spent");
+        assert_eq!(send(&mut roster, 2, 8), [0, 1].map(Some), "a new step");
+        assert_eq!(send(&mut roster, 8, 8), [2, 3, 4, 5, 6, 7, 8, 9].map(Some), "with those who have not sent yet");
+        assert_eq!(send(&mut roster, 6, 8), [None; 6], "nobody is left");
+        assert_eq!(send(&mut roster, 12, 9)[9..], [Some(9), None, None], "more than there are");
+        let mut roster = Roster::new(&Crew { spending: 5, guessing: 0, recovering: 0 }, Shard::WHOLE, 1, 0);
+        assert_eq!(send(&mut roster, 4, 7), [0, 1, 2, 3].map(Some));
+        assert_eq!(send(&mut roster, 2, 8), [0, 1].map(Some));
+        assert_eq!(send(&mut roster, 3, 8), [2, 3, 4].map(Some));
+        let mut roster = Roster::new(&Crew { spending: 5, guessing: 0, recovering: 0 }, Shard::WHOLE, 1, 0);
+        roster.last = vec![7, 0, 7, 7, 0];
+        assert_eq!(send(&mut roster, 2, 7), [Some(1), None], "the first of the most");
+        roster.last = vec![0, 0, 7, 7, 0];
+        assert_eq!(send(&mut roster, 3, 7), [4, 0, 1].map(Some), "the first come after the last");
+    }
+
+    #[test]
+    fn who_has_served_once_does_not_come_again() {
+        let mut roster = roster(2, 0, 0).serving(Serves::Once);
+        assert_eq!(roster.cast(Kind::Right, 7).map(|(_, part)| part.user), Some(0));
+        roster.rewind(1, 8);
+        assert_eq!(roster.cast(Kind::Right, 8).map(|(_, part)| part.user), Some(1));
+    }
+
+    #[test]
     fn keys_are_touched_in_turn_and_spend_no_code() {
         let mut roster = roster(2, 0, 0);
         let touched = [(); 3].map(|()| roster.cast(Kind::Key, 7).map(|(_, part)| part.user));
@@ -267,8 +325,11 @@ mod tests {
                 let crew = Crew { spending, guessing: 0, recovering: 0 };
                 let mut roster = Roster::new(&crew, Shard { index, of }, 1, 0);
                 let mut step = 1;
-                for later in &steps {
+                for (at, later) in steps.iter().enumerate() {
                     step += later;
+                    if at % 7 == 3 {
+                        roster.rewind(at % 5, step);
+                    }
                     if let Some((_, part)) = roster.cast(Kind::Right, step) {
                         prop_assert!(handed_out.insert((part.user, step)), "{part:?} twice");
                         prop_assert!(part.user < spending);

@@ -284,8 +284,12 @@ impl Session {
         if !self.profile.mix.takes_factors() {
             return Duration::ZERO;
         }
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        until_unspent(self.plan.spent_through, now)
+        until_unspent(self.plan.spent_through, since_epoch())
+    }
+
+    /// The step of one-time passwords that it is.
+    pub fn present_step(&self) -> u32 {
+        steps(since_epoch().as_secs() / sizing::STEP.as_secs())
     }
 
     /// What the embedded registry has counted in the run.
@@ -362,6 +366,10 @@ fn walking(profile: &Profile, dialect: &Dialect) -> Result<Crew, String> {
 
 fn steps(steps: impl TryInto<u32>) -> u32 {
     steps.try_into().unwrap_or_default()
+}
+
+fn since_epoch() -> Duration {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
 }
 
 /// How long it is until a step begins in which nobody has spent a code. A clock that was far ahead is not waited for.
