@@ -18,27 +18,22 @@
 use std::time::SystemTime;
 
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
-use hmac::{Hmac, KeyInit, Mac};
 use p256::SecretKey;
 use p256::elliptic_curve::sec1::ToSec1Point as _;
 use serde_json::json;
-use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use super::factor::{Factor, Mode, Seed, TwoFactor};
+use super::factor::{Factor, Mode, RecoveryCodes, Seed, TwoFactor};
 use super::keys::{Key, UserHandle};
 use super::model::{User, UserName};
-use super::secrets::{Password, RecoveryCode, TokenText};
+use super::secrets::{PasswordHash, PoolSeed, TokenText};
 use super::service::Desk;
 use super::wire::{Authorization, Call};
-
-/// How many recovery codes each user has.
-const RECOVERY_CODES: u32 = 5;
 
 /// Users that exist by a seed. Each enforces 2FA for authorization and writes, with codes, unless they are to have none.
 #[derive(Clone)]
 pub struct Seeded {
-    key: Hmac<Sha256>,
+    seed: PoolSeed,
     mark: String,
     users: u32,
     protected: bool,
@@ -47,10 +42,9 @@ pub struct Seeded {
 impl Seeded {
     /// So many users of a seed.
     pub fn new(seed: &[u8; 32], users: u32) -> Self {
-        let key = Hmac::new_from_slice(seed).expect("HMAC takes keys of any length (RFC 2104 §3)");
-        let mut seeded = Self { key, mark: String::new(), users, protected: true };
-        seeded.mark = HEXLOWER.encode(&seeded.derive("pool", &[])[..4]);
-        seeded
+        let seed = PoolSeed::new(seed);
+        let mark = HEXLOWER.encode(&seed.derive("pool", &[])[..4]);
+        Self { seed, mark, users, protected: true }
     }
 
     /// How many users there are.
@@ -61,15 +55,6 @@ impl Seeded {
     /// The same users without a second factor.
     pub fn without_factor(self) -> Self {
         Self { protected: false, ..self }
-    }
-
-    fn derive(&self, what: &str, numbers: &[u32]) -> [u8; 32] {
-        let mut mac = self.key.clone();
-        mac.update(what.as_bytes());
-        for number in numbers {
-            mac.update(&number.to_be_bytes());
-        }
-        mac.finalize().into_bytes().into()
     }
 
     fn name(&self, user: u32) -> Option<UserName> {
@@ -86,32 +71,31 @@ impl Seeded {
     /// The owner of a token, if it is one of the pool's.
     pub(super) fn owner(&self, token: &TokenText) -> Option<UserName> {
         let (user, tag) = token.numbered()?;
-        let is_right: bool = self.derive("user", &[user])[20..].ct_eq(&tag).into();
+        let is_right: bool = self.seed.derive("user", &[user])[20..].ct_eq(&tag).into();
         if user < self.users && is_right { self.name(user) } else { None }
     }
 
     fn account(&self, user: u32, now: SystemTime) -> User {
-        let password = Password::new(HEXLOWER.encode(&self.derive("password", &[user])[..16]));
-        let mut account = User::new(&password, None, now);
+        let of_seed = self.seed.of(user);
+        let mut account = User::with(PasswordHash::of_seed(of_seed.clone()), None, now);
         if !self.protected {
             return account;
         }
         let mut secret = [0; 20];
-        secret.copy_from_slice(&self.derive("user", &[user])[..20]);
-        let recovery =
-            (0..RECOVERY_CODES).map(|at| RecoveryCode::from_bytes(self.derive("recovery", &[user, at]))).collect();
+        secret.copy_from_slice(&self.seed.derive("user", &[user])[..20]);
+        let recovery = RecoveryCodes::of_seed(of_seed);
         account.two_factor = TwoFactor::On(Factor::of_codes(Mode::DEFAULT, Seed::known(secret), recovery));
         account
     }
 
     fn credential(&self, user: u32) -> Vec<u8> {
-        self.derive("credential", &[user]).to_vec()
+        self.seed.derive("credential", &[user]).to_vec()
     }
 
     /// What is public of a user's security key, and the handle that it knows him by.
     fn key(&self, user: u32, now: SystemTime) -> Option<(Key, UserHandle)> {
         // One number in four thousand million is no private key, so the first but all of the time is.
-        let private = (0..4).find_map(|index| SecretKey::from_slice(&self.derive("key", &[user, index])).ok())?;
+        let private = (0..4).find_map(|index| SecretKey::from_slice(&self.seed.derive("key", &[user, index])).ok())?;
         let point = private.public_key().to_sec1_point(false);
         let coordinate = |bytes: &[u8]| BASE64URL_NOPAD.encode(bytes);
         let passkey = json!({ "cred": {
@@ -125,7 +109,7 @@ impl Seeded {
         } });
         let passkey = serde_json::from_value(passkey).ok()?;
         let mut handle = [0; 16];
-        handle.copy_from_slice(&self.derive("handle", &[user])[..16]);
+        handle.copy_from_slice(&self.seed.derive("handle", &[user])[..16]);
         Some((Key::new(passkey, 0, "key".to_owned(), now), UserHandle::from_bytes(handle)))
     }
 }

@@ -139,7 +139,7 @@ impl Transaction<'_> {
         }
         if let Some(change) = &settings.password {
             let old = std::mem::replace(&mut user.password, PasswordHash::of(&change.new));
-            user.former_password = keeps_old.then_some(old);
+            user.former_password = keeps_old.then(|| Box::new(old));
             if let TwoFactor::On(factor) = &mut user.two_factor
                 && mutants.has(Mutant::ModeLostAfterPasswordChange)
             {

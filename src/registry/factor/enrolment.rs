@@ -206,9 +206,9 @@ impl TwoFactor {
 
 impl Factor {
     /// Codes alone, that both sides have known from the beginning.
-    pub(crate) fn of_codes(mode: Mode, seed: Seed, recovery: Vec<RecoveryCode>) -> Self {
+    pub(crate) fn of_codes(mode: Mode, seed: Seed, recovery: RecoveryCodes) -> Self {
         let codes = Codes { seed, last: None };
-        Self { mode, means: Means::Codes { codes, keys: None }, recovery: RecoveryCodes::of(&recovery) }
+        Self { mode, means: Means::Codes { codes, keys: None }, recovery }
     }
 
     pub(crate) fn codes(&self) -> Option<&Codes> {

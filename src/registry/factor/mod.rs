@@ -23,5 +23,6 @@ pub(super) use lapses::Lapses;
 pub(super) use misjudged::keeps_former_secret;
 pub(super) use mode::Mode;
 pub(super) use policy::Action;
+pub(super) use recovery::RecoveryCodes;
 pub(super) use throttle::WrongCodes;
 pub(super) use totp::{CodeVerdict, Seed, Spent, Window, step_at};

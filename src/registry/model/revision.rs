@@ -2,24 +2,26 @@
 
 use std::fmt;
 
-use crate::registry::secrets::random_hex;
+use data_encoding::HEXLOWER;
+
+use crate::registry::secrets::random_bytes;
 use crate::registry::wire::Refusal;
 
 /// The revision of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Revision {
     count: u64,
-    tail: String,
+    tail: [u8; 8],
 }
 
 impl Revision {
     pub(crate) fn first() -> Self {
-        Self { count: 1, tail: random_hex::<8>() }
+        Self { count: 1, tail: random_bytes() }
     }
 
     pub(crate) fn advance(&mut self) {
         self.count += 1;
-        self.tail = random_hex::<8>();
+        self.tail = random_bytes();
     }
 
     /// Refuses a revision that is not this one.
@@ -30,6 +32,6 @@ impl Revision {
 
 impl fmt::Display for Revision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.count, self.tail)
+        write!(f, "{}-{}", self.count, HEXLOWER.encode(&self.tail))
     }
 }

@@ -14,7 +14,7 @@ use super::Revision;
 pub(crate) struct User {
     pub(crate) password: PasswordHash,
     /// The password before the last change. Only a fault fills this in.
-    pub(crate) former_password: Option<PasswordHash>,
+    pub(crate) former_password: Option<Box<PasswordHash>>,
     /// The secret of the enrolment before. Only a fault fills this in.
     pub(crate) former_seed: Option<Seed>,
     /// The recovery codes in the clear. Only a fault fills this in.
@@ -47,8 +47,13 @@ pub(crate) struct Profile {
 
 impl User {
     pub(crate) fn new(password: &Password, email: Option<String>, now: SystemTime) -> Self {
+        Self::with(PasswordHash::of(password), email, now)
+    }
+
+    /// A user whose password is kept like this.
+    pub(crate) fn with(password: PasswordHash, email: Option<String>, now: SystemTime) -> Self {
         Self {
-            password: PasswordHash::of(password),
+            password,
             former_password: None,
             former_seed: None,
             clear_recovery: Vec::new(),

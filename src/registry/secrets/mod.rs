@@ -2,6 +2,7 @@
 //! have no `Display`. Each has one named method that gives the value away, or none.
 
 mod hidden;
+mod of_seed;
 mod password;
 mod proof;
 mod random;
@@ -9,6 +10,7 @@ mod recovery_code;
 mod token_text;
 mod web_token;
 
+pub(super) use of_seed::{OfSeed, PoolSeed};
 pub(super) use password::{Password, PasswordHash};
 pub(super) use proof::{LongProof, Proof, ProofDigest};
 pub(super) use random::{random_bytes, random_hex};
