@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::conclusion::new_deviations;
-use crate::result::RunResult;
+use crate::result::{RunResult, Status};
 
 /// Renders the result; the error is the serialiser's.
 pub fn render(result: &RunResult) -> Result<String, String> {
@@ -20,7 +20,7 @@ pub fn render(result: &RunResult) -> Result<String, String> {
     } else if s.exact + s.deviating == 0 {
         ("nothing judged".to_owned(), "lightgrey")
     } else if s.deviating > 0 {
-        (format!("{} exact, {} known to deviate", s.exact, s.deviating), "yellow")
+        (format!("{} exact{}", s.exact, deviating(result)), "yellow")
     } else if s.unsupported + s.skipped > 0 {
         (format!("{} exact, {} not tested", s.exact, s.unsupported + s.skipped), "yellowgreen")
     } else {
@@ -28,4 +28,14 @@ pub fn render(result: &RunResult) -> Result<String, String> {
     };
     let badge = json!({ "schemaVersion": 1, "label": "npm second factor", "message": message, "color": colour });
     serde_json::to_string_pretty(&badge).map_err(|error| error.to_string())
+}
+
+/// The deviations that do not decide: known ones, and those from clauses that are less binding than what was asked for.
+fn deviating(result: &RunResult) -> String {
+    let failed = || result.cases.iter().filter(|case| case.status == Status::Fail);
+    let known = failed().filter(|case| case.known.is_some()).count();
+    let advised = failed().count() - known;
+    let told =
+        [(known, "known to deviate"), (advised, "not as recommended")].into_iter().filter(|(count, _)| *count > 0);
+    told.map(|(count, what)| format!(", {count} {what}")).collect()
 }
