@@ -7,6 +7,7 @@ use stepup::judge::{Effect, Verdict};
 use stepup::report::terminal::{self, Paper};
 use stepup::report::{annotations, badge, html, junit, markdown, sarif, tap};
 use stepup::result::{Answered, RunResult, Status, Summary};
+use stepup::table::Level;
 
 /// A run of the embedded registry, without what differs from run to run.
 fn run(arguments: &[&str]) -> RunResult {
@@ -230,13 +231,27 @@ fn badges_of_every_kind() {
     known.cases.retain(|case| case.known.is_some() || case.status == Status::Pass);
     let mut nothing = held.clone();
     nothing.cases.clear();
-    for result in [&mut unjudged, &mut known, &mut nothing] {
+    let mut advised = known.clone();
+    let case = advised.cases.iter_mut().find(|case| case.known.is_some()).expect("a known one");
+    (case.known, case.level) = (None, Level::Recommended);
+    let case = advised.cases.iter_mut().find(|case| case.status == Status::Pass).expect("one that holds");
+    (case.status, case.verdicts) = (Status::Unsupported, vec![Verdict::Unsupported]);
+    for result in [&mut unjudged, &mut known, &mut nothing, &mut advised] {
         recount(result);
     }
     let mut stale = held.clone();
     stale.stale_deviations = vec!["deviation `x`: no case has such an id".to_owned()];
-    let results =
-        [held, known_new_and_stale(), unjudged, known, stale, without_a_second_factor(), interrupted(), nothing];
+    let results = [
+        held,
+        known_new_and_stale(),
+        unjudged,
+        known,
+        stale,
+        without_a_second_factor(),
+        interrupted(),
+        nothing,
+        advised,
+    ];
     let badges: Vec<String> = results.iter().map(|result| badge::render(result).expect("renders")).collect();
     insta::assert_snapshot!(badges.join("\n"));
 }

@@ -19,23 +19,25 @@ pub fn render(result: &RunResult) -> Result<String, String> {
         ("stale deviations".to_owned(), "red")
     } else if s.exact + s.deviating == 0 {
         ("nothing judged".to_owned(), "lightgrey")
-    } else if s.deviating > 0 {
-        (format!("{} exact{}", s.exact, deviating(result)), "yellow")
-    } else if s.unsupported + s.skipped > 0 {
-        (format!("{} exact, {} not tested", s.exact, s.unsupported + s.skipped), "yellowgreen")
     } else {
-        (format!("{} exact", s.exact), "brightgreen")
+        let untested = s.unsupported + s.skipped;
+        let colour = match (s.deviating, untested) {
+            (0, 0) => "brightgreen",
+            (0, _) => "yellowgreen",
+            _ => "yellow",
+        };
+        (format!("{} exact{}", s.exact, beside(result, untested)), colour)
     };
     let badge = json!({ "schemaVersion": 1, "label": "npm second factor", "message": message, "color": colour });
     serde_json::to_string_pretty(&badge).map_err(|error| error.to_string())
 }
 
-/// The deviations that do not decide: known ones, and those from clauses that are less binding than what was asked for.
-fn deviating(result: &RunResult) -> String {
+/// What does not decide: known deviations, those from clauses that are less binding than what was asked for, and what
+/// was not tested.
+fn beside(result: &RunResult, untested: usize) -> String {
     let failed = || result.cases.iter().filter(|case| case.status == Status::Fail);
     let known = failed().filter(|case| case.known.is_some()).count();
     let advised = failed().count() - known;
-    let told =
-        [(known, "known to deviate"), (advised, "not as recommended")].into_iter().filter(|(count, _)| *count > 0);
-    told.map(|(count, what)| format!(", {count} {what}")).collect()
+    let told = [(known, "known to deviate"), (advised, "not as recommended"), (untested, "not tested")];
+    told.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!(", {count} {what}")).collect()
 }
