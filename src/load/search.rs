@@ -1,9 +1,11 @@
 //! The search for capacity: what a probe showed in, the next rate to probe out. No clock, no network.
 //!
 //! Exponentially upwards until a rate misses the objectives, then bisection between the last that met them and the
-//! first that did not, then longer probes at the rate that was found, several times over. One probe that misses, or
-//! that says nothing about the target, is not believed until a second one does the same: on a machine with neighbours
-//! some do. A rate whose confirmation fails is lowered by as much as the search resolves.
+//! first that did not, then longer probes at the rate that was found, several times over, and a longer one at the rate
+//! above it. One probe that misses, or that says nothing about the target, is not believed until a second one does the
+//! same: on a machine with neighbours some do. A rate whose confirmation fails is lowered by as much as the search
+//! resolves. Where the rate above turns out to be met, the search goes on from there in small steps: what missed before
+//! was a bad minute, and a result that bad minutes lower and good ones never raise would depend on the luck of the day.
 
 use super::quantity::{Rate, Share};
 
@@ -89,6 +91,19 @@ pub enum End {
 const HALVINGS: u32 = 6;
 /// A search ends after so many probes, whatever they show.
 const MOST_PROBES: u32 = 80;
+/// How often a search goes on above a rate that was confirmed.
+const RESUMPTIONS: u32 = 3;
+
+/// What the present probe is to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Between which two rates the answer lies.
+    Bracketing,
+    /// That the lower of them is met.
+    Below,
+    /// That the upper of them is missed.
+    Above,
+}
 
 /// A search under way.
 #[derive(Debug, Clone)]
@@ -101,9 +116,12 @@ pub struct Search {
     rate: Rate,
     /// What the last probe of the present rate showed, if it has to be seen again.
     doubted: Option<Shown>,
-    confirming: bool,
+    phase: Phase,
+    /// By what part of itself a rate is raised while none has missed.
+    stride: f64,
     confirmed: u32,
     lowered: u32,
+    resumed: u32,
     probes: u32,
 }
 
@@ -118,9 +136,11 @@ impl Search {
             generator: false,
             rate,
             doubted: None,
-            confirming: false,
+            phase: Phase::Bracketing,
+            stride: 1.0,
             confirmed: 0,
             lowered: 0,
+            resumed: 0,
             probes: 0,
         }
     }
@@ -140,27 +160,39 @@ impl Search {
             return self.probe();
         }
         self.doubted = None;
-        if self.confirming { self.confirm(shown) } else { self.search(shown) }
+        match self.phase {
+            Phase::Bracketing => self.bracket(shown),
+            Phase::Below => self.confirm(shown),
+            Phase::Above => self.look_above(shown),
+        }
     }
 
-    fn search(&mut self, shown: Shown) -> Next {
+    fn bracket(&mut self, shown: Shown) -> Next {
         match shown {
             Shown::Met => self.met = Some(self.rate),
-            Shown::Missed => (self.missed, self.generator) = (Some(self.rate), false),
-            Shown::Invalid => (self.missed, self.generator) = (Some(self.rate), true),
+            Shown::Missed | Shown::Invalid => self.miss(shown),
         }
+        self.narrow()
+    }
+
+    /// The rate that is between the two sides of the answer, or what follows when they are near enough.
+    fn narrow(&mut self) -> Next {
         let ceiling = ceiling(&self.bounds);
         match (self.met, self.missed) {
             (Some(met), None) if met >= ceiling => self.begin_confirming(met),
-            (Some(met), None) => self.go(lower(Rate::per_second(met.get() * 2.0), ceiling)),
+            (Some(met), None) => {
+                let next = met.get() * (1.0 + self.stride);
+                self.stride = (self.stride * 2.0).min(1.0);
+                self.go(Phase::Bracketing, lower(Rate::per_second(next), ceiling))
+            }
             (Some(met), Some(missed)) if missed.get() <= met.get() * (1.0 + self.bounds.within.get()) => {
                 self.begin_confirming(met)
             }
-            (Some(met), Some(missed)) => self.go(Rate::per_second(met.get().midpoint(missed.get()))),
+            (Some(met), Some(missed)) => self.go(Phase::Bracketing, Rate::per_second(met.get().midpoint(missed.get()))),
             (None, _) if self.lowered == HALVINGS => Next::End(self.end()),
             (None, _) => {
                 self.lowered += 1;
-                self.go(Rate::per_second(self.rate.get() / 2.0))
+                self.go(Phase::Bracketing, Rate::per_second(self.rate.get() / 2.0))
             }
         }
     }
@@ -168,36 +200,57 @@ impl Search {
     fn confirm(&mut self, shown: Shown) -> Next {
         if shown == Shown::Met {
             self.confirmed += 1;
-            return if self.confirmed >= self.bounds.repeats { Next::End(self.end()) } else { self.probe() };
+            return match self.missed {
+                _ if self.confirmed < self.bounds.repeats => self.probe(),
+                Some(missed) if self.resumed < RESUMPTIONS => self.go(Phase::Above, missed),
+                _ => Next::End(self.end()),
+            };
         }
-        self.missed = Some(self.rate);
-        self.generator = shown == Shown::Invalid;
+        self.miss(shown);
         self.confirmed = 0;
         self.lowered += 1;
         if self.lowered > 2 * HALVINGS {
             self.met = None;
             return Next::End(self.end());
         }
-        self.rate = Rate::per_second(self.rate.get() * (1.0 - self.bounds.within.get()));
-        self.met = Some(self.rate);
-        self.probe()
+        let lowered = Rate::per_second(self.rate.get() * (1.0 - self.bounds.within.get()));
+        self.met = Some(lowered);
+        self.go(Phase::Below, lowered)
+    }
+
+    /// What a longer probe of the rate above the one that was confirmed showed.
+    fn look_above(&mut self, shown: Shown) -> Next {
+        if shown != Shown::Met {
+            self.miss(shown);
+            return Next::End(self.end());
+        }
+        self.resumed += 1;
+        (self.met, self.missed) = (Some(self.rate), None);
+        (self.confirmed, self.stride) = (0, self.bounds.within.get());
+        self.narrow()
+    }
+
+    fn miss(&mut self, shown: Shown) {
+        (self.missed, self.generator) = (Some(self.rate), shown == Shown::Invalid);
     }
 
     fn begin_confirming(&mut self, met: Rate) -> Next {
-        self.confirming = true;
         if self.bounds.repeats == 0 {
             return Next::End(self.end());
         }
-        self.go(met)
+        self.go(Phase::Below, met)
     }
 
-    fn go(&mut self, rate: Rate) -> Next {
-        self.rate = rate;
+    fn go(&mut self, phase: Phase, rate: Rate) -> Next {
+        (self.phase, self.rate) = (phase, rate);
         self.probe()
     }
 
     fn probe(&self) -> Next {
-        let purpose = if self.confirming { Purpose::Confirmation } else { Purpose::Search };
+        let purpose = match self.phase {
+            Phase::Bracketing => Purpose::Search,
+            Phase::Below | Phase::Above => Purpose::Confirmation,
+        };
         Next::Probe(self.rate, purpose)
     }
 
@@ -263,8 +316,9 @@ mod tests {
         let (end, probed) = play(bounds(1e6), up_to(3_210.0));
         let End::Found { rate, missed } = end else { panic!("{end:?}") };
         assert!(rate.get() <= 3_210.0 && missed.get() > 3_210.0 && missed.get() <= rate.get() * 1.05, "{end:?}");
-        let confirmations = probed.iter().filter(|(_, purpose)| *purpose == Purpose::Confirmation).count();
-        assert_eq!(confirmations, 3);
+        let confirmed: Vec<f64> =
+            probed.iter().filter(|(_, purpose)| *purpose == Purpose::Confirmation).map(|(rate, _)| *rate).collect();
+        assert_eq!(confirmed, [rate.get(), rate.get(), rate.get(), missed.get(), missed.get()]);
         assert_eq!(probed[0].0, 100.0);
         assert_eq!(probed[1].0, 200.0);
     }
@@ -304,13 +358,63 @@ mod tests {
                 Next::End(end) => break end,
                 Next::Probe(rate, Purpose::Search) => search.next(up_to(1_000.0)(rate.get(), 0)),
                 Next::Probe(rate, Purpose::Confirmation) => {
-                    confirmed.push(rate.get());
+                    if search.phase == Phase::Below {
+                        confirmed.push(rate.get());
+                    }
                     search.next(up_to(900.0)(rate.get(), 0))
                 }
             };
         };
         assert!(matches!(end, End::Found { rate, .. } if rate.get() <= 900.0 && rate.get() > 850.0), "{end:?}");
-        assert!(confirmed.windows(2).all(|pair| pair[1] <= pair[0]));
+        assert!(confirmed.windows(2).all(|pair| pair[1] <= pair[0]), "{confirmed:?}");
+    }
+
+    #[test]
+    fn bad_minutes_at_the_beginning_do_not_lower_the_result() {
+        // What the target bears by itself, and what it bore while something else used the machine.
+        let target = |rate: f64, at: usize| up_to(if at <= 12 { 2_000.0 } else { 3_000.0 })(rate, at);
+        let (end, _) = play(bounds(1e6), target);
+        assert!(
+            matches!(end, End::Found { rate, missed } if rate.get() > 2_850.0 && missed.get() > 3_000.0),
+            "{end:?}"
+        );
+    }
+
+    #[test]
+    fn one_good_probe_above_is_not_enough() {
+        let mut above = 0;
+        let mut search = Search::new(bounds(1e6));
+        let mut next = search.first();
+        let end = loop {
+            next = match next {
+                Next::End(end) => break end,
+                Next::Probe(rate, purpose) => {
+                    let lucky = purpose == Purpose::Confirmation && rate.get() > 1_000.0 && above == 0;
+                    above += u32::from(lucky);
+                    search.next(if lucky { Shown::Met } else { up_to(1_000.0)(rate.get(), 0) })
+                }
+            };
+        };
+        assert_eq!(above, 1);
+        assert!(matches!(end, End::Found { rate, .. } if rate.get() <= 1_000.0 && rate.get() > 900.0), "{end:?}");
+    }
+
+    #[test]
+    fn a_target_that_is_never_the_same_above_still_ends() {
+        let mut search = Search::new(bounds(1e6));
+        let mut next = search.first();
+        let mut probes = 0;
+        // The rate above is always met when it is looked at, and never when it is to be confirmed.
+        let end = loop {
+            next = match next {
+                Next::End(end) => break end,
+                Next::Probe(..) if search.phase == Phase::Above => search.next(Shown::Met),
+                Next::Probe(rate, _) => search.next(up_to(1_000.0)(rate.get(), 0)),
+            };
+            probes += 1;
+        };
+        assert!(probes < 80, "{probes}");
+        assert!(matches!(end, End::Found { rate, .. } if rate.get() <= 1_000.0 && rate.get() > 900.0), "{end:?}");
     }
 
     proptest! {
