@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release --example report_pictures -- INDEX.HTML FOLDER [CASE]`, with the number of the case to unfold.
 
-#[path = "../tests/page/mod.rs"]
+#[path = "../tests/report/page.rs"]
 mod page;
 
 use std::path::PathBuf;

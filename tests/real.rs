@@ -1,5 +1,6 @@
 //! Real registries: installed from the npm registry at pinned versions, started on loopback, checked, stopped.
 
+#[path = "support/program.rs"]
 mod program;
 
 use stepup::result::{RunResult, Status};

@@ -1,0 +1,300 @@
+//! `stepup load` and `stepup capacity` as users call them: exit codes, documents, what is said.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use crate::stub::{Manner, Stub};
+
+/// A short run of valid codes, slow enough that a busy machine keeps up.
+const PROFILE: &str = "
+name: short
+action: profile-set:fullname
+pace: [{ constant: { rate: 100/s, for: 600 ms } }]
+connections: 8
+valid: { lateness-p99: 5 s }
+objectives: [success >= 99 %]
+";
+
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Place(tempfile::tempdir().expect("a folder"))
+    }
+
+    fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.0.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        path
+    }
+
+    fn run(&self, command: &str, profile: &str, more: &[&str]) -> (Option<i32>, serde_json::Value, Output) {
+        let profile = self.file("profile.yaml", profile);
+        let out = self.0.path().join("out");
+        let output = Command::new(env!("CARGO_BIN_EXE_stepup"))
+            .arg(command)
+            .arg(profile)
+            .arg("--out")
+            .arg(&out)
+            .args(more)
+            .output()
+            .expect("it runs");
+        let document = std::fs::read(out.join("result.json")).ok();
+        let document = document.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        (output.status.code(), document, output)
+    }
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+#[test]
+fn a_run_that_holds_writes_its_document_and_the_registrys_own_count_agrees() {
+    let place = Place::new();
+    let (code, document, output) = place.run("load", PROFILE, &[]);
+    assert_eq!(code, Some(0), "{}", said(&output));
+    assert_eq!(document["format"], "stepup/load/1");
+    assert_eq!(document["verdict"], "held");
+    assert_eq!(document["totals"]["requests_with_warm_up"], document["counted_by_target"]["requests"]);
+    assert_eq!(document["totals"]["accepted"], document["counted_by_target"]["accepted_proofs"]);
+    let seconds = document["seconds"].as_array().expect("seconds");
+    let planned: u64 = seconds.iter().filter_map(|second| second["planned"].as_u64()).sum();
+    assert_eq!(Some(planned), document["totals"]["planned"].as_u64());
+    assert!(document["times"]["response_time"]["percentiles"].as_array().is_some_and(|all| all.len() > 10));
+    let log = std::fs::read_to_string(place.0.path().join("out/load.hlog")).expect("a log");
+    assert!(log.lines().any(|line| line.starts_with("Tag=response_time,0.000,")), "{log}");
+    assert!(said(&output).contains("Held: all objectives met"), "{}", said(&output));
+    // No token and no secret of a user leaves the run.
+    for secret in ["npm_", "Bearer"] {
+        assert!(!said(&output).contains(secret) && !document.to_string().contains(secret), "{secret} is shown");
+    }
+}
+
+#[test]
+fn clients_who_wait_are_a_model_of_their_own_and_the_report_says_so() {
+    let clients = "model: closed\nclients: { number: 4, think: 5 ms, for: 600 ms, up-to: 2000/s }";
+    let profile = PROFILE
+        .replace("pace: [{ constant: { rate: 100/s, for: 600 ms } }]", clients)
+        .replace("5 s }", "5 s, held-up: 100 % }");
+    let place = Place::new();
+    let (code, document, output) = place.run("load", &profile, &[]);
+    assert_eq!(code, Some(0), "{}", said(&output));
+    assert_eq!(document["profile"]["model"], "closed");
+    assert_eq!(document["profile"]["clients"]["number"], 4);
+    assert!(said(&output).contains("model: closed: 4 clients who each wait for an answer"), "{}", said(&output));
+    assert_eq!(document["totals"]["requests_with_warm_up"], document["counted_by_target"]["requests"]);
+    // Four who think for 5 ms are asked at most twice in it, and the first of it may be cut short.
+    let sent = document["totals"]["sent"].as_u64().expect("a count");
+    assert!((4..=4 * 121).contains(&sent), "{sent}");
+}
+
+#[test]
+fn an_interrupted_run_reports_what_was_measured() {
+    use std::io::{BufRead as _, BufReader};
+    let place = Place::new();
+    let profile = place.file("profile.yaml", &PROFILE.replace("600 ms", "60 s"));
+    let out = place.0.path().join("out");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_stepup"))
+        .args(["load", "--out"])
+        .args([&out, &profile])
+        .stderr(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("it runs");
+    let mut said = BufReader::new(child.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
+    said.find(|line| line.contains("planned")).expect("a second ends");
+    let process = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(process, rustix::process::Signal::INT).expect("it is told");
+    // Whoever does not listen any more would end it.
+    let rest: Vec<String> = said.collect();
+    assert_eq!(child.wait().expect("it ends").code(), Some(5), "{rest:?}");
+    let document: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(out.join("result.json")).expect("a document")).expect("JSON");
+    assert_eq!((&document["complete"], &document["verdict"]), (&false.into(), &"incomplete".into()));
+    assert!(document["totals"]["accepted"].as_u64() > Some(50), "{}", document["totals"]);
+    assert!(std::fs::read_to_string(out.join("index.html")).expect("a page").contains("Incomplete: interrupted"));
+}
+
+#[test]
+fn more_connections_than_files_may_be_open_are_refused_before_anything_is_sent() {
+    let place = Place::new();
+    let profile = place.file("profile.yaml", &PROFILE.replace("connections: 8", "connections: 500"));
+    let limited = format!("ulimit -n 300; exec '{}' load \"$0\" --out \"$1\"", env!("CARGO_BIN_EXE_stepup"));
+    let output = Command::new("sh")
+        .args(["-c", &limited])
+        .args([profile, place.0.path().join("out")])
+        .output()
+        .expect("it runs");
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert!(said(&output).contains("500 connections take 1064 open files"), "{}", said(&output));
+}
+
+#[test]
+fn whoever_watches_finds_metrics_while_the_run_lasts() {
+    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+    let place = Place::new();
+    let profile = place.file("profile.yaml", &PROFILE.replace("600 ms", "60 s"));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_stepup"))
+        .args(["load", "--prometheus", "127.0.0.1:0", "--out"])
+        .args([place.0.path().join("out"), profile])
+        .stderr(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("it runs");
+    let mut said = BufReader::new(child.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
+    let address =
+        said.find_map(|line| Some(line.strip_prefix("metrics: http://")?.strip_suffix("/metrics")?.to_owned()));
+    let address = address.expect("it says where");
+    // The line of a second is said when it has been counted.
+    said.find(|line| line.contains("planned")).expect("a second ends");
+    let mut stream = std::net::TcpStream::connect(&address).expect("it listens");
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").expect("it is asked");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers");
+    child.kill().expect("it ends");
+    child.wait().expect("it has ended");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(answer.contains("stepup_load_outcomes_total{outcome=\"accepted\"} "), "{answer}");
+}
+
+#[test]
+fn the_reports_of_a_run_are_written_and_rendered_again_the_same() {
+    let place = Place::new();
+    let (code, _, output) = place.run("load", PROFILE, &[]);
+    assert_eq!(code, Some(0), "{}", said(&output));
+    let out = place.0.path().join("out");
+    for (format, file) in [("html", "index.html"), ("markdown", "summary.md"), ("result", "result.json")] {
+        let again = Command::new(env!("CARGO_BIN_EXE_stepup"))
+            .args(["report", "--format", format])
+            .arg(&out)
+            .output()
+            .expect("it runs");
+        assert_eq!(again.status.code(), Some(0), "{}", said(&again));
+        assert!(again.stdout == std::fs::read(out.join(file)).expect(file), "{file} is rendered otherwise");
+        assert!(!again.stdout.is_empty());
+    }
+    let refused = Command::new(env!("CARGO_BIN_EXE_stepup"))
+        .args(["report", "--format", "junit"])
+        .arg(&out)
+        .output()
+        .expect("it runs");
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(said(&refused).contains("a load run has no junit.xml; allowed: "), "{}", said(&refused));
+}
+
+#[test]
+fn exit_codes_say_how_a_run_ended() {
+    let with = |from: &str, to: &str| {
+        assert!(PROFILE.contains(from), "{from}");
+        PROFILE.replace(from, to)
+    };
+    for (profile, more, wanted) in [
+        (with("success >= 99 %", "p99 response_time < 1 us"), &[][..], 1),
+        (with("success >= 99 %", "success >= 99 %]\nmix: { challenge-only: 1 }\nabort: [throttled <= 1 %"), &[], 0),
+        (with("success >= 99 %", "p99 throttled_time < 1 s"), &[], 7),
+        (with("5 s }", "1 us }"), &[], 6),
+        (with("objectives", "objectivse"), &[], 2),
+        (PROFILE.to_owned(), &["--mutant", "profile-unchallenged"], 0),
+        (PROFILE.to_owned() + "mix: { right: 9, challenge-only: 1 }\n", &["--mutant", "profile-unchallenged"], 1),
+        (PROFILE.to_owned() + "mix: { unprotected: 1 }\n", &[], 0),
+        (PROFILE.to_owned(), &["--target", "http://192.0.2.1:4873"], 2),
+        (PROFILE.to_owned(), &["--target", "http://127.0.0.1:4873"], 2),
+        (PROFILE.to_owned(), &["--prometheus", "192.0.2.1:9000"], 2),
+    ] {
+        let (code, document, output) = Place::new().run("load", &profile, more);
+        assert_eq!(code, Some(wanted), "{more:?} {profile}\n{}\n{document}", said(&output));
+    }
+}
+
+#[test]
+fn a_breach_stands_on_top_with_its_evidence() {
+    let profile = PROFILE.to_owned() + "mix: { right: 1, wrong: 1 }\n";
+    let (code, document, output) = Place::new().run("load", &profile, &["--mutant", "profile-unchallenged"]);
+    assert_eq!(code, Some(1));
+    assert_eq!(document["verdict"], "breached");
+    assert_eq!(document["breaches"]["evidence"][0]["verdict"], "wrong-proof-accepted");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.starts_with("BREACHED: "), "{text}");
+}
+
+/// A pool of users for a target that is not ours.
+fn pool(path: &Path, target: &str) {
+    let lines = [
+        serde_json::json!({ "pool": { "format": "stepup/pool/1", "target": target, "base": null } }),
+        serde_json::json!({ "seeded": { "seed": "07".repeat(32), "users": 500 } }),
+    ];
+    std::fs::write(path, lines.map(|line| line.to_string() + "\n").concat()).expect("written");
+}
+
+#[test]
+fn another_target_is_loaded_with_a_pool_and_spent_codes_are_noted_in_it() {
+    let place = Place::new();
+    let stub = Stub::start(Manner::Fine);
+    let path = place.0.path().join("pool.jsonl");
+    pool(&path, "stub");
+    let base = format!("http://{}", stub.address);
+    let more = ["--target", &base, "--pool", path.to_str().expect("a path")];
+    let (code, document, output) = place.run("load", PROFILE, &more);
+    assert_eq!(code, Some(0), "{}", said(&output));
+    assert_eq!(document["totals"]["requests_with_warm_up"].as_u64(), Some(stub.requests()));
+    assert!(std::fs::read_to_string(&path).expect("a pool").contains("spent-through"));
+}
+
+#[test]
+fn a_pool_that_is_too_small_is_refused_before_anything_is_sent() {
+    let place = Place::new();
+    let stub = Stub::start(Manner::Fine);
+    let path = place.0.path().join("pool.jsonl");
+    pool(&path, "stub");
+    let base = format!("http://{}", stub.address);
+    let more = ["--target", &base, "--pool", path.to_str().expect("a path"), "--threads", "1"];
+    let (code, _, output) = place.run("load", &PROFILE.replace("100/s, for: 600 ms", "100/s, for: 60 s"), &more);
+    assert_eq!(code, Some(2));
+    assert!(said(&output).contains("the pool has 500 users, and 3221 are needed"), "{}", said(&output));
+    assert_eq!(stub.requests(), 0);
+}
+
+#[test]
+fn a_target_that_answers_nothing_of_use_ends_the_run_as_unreachable() {
+    let place = Place::new();
+    let stub = Stub::start(Manner::Garbage);
+    let path = place.0.path().join("pool.jsonl");
+    pool(&path, "stub");
+    let base = format!("http://{}", stub.address);
+    let more = ["--target", &base, "--pool", path.to_str().expect("a path")];
+    assert_eq!(place.run("load", PROFILE, &more).0, Some(3));
+}
+
+#[test]
+fn a_search_ends_at_what_the_users_bear_or_what_was_asked_for() {
+    let search = "capacity: { arrivals: 1, from: 20/s, up-to: 60/s, probe: 200 ms, confirm: 200 ms, repeats: 2, warm-up: 50 ms, \
+                  clients-up-to: 8 }\n";
+    let profile = PROFILE.to_owned() + search;
+    let (code, document, output) = Place::new().run("capacity", &profile, &[]);
+    assert_eq!(code, Some(0), "{}", said(&output));
+    assert_eq!(document["format"], "stepup/capacity/1");
+    assert_eq!(document["end"], "beyond-asked");
+    assert_eq!(document["confirmed"]["runs"], 2);
+    assert_eq!(document["crowds"].as_array().map(Vec::len), Some(4));
+
+    let place = Place::new();
+    let stub = Stub::start(Manner::Fine);
+    let path = place.0.path().join("pool.jsonl");
+    pool(&path, "stub");
+    let base = format!("http://{}", stub.address);
+    let more = ["--target", &base, "--pool", path.to_str().expect("a path"), "--threads", "1"];
+    // Five hundred users have a code each for thirty seconds: fewer than seventeen a second, and some for chance.
+    let profile = profile.replace("from: 20/s, up-to: 60/s", "from: 5/s, up-to: 900/s");
+    let (code, document, output) = place.run("capacity", &profile, &more);
+    assert_eq!((code, &document["end"]), (Some(0), &serde_json::json!("user-bound")), "{}", said(&output));
+    assert!(document["borne_per_s"].as_f64().is_some_and(|rate| rate > 13.0 && rate < 17.0), "{document}");
+}
+
+#[test]
+fn a_registry_that_meets_the_objectives_at_no_rate_is_doomed() {
+    let profile = PROFILE.replace("success >= 99 %", "p99 response_time < 1 us")
+        + "capacity: { arrivals: 1, from: 64/s, up-to: 128/s, probe: 100 ms, confirm: 100 ms, repeats: 1, warm-up: 0 s }\n";
+    let (code, document, output) = Place::new().run("capacity", &profile, &[]);
+    assert_eq!((code, &document["end"]), (Some(1), &serde_json::json!("doomed")), "{}", said(&output));
+}

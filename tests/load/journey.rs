@@ -1,0 +1,184 @@
+//! `stepup load` with a journey, which goose drives: what is counted, what fails a run, and what goose must not do.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+use crate::stub::registry;
+
+/// Few who walk, and slowly, so that a busy machine keeps up, and with no more codes in a walk than are to be had at once
+/// at any time.
+const JOURNEY: &str = "
+name: walk
+model: closed
+clients: { number: 4, think: 60 ms, for: 2500 ms, up-to: 60/s }
+journey:
+  - { action: publish, proof: none }
+  - { action: publish }
+  - { action: publish, proof: replayed }
+  - { action: token-create, proof: right }
+valid: { busy: 100 %, held-up: 100 % }
+objectives: [success >= 99 %]
+";
+
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Place(tempfile::tempdir().expect("a folder"))
+    }
+
+    fn command(&self, profile: &str, more: &[&str]) -> (Command, PathBuf) {
+        std::fs::write(self.0.path().join("profile.yaml"), profile).expect("written");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stepup"));
+        command.current_dir(self.0.path()).args(["load", "profile.yaml", "--out", "out"]).args(more);
+        (command, self.0.path().join("out"))
+    }
+
+    fn walk(&self, profile: &str, more: &[&str]) -> (Option<i32>, Value, String) {
+        let (mut command, out) = self.command(profile, more);
+        let output = command.output().expect("it runs");
+        (output.status.code(), document(&out), said(&output))
+    }
+}
+
+fn document(out: &Path) -> Value {
+    let bytes = std::fs::read(out.join("result.json")).unwrap_or_default();
+    serde_json::from_slice(&bytes).unwrap_or_default()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).expect("a folder");
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+fn sum(document: &Value, kind: &str, fate: &str) -> u64 {
+    let outcomes = document["outcomes"].as_array().expect("outcomes");
+    let of = outcomes.iter().filter(|outcome| outcome["kind"] == kind && outcome["fate"] == fate);
+    of.filter_map(|outcome| outcome["count"].as_u64()).sum()
+}
+
+#[test]
+fn a_journey_holds_and_the_registry_goose_and_the_report_count_the_same() {
+    let place = Place::new();
+    let (code, document, said) = place.walk(JOURNEY, &[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!((&document["verdict"], &document["invalid"]), (&"held".into(), &Value::Array(vec![])), "{said}");
+    let requests = document["totals"]["requests_with_warm_up"].as_u64().expect("a count");
+    assert_eq!(document["counted_by_target"]["requests"], requests);
+    let told = document["goose"]["requests"].as_array().expect("goose's numbers");
+    assert_eq!(told.iter().filter_map(|request| request["count"].as_u64()).sum::<u64>(), requests, "{told:?}");
+    assert_eq!(told.iter().filter_map(|request| request["failed"].as_u64()).sum::<u64>(), 0, "{told:?}");
+    assert_eq!(document["goose"]["users"], 4);
+    // Each act became what it had to, and some of each were performed.
+    for (kind, fate) in
+        [("exchange", "accepted"), ("challenge-only", "challenged"), ("right", "accepted"), ("replayed", "challenged")]
+    {
+        assert!(sum(&document, kind, fate) >= 4, "{kind} {fate}: {}", document["outcomes"]);
+    }
+    let planned = document["totals"]["planned"].as_u64().expect("a count");
+    let ended: u64 =
+        document["outcomes"].as_array().expect("outcomes").iter().filter_map(|one| one["count"].as_u64()).sum();
+    assert_eq!(planned, ended);
+    assert_eq!(document["counted_by_target"]["accepted_proofs"], document["totals"]["accepted"]);
+    assert_eq!(document["counted_by_target"]["refused_proofs"], sum(&document, "replayed", "challenged"));
+    assert!(
+        said.contains("walk through 4 acts, driven by goose") && said.contains("PUT publish, with a code"),
+        "{said}"
+    );
+    // Goose says nothing itself, and writes nothing.
+    assert!(!said.contains("users launched") && !said.contains("INFO") && !said.contains("WARN"), "{said}");
+    assert_eq!(files(place.0.path()), ["out", "profile.yaml"]);
+    assert_eq!(files(&place.0.path().join("out")), ["index.html", "load.hlog", "result.json", "summary.md"]);
+    for secret in ["npm_", "Bearer"] {
+        assert!(!said.contains(secret) && !document.to_string().contains(secret), "{secret} is shown");
+    }
+    let page = std::fs::read_to_string(place.0.path().join("out/index.html")).expect("a page");
+    assert!(page.contains("What goose measured") && !page.contains("How late this program was"));
+    let summary = std::fs::read_to_string(place.0.path().join("out/summary.md")).expect("a summary");
+    assert!(summary.contains("PUT publish, with a code"), "{summary}");
+}
+
+#[test]
+fn an_act_of_several_requests_is_prepared_and_what_that_takes_is_told_apart() {
+    let acts = JOURNEY.find("  - ").expect("acts")..JOURNEY.find("valid:").expect("an end of them");
+    let mut journey = JOURNEY.to_owned();
+    journey.replace_range(acts, "  - { action: \"unpublish:all\", proof: right }\n");
+    let (code, document, said) = Place::new().walk(&journey, &[]);
+    assert_eq!(code, Some(0), "{said}");
+    // Each has published what it takes back, with a code.
+    let (accepted, proofs) = (&document["totals"]["accepted"], &document["counted_by_target"]["accepted_proofs"]);
+    assert!(accepted.as_u64() >= Some(4), "{accepted}");
+    assert!(proofs.as_u64() >= accepted.as_u64().map(|accepted| 2 * accepted), "{proofs}");
+    assert_eq!(document["totals"]["requests_with_warm_up"], document["counted_by_target"]["requests"]);
+    for request in ["PUT unpublish:all, set-up", "GET unpublish:all, set-up", "DELETE unpublish:all, with a code"] {
+        assert!(said.contains(request), "{request}: {said}");
+    }
+}
+
+#[test]
+fn a_registry_that_lets_an_act_through_fails_the_run() {
+    for (mutant, kind, verdict) in [
+        ("publish-unchallenged", "challenge-only", "missing-challenge"),
+        ("replay-accepted", "replayed", "replay-accepted"),
+    ] {
+        let (code, document, said) = Place::new().walk(JOURNEY, &["--mutant", mutant]);
+        assert_eq!((code, &document["verdict"]), (Some(1), &"breached".into()), "{mutant}: {said}");
+        let evidence = &document["breaches"]["evidence"][0];
+        assert_eq!((&evidence["kind"], &evidence["verdict"]), (&kind.into(), &verdict.into()), "{mutant}: {said}");
+        assert!(said.contains("BREACHED"), "{said}");
+    }
+}
+
+#[test]
+fn an_interrupted_journey_reports_what_was_measured() {
+    let place = Place::new();
+    let (mut command, out) = place.command(&JOURNEY.replace("2500 ms", "60 s"), &[]);
+    let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it runs");
+    let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
+    lines.find(|line| line.contains("planned")).expect("a second ends");
+    let process = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(process, rustix::process::Signal::INT).expect("it is told");
+    let rest: Vec<String> = lines.collect();
+    assert_eq!(child.wait().expect("it ends").code(), Some(5), "{rest:?}");
+    let document = document(&out);
+    assert_eq!((&document["complete"], &document["verdict"]), (&false.into(), &"incomplete".into()), "{rest:?}");
+    assert!(document["totals"]["accepted"].as_u64() > Some(4), "{}", document["totals"]);
+    assert_eq!(document["totals"]["requests_with_warm_up"], document["counted_by_target"]["requests"]);
+}
+
+#[test]
+fn users_of_a_pool_walk_on_a_registry_that_lives_on_and_their_codes_are_noted_as_spent() {
+    let place = Place::new();
+    let registry = registry([7; 32], 90, None);
+    let base = format!("http://{}/", registry.address);
+    let text = format!("name: mine\nstart: running\nbase: {base}\nskew: {{ behind: 1, ahead: 1 }}\n");
+    std::fs::write(place.0.path().join("mine.yaml"), text).expect("written");
+    let lines = [
+        serde_json::json!({ "pool": { "format": "stepup/pool/1", "target": "mine", "base": null } }).to_string(),
+        serde_json::json!({ "seeded": { "seed": "07".repeat(32), "users": 90 } }).to_string(),
+    ];
+    std::fs::write(place.0.path().join("pool.jsonl"), lines.join("\n") + "\n").expect("written");
+    let journey = JOURNEY.replace("number: 4", "number: 2").replace("60/s", "2/s").replace("2500 ms", "1 s");
+    let before = std::fs::read_to_string(place.0.path().join("pool.jsonl")).expect("a pool");
+    let accepted = registry.accepted_proofs();
+    let (code, document, said) = place.walk(&journey, &["--target", "mine.yaml", "--pool", "pool.jsonl"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(Some(registry.accepted_proofs() - accepted), document["totals"]["accepted"].as_u64(), "{said}");
+    let after = std::fs::read_to_string(place.0.path().join("pool.jsonl")).expect("a pool");
+    assert!(after.starts_with(&before) && after[before.len()..].contains("spent"), "{}", &after[before.len()..]);
+    // Too few users for what is asked are refused before anything is sent.
+    let (code, _, said) =
+        place.walk(&journey.replace("2/s", "200/s"), &["--target", "mine.yaml", "--pool", "pool.jsonl"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("the pool has 90 users"), "{said}");
+}

@@ -1,0 +1,14 @@
+//! Reports: what they hold, and how they look.
+
+mod command;
+mod document;
+mod edited;
+mod formats;
+mod in_a_browser;
+mod kept;
+mod load;
+mod page;
+#[path = "../support/program.rs"]
+mod program;
+mod regression;
+mod run;
