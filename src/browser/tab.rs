@@ -10,6 +10,8 @@ use crate::persona::key::{Manner, Stored};
 
 /// How long a page may take to show what it comes to.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(15);
+/// A button that is not there is waited for so long.
+const SETTLING: Duration = Duration::from_secs(2);
 /// How often it is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(15);
 
@@ -152,9 +154,14 @@ impl Tab {
         );
         self.wait(&ready, deadline, "has not come with all fields that the target file names").await?;
         let action = format!("({ACT})({}, {})", json!(task.fill), json!(task.press));
+        // A page may put its button up after it has come, or be on its way to the next one.
+        let settled = deadline.min(tokio::time::Instant::now() + SETTLING);
         // A press may leave the page before it is answered.
-        if let Ok(Value::String(wrong)) = self.evaluate(&action).await {
-            return Err(Fault::Page(wrong));
+        while let Ok(Value::String(wrong)) = self.evaluate(&action).await {
+            if tokio::time::Instant::now() >= settled {
+                return Err(Fault::Page(wrong));
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
         }
         let shows = |text: &str| format!("(document.body?.innerText ?? '').includes({})", json!(text));
         let shows_any = |text: &Option<String>| text.as_deref().map_or_else(|| "false".to_owned(), shows);
