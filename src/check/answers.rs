@@ -138,6 +138,9 @@ impl Scene {
             let new = Secret::new(SecretKind::Password, password);
             self.user.former = Some(std::mem::replace(&mut self.user.password, new));
         }
+        if becomes.token.is_some() || becomes.totp.is_some() || becomes.password.is_some() {
+            self.hold_changes()?;
+        }
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ use minijinja::value::Serde;
 use tokio::sync::Semaphore;
 
 use super::journal::{self, Entry};
-use super::keyring::{self, Held};
+use super::keyring::{self, Credentials, Held};
 use super::scene::{Conduct, Ended, NEVER_READ, NOTHING_TO_DO, Scene, Stage};
 use super::suite::Unready;
 use crate::clock::UnixMillis;
@@ -52,15 +52,15 @@ pub async fn cleanup(path: &Path, trust: Trust) -> Result<Cleaned, Unready> {
     if replay.open.is_empty() {
         return Ok(cleaned);
     }
-    let Ok(held) = keyring::read(&replay.keyring) else {
+    let Ok(keys) = keyring::read(&replay.keyring) else {
         let gone = format!("{} is not there, so nothing can be undone", replay.keyring.display());
         cleaned.left = replay.open.into_iter().map(|(_, request)| format!("{request}: {gone}")).collect();
         return Ok(cleaned);
     };
-    let mut crew = Crew::assemble(&replay, &held, trust).await?;
+    let mut crew = Crew::assemble(&replay, &keys.users, trust).await?;
     let numbers = replay.open.iter().map(|(number, _)| *number).collect();
     let journal = std::fs::read_to_string(path).unwrap_or_default();
-    for record in open(held, &journal).into_iter().rev() {
+    for record in open(keys.held, &journal).into_iter().rev() {
         match crew.undo(&record).await {
             Ok(Ended { outcome: Outcome::Accepted | Outcome::NotImplemented, .. }) if record.answered => {
                 cleaned.undone += 1
@@ -140,7 +140,7 @@ struct Crew {
 }
 
 impl Crew {
-    async fn assemble(replay: &Replay, held: &[Held], trust: Trust) -> Result<Self, Unready> {
+    async fn assemble(replay: &Replay, users: &[Credentials], trust: Trust) -> Result<Self, Unready> {
         let target = target::find(&replay.target)?;
         let unusable = |message: String| Unready::Target(format!("target {}: {message}", replay.target));
         if !matches!(target.start, Start::Running { .. }) {
@@ -168,7 +168,7 @@ impl Crew {
         let accounts = host.accounts.take().unwrap_or_default();
         let mut personas = BTreeMap::new();
         // The last that was held of each is how it is.
-        for credentials in held.iter().flat_map(|record| [Some(&record.user), record.other.as_ref()]).flatten() {
+        for credentials in users {
             let (name, now) = (credentials.name.clone(), stage.target_time());
             let mut persona = credentials.clone().persona(stage.skew, GUARD_MS, now).map_err(unusable)?;
             if let Some(account) = accounts.iter().find(|account| account.name() == name) {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::keyring::{Held, Keyring};
+use super::keyring::{Credentials, Held, Keyring};
 
 /// The journal's format.
 pub const FORMAT: &str = "stepup/journal/1";
@@ -114,6 +114,11 @@ impl Journal {
         Ok(held.number)
     }
 
+    /// Holds how a user is since something about it has changed.
+    pub(super) fn changed(&self, user: &Credentials) -> Result<(), String> {
+        self.book().keyring.as_mut().map_or(Ok(()), |keyring| keyring.changed(user))
+    }
+
     pub(super) fn write(&self, entry: &Entry) -> Result<(), String> {
         self.book().write(entry)
     }
@@ -173,7 +178,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Entry>, String> {
 mod tests {
     use serde_json::json;
 
-    use super::super::keyring::{self, Credentials};
+    use super::super::keyring;
     use super::*;
     use crate::persona::Persona;
     use crate::secret::{Secret, SecretKind};
@@ -210,7 +215,7 @@ mod tests {
                 journal.keep();
             }
             journal.end();
-            assert_eq!(keyring::read(&keys).map_or(0, |held| held.len()), left);
+            assert_eq!(keyring::read(&keys).map_or(0, |keys| keys.held.len()), left);
         }
     }
 

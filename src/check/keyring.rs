@@ -56,6 +56,25 @@ pub(super) struct Held {
     pub other: Option<Credentials>,
 }
 
+/// A line of a keyring.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Line<H, C> {
+    /// What it takes to undo a request, and how the users were then.
+    Held(H),
+    /// How a user is since something about it has changed.
+    Changed { changed: C },
+}
+
+/// What a keyring holds.
+#[derive(Debug, Default)]
+pub(super) struct Keys {
+    /// What it takes to undo each request, in the order in which it was held.
+    pub held: Vec<Held>,
+    /// The users as they were, the last of each as it is.
+    pub users: Vec<Credentials>,
+}
+
 /// A user's credentials, in the clear.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Credentials {
@@ -148,8 +167,18 @@ impl Keyring {
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.path)
     }
 
+    /// Holds what undoes a request.
     pub(super) fn hold(&mut self, held: &Held) -> Result<(), String> {
-        let mut line = serde_json::to_string(held).map_err(|error| error.to_string())?;
+        self.write(&Line::<_, ()>::Held(held))
+    }
+
+    /// Holds how a user is now, where something of it is held already: what is held later says it by itself.
+    pub(super) fn changed(&mut self, user: &Credentials) -> Result<(), String> {
+        if self.file.is_none() { Ok(()) } else { self.write(&Line::<(), _>::Changed { changed: user }) }
+    }
+
+    fn write(&mut self, line: &impl Serialize) -> Result<(), String> {
+        let mut line = serde_json::to_string(line).map_err(|error| error.to_string())?;
         line.push('\n');
         if self.file.is_none() {
             self.file = Some(self.create().map_err(|error| self.cannot(&error))?);
@@ -168,9 +197,19 @@ impl Keyring {
 }
 
 /// Reads a keyring. Nothing of what it holds is repeated in the error.
-pub(super) fn read(path: &Path) -> Result<Vec<Held>, String> {
+pub(super) fn read(path: &Path) -> Result<Keys, String> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| format!("the keyring {} cannot be read: {error}", path.display()))?;
+    let mut keys = Keys::default();
     // The last line may be half written.
-    Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+    for line in text.lines().filter_map(|line| serde_json::from_str(line).ok()) {
+        match line {
+            Line::Held::<Held, Credentials>(held) => {
+                keys.users.extend([Some(&held.user), held.other.as_ref()].into_iter().flatten().cloned());
+                keys.held.push(held);
+            }
+            Line::Changed { changed } => keys.users.push(changed),
+        }
+    }
+    Ok(keys)
 }

@@ -72,6 +72,7 @@ impl Scene {
                         key.succeed(former)?;
                     }
                     self.user.former_key = self.user.key.replace(key);
+                    self.hold_changes()?;
                 }
                 made
             }

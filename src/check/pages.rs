@@ -96,6 +96,7 @@ impl Scene {
                 Some(key) => key.resume(stored)?,
                 None => self.user.key = Some(SecurityKey::resumed(stored)?),
             }
+            self.hold_changes()?;
         }
         shown
     }

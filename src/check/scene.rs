@@ -467,6 +467,12 @@ impl Scene {
         }
     }
 
+    /// Holds how the persona is now, before anything is sent that its new credentials decide about: a run that is killed
+    /// then has made things which nothing else could remove.
+    pub(super) fn hold_changes(&self) -> Result<(), Mistake> {
+        self.stage.journal.as_ref().map_or(Ok(()), |journal| journal.changed(&Credentials::of(&self.user)))
+    }
+
     /// Routines that are run from now on read these as `args`.
     pub(super) fn set_args(&mut self, args: Value) {
         self.args = args;

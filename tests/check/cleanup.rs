@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
@@ -16,8 +16,8 @@ use tokio::sync::mpsc;
 
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// The reference registry behind a relay that swallows the answer to the first request of a kind, and says that the
-/// registry has given one.
+/// The reference registry behind a relay that swallows the answer to a request of a kind, and says that the registry has
+/// given one.
 struct Target {
     address: String,
     swallowed: mpsc::Receiver<()>,
@@ -25,23 +25,24 @@ struct Target {
 }
 
 impl Target {
-    async fn that_swallows(request: &'static str) -> Self {
+    /// `nth` counts the requests of the kind from 1.
+    async fn that_swallows(request: &'static str, nth: usize) -> Self {
         let registry = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let upstream = registry.local_addr().expect("an address");
         tokio::spawn(serve(registry, Registry::new(Settings::new(Arc::new(SystemTime::now))), std::future::pending()));
         let relay = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = format!("http://{}", relay.local_addr().expect("an address"));
         let (said, swallowed) = mpsc::channel(1);
-        let done = Arc::new(AtomicBool::new(false));
+        let come = Arc::new(AtomicUsize::new(0));
         tokio::spawn(async move {
             while let Ok((mut client, _)) = relay.accept().await {
-                let (said, done) = (said.clone(), Arc::clone(&done));
+                let (said, come) = (said.clone(), Arc::clone(&come));
                 tokio::spawn(async move {
                     let mut upstream = TcpStream::connect(upstream).await.expect("the registry listens");
                     let mut first = [0; 4096];
                     let read = client.read(&mut first).await.unwrap_or_default();
                     let _ = upstream.write_all(&first[..read]).await;
-                    if first.starts_with(request.as_bytes()) && !done.swap(true, Ordering::Relaxed) {
+                    if first.starts_with(request.as_bytes()) && come.fetch_add(1, Ordering::Relaxed) + 1 == nth {
                         let (mut from_client, _) = client.split();
                         let (mut from_registry, mut to_registry) = upstream.split();
                         let mut answer = [0; 16];
@@ -144,7 +145,7 @@ async fn after_a_kill_or_two_interruptions_nothing_is_left_once_the_journal_is_r
         ("disabled/publish/*", &["INT", "INT"]),
         ("disabled/publish/*", &["TERM", "TERM"]),
     ] {
-        let mut target = Target::that_swallows("PUT /su").await;
+        let mut target = Target::that_swallows("PUT /su", 1).await;
         let address = target.address.clone();
         target.run_and_kill(&address, case, signals).await;
         assert_eq!(target.packages().await, 1, "{signals:?}: the registry has made what nobody has undone");
@@ -166,6 +167,27 @@ async fn after_a_kill_or_two_interruptions_nothing_is_left_once_the_journal_is_r
     }
 }
 
+/// Who has published and then enrols may remove what it has published by the secret alone, of which the run was told in
+/// between.
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_kill_while_a_user_enrols_nothing_is_left_either() {
+    // The first two such requests are of the run's look around; then one tells the secret, the other confirms it.
+    for (request, nth, case) in [
+        ("POST /-/npm/v1/user ", 3, "auth-and-writes/deprecate/totp/*"),
+        ("POST /-/npm/v1/user ", 4, "auth-and-writes/deprecate/totp/*"),
+        ("POST /-/account/keys ", 1, "auth-and-writes/deprecate/security-key/*"),
+    ] {
+        let mut target = Target::that_swallows(request, nth).await;
+        let file = include_str!("../../fixtures/targets/embedded.yaml");
+        let file = file.replace("start: embedded\n", &format!("start: running\nbase: {}\n", target.address));
+        std::fs::write(target.path("mine.yaml"), file).expect("written");
+        target.run_and_kill("mine.yaml", case, &["KILL"]).await;
+        assert!(target.packages().await > 0, "{request}, {nth}: packages are there before their user enrols");
+        let (code, said) = target.clean_up().await;
+        assert_eq!((code, target.packages().await), (Some(0), 0), "{request}, {nth}: {said}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_was_lent_gets_back_what_was_changed_and_loses_what_was_made() {
     for (request, case) in [
@@ -175,7 +197,7 @@ async fn an_account_that_was_lent_gets_back_what_was_changed_and_loses_what_was_
         ("POST /-/npm/v1/hooks/hook ", "disabled/hook-add/*"),
     ] {
         let code = i32::from(request.contains("hooks"));
-        let mut target = Target::that_swallows(request).await;
+        let mut target = Target::that_swallows(request, 1).await;
         let body = json!({ "name": "plain", "password": "long-ago", "email": "plain@example.test", "type": "user", "roles": [] });
         let signed_up = target.ask("PUT", "/-/user/org.couchdb.user:plain", "", body).await;
         let token = signed_up["token"].as_str().expect("a token").to_owned();
@@ -207,7 +229,7 @@ async fn an_account_that_was_lent_gets_back_what_was_changed_and_loses_what_was_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_later_run_in_the_same_folder_does_not_make_what_is_left_forgotten() {
-    let mut target = Target::that_swallows("PUT /su").await;
+    let mut target = Target::that_swallows("PUT /su", 1).await;
     let address = target.address.clone();
     target.run_and_kill(&address, "disabled/publish/*", &["KILL"]).await;
     assert_eq!(target.packages().await, 1);
@@ -224,7 +246,7 @@ async fn a_later_run_in_the_same_folder_does_not_make_what_is_left_forgotten() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_unread_answer_named_stays_with_a_user_of_the_runs_own() {
-    let mut target = Target::that_swallows("POST /-/npm/v1/tokens ").await;
+    let mut target = Target::that_swallows("POST /-/npm/v1/tokens ", 1).await;
     let address = target.address.clone();
     target.run_and_kill(&address, "disabled/token-create/*", &["KILL"]).await;
     let (code, said) = target.clean_up().await;
@@ -234,7 +256,7 @@ async fn what_an_unread_answer_named_stays_with_a_user_of_the_runs_own() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_made_that_could_not_be_undone() {
-    let target = Target::that_swallows("nothing").await;
+    let target = Target::that_swallows("nothing", 1).await;
     let arguments = ["check", "--target", &target.address, "--case", "disabled/publish/*", "--out", "out"];
     // No folder can be made there.
     let mut command = target.stepup(&arguments);
@@ -248,7 +270,7 @@ async fn nothing_is_made_that_could_not_be_undone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_ends_keeps_no_keyring_and_leaves_nothing_to_clean_up() {
-    let target = Target::that_swallows("nothing").await;
+    let target = Target::that_swallows("nothing", 1).await;
     let arguments = ["check", "--target", &target.address, "--case", "disabled/publish/*", "--out", "out"];
     let output = target.stepup(&arguments).output().await.expect("stepup starts");
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
@@ -259,7 +281,7 @@ async fn a_run_that_ends_keeps_no_keyring_and_leaves_nothing_to_clean_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_journal_is_refused() {
-    let target = Target::that_swallows("nothing").await;
+    let target = Target::that_swallows("nothing", 1).await;
     for text in ["", "hello\n", "{\"event\":\"making\",\"number\":1,\"case\":\"a\",\"request\":\"b\"}\n"] {
         std::fs::create_dir_all(target.path("out")).expect("a folder");
         std::fs::write(target.path("out/journal.jsonl"), text).expect("written");
