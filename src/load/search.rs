@@ -122,6 +122,8 @@ pub struct Search {
     confirmed: u32,
     lowered: u32,
     resumed: u32,
+    /// The two sides of the last answer, from which the search has gone on.
+    settled: Option<(Rate, Rate)>,
     probes: u32,
 }
 
@@ -141,6 +143,7 @@ impl Search {
             confirmed: 0,
             lowered: 0,
             resumed: 0,
+            settled: None,
             probes: 0,
         }
     }
@@ -225,6 +228,7 @@ impl Search {
             return Next::End(self.end());
         }
         self.resumed += 1;
+        self.settled = self.met.zip(self.missed);
         (self.met, self.missed) = (Some(self.rate), None);
         (self.confirmed, self.stride) = (0, self.bounds.within.get());
         self.narrow()
@@ -255,7 +259,12 @@ impl Search {
     }
 
     fn end(&self) -> End {
-        match (self.met, self.missed) {
+        let sides = match (self.met, self.missed, self.settled) {
+            // Out of probes on the way up from an answer, which stands.
+            (Some(met), None, Some((rate, missed))) if met < ceiling(&self.bounds) => (Some(rate), Some(missed)),
+            (met, missed, _) => (met, missed),
+        };
+        match sides {
             (Some(at_least), Some(_)) if self.generator => End::GeneratorBound { at_least },
             (Some(rate), Some(missed)) => End::Found { rate, missed },
             (Some(at_least), None) if at_least >= self.bounds.users_bear => End::UserBound { at_least },
@@ -400,6 +409,20 @@ mod tests {
     }
 
     #[test]
+    fn out_of_probes_on_the_way_up_the_last_answer_stands() {
+        let mut search = Search::new(bounds(1e6));
+        let mut next = search.first();
+        while search.phase != Phase::Above {
+            let Next::Probe(rate, _) = next else { panic!("{next:?}") };
+            next = search.next(up_to(1_000.0)(rate.get(), 0));
+        }
+        let (rate, missed) = search.met.zip(search.missed).expect("both sides");
+        search.probes = MOST_PROBES - 2;
+        assert!(matches!(search.next(Shown::Met), Next::Probe(above, Purpose::Search) if above > missed));
+        assert_eq!(search.next(Shown::Met), Next::End(End::Found { rate, missed }));
+    }
+
+    #[test]
     fn a_target_that_is_never_the_same_above_still_ends() {
         let mut search = Search::new(bounds(1e6));
         let mut next = search.first();
@@ -434,8 +457,13 @@ mod tests {
         fn a_search_ends_whatever_is_shown(shown in proptest::collection::vec(0_u8..3, 100)) {
             let shown: Vec<Shown> =
                 shown.iter().map(|kind| [Shown::Met, Shown::Missed, Shown::Invalid][usize::from(*kind)]).collect();
-            let (_, probed) = play(bounds(1e6), |_, at| shown[at - 1]);
+            let (end, probed) = play(bounds(1e6), |_, at| shown[at - 1]);
             prop_assert!(probed.len() <= 80);
+            match end {
+                End::Found { rate, missed } => prop_assert!(missed > rate, "{end:?}"),
+                End::BeyondAsked { at_least } => prop_assert_eq!(at_least, bounds(1e6).up_to),
+                End::Doomed { .. } | End::GeneratorBound { .. } | End::UserBound { .. } => {}
+            }
         }
     }
 }
