@@ -76,6 +76,18 @@ pub enum Act {
     Guess(Guess),
 }
 
+impl Act {
+    /// Whether a registry can fail by it.
+    fn is_judged(&self) -> bool {
+        match self {
+            Act::Attempt(_) | Act::Guess(_) => true,
+            Act::AtOnce(race) => !race.attempts.is_empty(),
+            Act::Run(errand) => matches!(errand.end, ErrandEnd::Judged | ErrandEnd::ShowNoSecret),
+            Act::Wait(_) => false,
+        }
+    }
+}
+
 /// A routine that is run between the attempts.
 #[derive(Debug)]
 pub struct Errand {
@@ -314,6 +326,11 @@ impl Scenario {
         }
         findings.extend(cast::check(source, &mut scenario).err());
         findings.extend(names::check(&scenario, source, dialect));
+        if !scenario.acts.iter().any(Act::is_judged) {
+            let hint = "`perform`, `at-once` and `guess` are judged, and `run` with `must`".to_owned();
+            let message = "nothing of what it does is judged, so it would hold on every registry";
+            findings.push(source.wrong_key("acts", message, Some(hint)));
+        }
         Ok((Scenario { id: id.to_owned(), ..scenario }, findings))
     }
 

@@ -47,6 +47,10 @@ acts:
 ";
     snapshot("scenario_mode", said_of("own.yaml", &format!("{HEAD}{acts}"), &[]));
     let acts = "factors: []\nmodes: [auth-only]\nacts:\n  - { perform: publish, proof: none, must: succeed }\n";
+    snapshot("scenario_that_judges_nothing", {
+        let said = |acts: &str| said_of("own.yaml", &format!("{HEAD}{acts}"), &[]);
+        said("acts: []\n") + &said("acts:\n  - { wait: 1 }\n  - { run: recover }\n")
+    });
     snapshot("scenario_without_case", said_of("own.yaml", &format!("{HEAD}{acts}"), &[]));
 }
 
