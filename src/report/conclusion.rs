@@ -2,6 +2,9 @@
 
 use crate::result::{RunResult, Status};
 
+/// What each report says of a run with `--insecure`.
+pub(super) const UNVERIFIED: &str = "Its certificate was not verified (--insecure).";
+
 /// A run in one sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conclusion {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestRerun, TestSuite};
 
+use super::conclusion::UNVERIFIED;
 use crate::result::{CaseResult, RunResult, Status};
 
 /// Renders the result; the error is the serialiser's.
@@ -62,6 +63,9 @@ fn properties(result: &RunResult) -> Vec<(&'static str, String)> {
         ("known-deviations", result.summary.known.to_string()),
         ("stale-deviations", result.stale_deviations.len().to_string()),
     ];
+    if result.target.unverified {
+        properties.push(("identity", UNVERIFIED.to_owned()));
+    }
     if let Some(evidence) = &result.target.no_second_factor {
         properties.push(("no-second-factor", evidence.clone()));
     }

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use super::clients;
-use super::conclusion::Conclusion;
+use super::conclusion::{Conclusion, UNVERIFIED};
 use super::standing::{Ending, meaning, why_untested};
 use super::tables::{self, Table};
 use super::text::{clean, without_names};
@@ -24,6 +24,9 @@ pub fn render(result: &RunResult) -> String {
     counts(&mut out, result);
     let page = format!("{}, revision {}", result.table.source, result.table.revision);
     let _ = writeln!(out, "Judged against {}; {}, seed {}.", plain(&page), plain(&result.tool), result.seed);
+    if result.target.unverified {
+        let _ = writeln!(out, "\n{}", plain(UNVERIFIED));
+    }
     if let Some(evidence) = &result.target.no_second_factor {
         let _ =
             writeln!(out, "\nThis registry has no second factor at all: enrolment was answered {}.", code(evidence));

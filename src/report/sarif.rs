@@ -8,6 +8,7 @@ use std::path::Path;
 use reqwest::Url;
 use serde_json::{Value, json};
 
+use super::conclusion::UNVERIFIED;
 use super::standing::{Ending, meaning, verdicts, why_untested};
 use super::text::{clean, without_names};
 use crate::judge::Verdict;
@@ -142,9 +143,10 @@ fn invocation(result: &RunResult) -> Value {
     let stale = result.stale_deviations.iter().map(|stale| {
         json!({ "level": "error", "message": { "text": format!("stale entry of the target's list: {}", clean(stale)) } })
     });
+    let unverified = result.target.unverified.then(|| json!({ "level": "warning", "message": { "text": UNVERIFIED } }));
     let mut invocation = json!({
         "executionSuccessful": result.complete,
-        "toolExecutionNotifications": stale.chain(untested).collect::<Vec<_>>(),
+        "toolExecutionNotifications": unverified.into_iter().chain(stale).chain(untested).collect::<Vec<_>>(),
     });
     for (name, time) in [("startTimeUtc", &result.started), ("endTimeUtc", &result.finished)] {
         // The format knows no finer times than milliseconds in all viewers.

@@ -6,6 +6,7 @@
 
 use std::fmt::Write as _;
 
+use super::conclusion::UNVERIFIED;
 use super::standing::{Ending, verdicts, why_untested};
 use super::text::clean;
 use crate::result::{CaseResult, RunResult};
@@ -30,6 +31,9 @@ pub fn render(result: &RunResult) -> String {
     }
     let mut out = format!("TAP version 13\n1..{}\n", points.len());
     let _ = writeln!(out, "# target: {}, {}, seed {}", clean(&result.target.name), clean(&result.tool), result.seed);
+    if result.target.unverified {
+        let _ = writeln!(out, "# {UNVERIFIED}");
+    }
     for (number, (ok, description, directive, diagnostics)) in points.into_iter().enumerate() {
         let _ = writeln!(out, "{ok} {} - {}{directive}", number + 1, escaped(&description));
         if !diagnostics.is_empty() {

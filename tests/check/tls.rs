@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use stepup::registry::{Registry, Settings, serve};
+use stepup::report::{html, junit, markdown, sarif, tap};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -87,5 +88,20 @@ async fn a_certificate_that_was_not_verified_is_told_in_the_reports() {
     let ran = check(format!("https://localhost:{port}"), vec!["--insecure".to_owned()]).await;
     assert_eq!(ran.code, Some(0), "{}", ran.said);
     assert!(ran.said.contains("certificate was not verified"), "{}", ran.said);
-    assert!(ran.result.expect("a result").target.unverified);
+    let mut result = ran.result.expect("a result");
+    assert!(result.target.unverified);
+    let rendered = |result: &stepup::result::RunResult| {
+        [
+            html::render(result).expect("renders"),
+            markdown::render(result),
+            junit::render(result).expect("renders"),
+            sarif::render(result).expect("renders"),
+            tap::render(result),
+        ]
+    };
+    for (report, name) in rendered(&result).iter().zip(["html", "markdown", "junit", "sarif", "tap"]) {
+        assert!(report.contains("certificate was not verified"), "{name}");
+    }
+    result.target.unverified = false;
+    assert!(rendered(&result).iter().all(|report| !report.contains("certificate was not verified")));
 }

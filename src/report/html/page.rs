@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::judge::Verdict;
 use crate::report::clients;
-use crate::report::conclusion::Conclusion;
+use crate::report::conclusion::{Conclusion, UNVERIFIED};
 use crate::report::standing::{Ending, meaning, verdicts, why_untested};
 use crate::report::tables::{self, Table};
 use crate::report::text::{clean, without_names};
@@ -246,6 +246,9 @@ fn facts(result: &RunResult) -> Vec<(&'static str, String)> {
         ("Took", took(result)),
         ("Made by", clean(&format!("{}, seed {}", result.tool, result.seed))),
     ];
+    if result.target.unverified {
+        facts.push(("Identity", UNVERIFIED.to_owned()));
+    }
     if result.target.clock_offset_ms != 0 {
         let offset = format!("{} ms ahead of this machine's", result.target.clock_offset_ms);
         facts.push(("Registry's clock", offset));

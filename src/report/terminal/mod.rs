@@ -8,7 +8,7 @@ mod paper;
 
 pub use paper::{Paper, WIDTH};
 
-use super::conclusion::Conclusion;
+use super::conclusion::{Conclusion, UNVERIFIED};
 use crate::result::RunResult;
 pub(super) use paper::{Tone, wrap};
 
@@ -19,7 +19,7 @@ pub fn render(result: &RunResult, paper: Paper) -> String {
     paper.text(&mut out, &format!("{}, revision {}", table.source, table.revision));
     paper.text(&mut out, &format!("target: {}", result.target.name));
     if result.target.unverified {
-        paper.text(&mut out, "Its certificate was not verified (--insecure).");
+        paper.text(&mut out, UNVERIFIED);
     }
     out.push('\n');
     if let Some(evidence) = &result.target.no_second_factor {
