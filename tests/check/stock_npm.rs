@@ -8,7 +8,7 @@ const PASSWORD: &str = "a long enough password";
 
 #[tokio::test]
 async fn publishing_takes_a_code_once_and_what_was_published_can_be_installed() {
-    let registry = Served::start().await;
+    let registry = Served::start();
     let ada = Npm::new(&registry).await;
     ada.sign_up("ada", PASSWORD).await;
     let mut authenticator = ada.enrol(PASSWORD).await;
@@ -34,7 +34,7 @@ async fn publishing_takes_a_code_once_and_what_was_published_can_be_installed() 
 
 #[tokio::test]
 async fn logging_in_asks_for_a_code_in_the_terminal() {
-    let registry = Served::start().await;
+    let registry = Served::start();
     let old_laptop = Npm::new(&registry).await;
     old_laptop.sign_up("grace", PASSWORD).await;
     let mut authenticator = old_laptop.enrol(PASSWORD).await;
@@ -52,7 +52,7 @@ async fn logging_in_asks_for_a_code_in_the_terminal() {
 
 #[tokio::test]
 async fn unpublishing_takes_a_code() {
-    let registry = Served::start().await;
+    let registry = Served::start();
     let joan = Npm::new(&registry).await;
     joan.sign_up("joan", PASSWORD).await;
     let folder = joan.package("gone", "1.0.0");
@@ -70,7 +70,7 @@ async fn unpublishing_takes_a_code() {
 
 #[tokio::test]
 async fn publishing_sends_who_has_a_security_key_to_a_page_and_goes_on_by_itself() {
-    let registry = Served::start().await;
+    let registry = Served::start();
     let mary = Npm::new(&registry).await;
     mary.sign_up("mary", PASSWORD).await;
     let browser = Browser::start().await.expect("a browser");

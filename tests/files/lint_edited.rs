@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use stepup::lint::Linter;
 use stepup::schema::Kind;
 
+use crate::places::places;
+
 /// One file of each kind that says much.
 const FILES: [(Kind, &str); 8] = [
     (Kind::Scenario, "scenarios/otp/log-in-replay-at-once.yaml"),
@@ -19,19 +21,6 @@ const FILES: [(Kind, &str); 8] = [
     (Kind::Client, "fixtures/clients/npm-11.yaml"),
     (Kind::Load, "scenarios/load/mixed.yaml"),
 ];
-
-fn places(value: &Value, at: &str, found: &mut Vec<String>) {
-    found.push(at.to_owned());
-    match value {
-        Value::Object(members) => members.iter().for_each(|(name, member)| {
-            places(member, &format!("{at}/{}", name.replace('~', "~0").replace('/', "~1")), found);
-        }),
-        Value::Array(items) => {
-            items.iter().enumerate().for_each(|(number, item)| places(item, &format!("{at}/{number}"), found));
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
 
 #[test]
 fn whatever_a_file_says_lint_has_an_answer() {

@@ -3,6 +3,8 @@
 mod diagnostics;
 mod lint;
 mod lint_edited;
+#[path = "../support/places.rs"]
+mod places;
 #[path = "../support/program.rs"]
 mod program;
 mod scenario_files;

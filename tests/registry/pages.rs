@@ -92,3 +92,15 @@ async fn a_person_with_codes_logs_in_and_registers_and_removes_a_key_with_them()
     does(&tab, None, code(world.fresh_code(&user)), CONTINUE, "The key Spare is removed.").await;
     assert_eq!(world.read(&user, "/-/account/keys").await.json(), json!({ "objects": [] }));
 }
+
+#[tokio::test]
+async fn a_button_that_is_put_up_after_the_page_has_come_is_waited_for() {
+    let browser = Browser::start().await.expect("a browser");
+    let tab = browser.tab().await.expect("a tab");
+    // It comes when the field is filled for the second time, so that it is missing when it is first looked for.
+    let page = "data:text/html,<input id=field><script>let times = 0; field.oninput = () => { if (++times === 2) { \
+                document.body.insertAdjacentHTML('beforeend', '<button onclick=\"this.outerHTML = `It is done`\">Go</button>') } }\
+                </script>";
+    let shown = does(&tab, Some(page), texts([("#field", "x")]), "Go", "It is done").await;
+    assert_eq!(shown, Vec::<String>::new());
+}

@@ -10,25 +10,13 @@ use stepup::report::load::Comparison;
 use stepup::report::terminal::Paper;
 use stepup::report::{Document, Format};
 
+use crate::places::places;
+
 const SAMPLES: [(&str, &str); 3] = [
     ("result", include_str!("../../fixtures/samples/result-1.json")),
     ("load", include_str!("../../fixtures/samples/load-1.json")),
     ("capacity", include_str!("../../fixtures/samples/capacity-1.json")),
 ];
-
-/// Every place of a document, as JSON pointers.
-fn places(value: &Value, at: &str, found: &mut Vec<String>) {
-    found.push(at.to_owned());
-    match value {
-        Value::Object(members) => members.iter().for_each(|(name, member)| {
-            places(member, &format!("{at}/{}", name.replace('~', "~0").replace('/', "~1")), found);
-        }),
-        Value::Array(items) => {
-            items.iter().enumerate().for_each(|(number, item)| places(item, &format!("{at}/{number}"), found));
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
 
 /// What is put in place of a value.
 fn instead(value: &Value) -> Vec<Value> {

@@ -8,6 +8,8 @@ mod in_a_browser;
 mod kept;
 mod load;
 mod page;
+#[path = "../support/places.rs"]
+mod places;
 #[path = "../support/program.rs"]
 mod program;
 mod regression;

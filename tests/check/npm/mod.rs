@@ -11,12 +11,13 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 use tokio::time::timeout;
 
 pub use authenticator::Authenticator;
 use terminal::Terminal;
+
+use crate::program;
 
 /// How long one command of npm, or the start of the registry, may take.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -25,24 +26,16 @@ const LIMIT: Duration = Duration::from_secs(60);
 pub struct Served {
     pub base: String,
     http: reqwest::Client,
-    _child: Child,
+    _registry: program::Served,
 }
 
 impl Served {
-    pub async fn start() -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_stepup"))
-            .args(["serve", "--listen", "127.0.0.1:0"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("stepup starts");
-        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-        let line = timeout(LIMIT, lines.next_line()).await.expect("its address in time").expect("readable");
+    pub fn start() -> Self {
+        let registry = program::Served::start(&[]);
         // A second call finds the provider installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().timeout(LIMIT).build().expect("a client");
-        Served { base: line.expect("an address"), http, _child: child }
+        Served { base: registry.address.clone(), http, _registry: registry }
     }
 
     /// What anyone may read there, without npm in between.
