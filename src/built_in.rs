@@ -17,6 +17,11 @@ pub fn text(path: &str) -> Option<&'static str> {
     file.and_then(File::contents_utf8)
 }
 
+/// The SHA-256 digest of a file's content, in hexadecimal.
+pub fn digest_of(content: &[u8]) -> String {
+    HEXLOWER.encode(&Sha256::digest(content))
+}
+
 /// The SHA-256 digest of every built-in file with its path, in hexadecimal.
 pub fn digest() -> String {
     let mut files: Vec<(&std::path::Path, &[u8])> = Vec::new();

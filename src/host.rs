@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use crate::accounts::Account;
 use crate::clock::{Clock, UnixMillis};
 use crate::installed::{self, Running};
-use crate::registry::{Mutants, Registry, Settings};
+use crate::registry::{Mutants, Registry, Settings, Verifiers};
 use crate::target::Start;
 
 /// The embedded registry's simulated time begins within a minute of this, in milliseconds: the year 2026.
@@ -44,7 +44,7 @@ impl Host {
     /// Brings a target up. The embedded registry's simulated time begins where the seed says.
     pub async fn bring_up(start: Start, seed: u64, mutants: Mutants) -> Result<Self, String> {
         match start {
-            Start::Embedded => embedded(seed, mutants).await,
+            Start::Embedded { verifiers } => embedded(seed, mutants, verifiers).await,
             Start::Installed(program) => {
                 let running = Box::new(installed::start(&program, None).await?);
                 let base = address(&running.base)?;
@@ -69,13 +69,13 @@ impl Host {
 }
 
 /// The reference registry on a free loopback port, on a clock that the run shares.
-async fn embedded(seed: u64, mutants: Mutants) -> Result<Host, String> {
+async fn embedded(seed: u64, mutants: Mutants, verifiers: Option<Verifiers>) -> Result<Host, String> {
     let cannot = |error: std::io::Error| format!("the embedded registry: {error}");
     let offset = i64::try_from(crate::check::mix(seed, "start") % 60_000).unwrap_or_default();
     let clock = Clock::simulated(UnixMillis(EPOCH_MS + offset));
     let registry_clock = clock.clone();
     let mut settings = Settings::new(Arc::new(move || registry_clock.system_time()));
-    settings.mutants = mutants;
+    (settings.mutants, settings.verifiers) = (mutants, verifiers);
     let listener = TcpListener::bind("127.0.0.1:0").await.map_err(cannot)?;
     let base = address(&format!("http://{}", listener.local_addr().map_err(cannot)?))?;
     let (stop, stopped) = oneshot::channel();

@@ -2,6 +2,7 @@
 
 pub mod renamed;
 mod session;
+pub mod sound;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -95,6 +96,9 @@ pub struct TargetInfo {
 pub struct Config {
     /// How the target was named.
     pub target: String,
+    /// What the user's own file of the target says, where that is what was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_file: Option<OwnTarget>,
     /// The clients that were named; none for the wire alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clients: Vec<String>,
@@ -117,6 +121,32 @@ pub struct Config {
     /// How often a case that could not be judged was played again.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub retries: u8,
+}
+
+/// The user's own file of a target, for readers who do not have it: what it decides, and what it has of its own. The
+/// content of what it has is not here, for it may hold secrets.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
+pub struct OwnTarget {
+    /// The SHA-256 digest of the file.
+    pub digest: String,
+    /// The address that it names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    /// The dialect that it begins with: `npm`, or a file.
+    pub dialect: String,
+    /// Whether users are lent from an accounts file.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub accounts: bool,
+    /// So many steps before the present one are valid as well (RFC 6238 §5.2).
+    pub behind: u8,
+    /// So many steps after it.
+    pub ahead: u8,
+    /// Its own routines, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routines: Vec<String>,
+    /// Its own surfaces, by id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub surfaces: Vec<String>,
 }
 
 /// The suite of a run.
@@ -203,6 +233,42 @@ pub enum Status {
     Skipped,
     /// It could not be judged.
     Error,
+}
+
+impl Status {
+    /// How a case ends that was run and shows these verdicts, the worst first.
+    pub fn of(verdicts: &[Verdict]) -> Self {
+        match verdicts.first() {
+            None | Some(Verdict::Exact) => Status::Pass,
+            Some(Verdict::Unsupported | Verdict::ClientLimit) => Status::Unsupported,
+            Some(Verdict::Throttled | Verdict::TargetFailed | Verdict::HarnessError) => Status::Error,
+            Some(
+                Verdict::MissingChallenge
+                | Verdict::EffectBeforeFactor
+                | Verdict::WrongProofAccepted
+                | Verdict::ReplayAccepted
+                | Verdict::RightsExceeded
+                | Verdict::SecretShown
+                | Verdict::NeverThrottled
+                | Verdict::UnexpectedChallenge
+                | Verdict::WrongShape
+                | Verdict::WrongFactorOffered
+                | Verdict::RightProofRefused
+                | Verdict::NoEffect,
+            ) => Status::Fail,
+        }
+    }
+
+    /// The status's word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Status::Pass => "pass",
+            Status::Fail => "fail",
+            Status::Unsupported => "unsupported",
+            Status::Skipped => "skipped",
+            Status::Error => "error",
+        }
+    }
 }
 
 /// Where a table has an action.

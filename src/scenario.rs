@@ -253,6 +253,29 @@ pub enum Proof {
     Fetched(Fetch),
 }
 
+impl Proof {
+    /// Whether the user who sends it needs a second factor to have it.
+    pub fn takes_factor(&self) -> bool {
+        match self {
+            Proof::None | Proof::Wrong | Proof::Empty | Proof::Text(_) | Proof::OfAnother | Proof::Of(_) => false,
+            // They are of an attempt, which is looked at itself, or passed over.
+            Proof::Again(_) | Proof::Kept(_) | Proof::PendingSecret => false,
+            Proof::Key(assertion) => *assertion != Assertion::OfAnother,
+            Proof::Fetched(fetch) => *fetch != Fetch::ByAnother,
+            Proof::Right
+            | Proof::Short
+            | Proof::Long
+            | Proof::LeadingZero
+            | Proof::LeadingZeroDropped
+            | Proof::Expired(_)
+            | Proof::Early(_)
+            | Proof::FormerSecret
+            | Proof::Recovery(_)
+            | Proof::FormerRecovery(_) => true,
+        }
+    }
+}
+
 /// How a proof travels.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Default, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -357,9 +380,14 @@ impl Scenario {
 
     /// Whether it strains the target: much at once, or many wrong codes.
     pub fn strains(&self) -> bool {
+        self.guesses() || self.races()
+    }
+
+    /// Whether it has several requests under way at once.
+    pub fn races(&self) -> bool {
         let at_once = |act: &Act| matches!(act, Act::AtOnce(_));
         let fetched = |attempt: &Attempt| matches!(attempt.proof, Proof::Fetched(Fetch::AtOnce(_)));
-        self.guesses() || self.acts.iter().any(at_once) || self.attempts().any(fetched)
+        self.acts.iter().any(at_once) || self.attempts().any(fetched)
     }
 
     /// The attempts.

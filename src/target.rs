@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 
 use globset::{Glob, GlobMatcher};
@@ -18,7 +19,10 @@ use crate::dialect::predicate::Predicate;
 use crate::dialect::step::Step;
 use crate::dialect::{Change, Dialect, Surface};
 use crate::judge::Verdict;
+use crate::load::quantity::Span;
 use crate::persona::ledger::Skew;
+use crate::registry::Verifiers;
+use crate::result::{OwnTarget, Status};
 use crate::source::Source;
 use crate::yaml::{self, FileError, Spanned};
 
@@ -32,6 +36,8 @@ pub struct Target {
     pub name: String,
     /// What it is, in a line.
     pub about: String,
+    /// What the user's own file says, where it is from one.
+    pub own: Option<OwnTarget>,
     /// How it comes to run.
     pub start: Start,
     /// What its host serves as its consent to load and races, where it is not this machine.
@@ -50,7 +56,10 @@ pub struct Target {
 #[derive(Debug)]
 pub enum Start {
     /// In this process.
-    Embedded,
+    Embedded {
+        /// Who verifies proofs, where that takes a while.
+        verifiers: Option<Verifiers>,
+    },
     /// It runs already.
     Running {
         /// Its address.
@@ -92,6 +101,9 @@ pub(crate) struct TargetFile {
     /// How it comes to run.
     #[schemars(with = "HowToStart")]
     start: Spanned<HowToStart>,
+    /// Who verifies proofs in the reference registry, where its capacity is to be known.
+    #[schemars(with = "Option<VerifiersFields>")]
+    verifiers: Option<Spanned<VerifiersFields>>,
     /// The address of one that runs already; it may have a path.
     #[schemars(with = "Option<String>")]
     base: Option<Spanned<String>>,
@@ -139,6 +151,22 @@ pub(crate) struct TargetFile {
     left_out: BTreeMap<String, Spanned<String>>,
 }
 
+/// Verifiers of the reference registry: it bears `number` divided by `time`.
+#[derive(Debug, Deserialize, Clone, Copy, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct VerifiersFields {
+    /// How many proofs are verified at once.
+    number: NonZeroU16,
+    /// How long one takes, such as `1 ms`.
+    time: Span,
+}
+
+impl From<VerifiersFields> for Verifiers {
+    fn from(VerifiersFields { number, time: Span(time) }: VerifiersFields) -> Self {
+        Verifiers { number, time }
+    }
+}
+
 #[derive(Debug, Deserialize, Clone, Copy, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum HowToStart {
@@ -157,12 +185,35 @@ pub struct Deviation {
     /// The cases, as a glob over their ids.
     pub case: String,
     /// The verdict that each of them shows.
+    #[serde(deserialize_with = "deviating")]
     pub verdict: Verdict,
     /// The evidence, in words.
+    #[serde(deserialize_with = "evidence")]
+    #[schemars(length(min = 1))]
     pub reason: String,
     /// When it must be looked at again.
     #[serde(deserialize_with = "date")]
     pub until: Date,
+}
+
+fn deviating<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Verdict, D::Error> {
+    let verdict = Verdict::deserialize(deserializer)?;
+    match Status::of(&[verdict]) {
+        Status::Fail => Ok(verdict),
+        Status::Pass => Err(D::Error::custom("a case that holds does not deviate: `exact` cannot be listed")),
+        Status::Unsupported | Status::Skipped | Status::Error => {
+            Err(D::Error::custom(format!("`{verdict}` says nothing of the target, so it is never a known deviation")))
+        }
+    }
+}
+
+fn evidence<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let reason = String::deserialize(deserializer)?;
+    if reason.trim().is_empty() {
+        Err(D::Error::custom("a reason is evidence, and this one is empty"))
+    } else {
+        Ok(reason)
+    }
 }
 
 fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error> {
@@ -243,9 +294,14 @@ fn checked(
     base: Option<Url>,
     (pages, permit): (Pages, Permit),
 ) -> Result<Target, FileError> {
+    let own = own(source, &file)?;
     let how = file.start.value;
+    if let Some(verifiers) = file.verifiers.as_ref().filter(|_| how != HowToStart::Embedded) {
+        let hint = Some("how another registry verifies is its own".to_owned());
+        return Err(source.wrong(verifiers, "`verifiers` are for `start: embedded`", hint));
+    }
     let start = match how {
-        HowToStart::Embedded => Start::Embedded,
+        HowToStart::Embedded => Start::Embedded { verifiers: file.verifiers.as_ref().map(|known| known.value.into()) },
         HowToStart::Running => {
             let base = match (&base, &file.base) {
                 (Some(base), _) => base.clone(),
@@ -280,6 +336,9 @@ fn checked(
             })
         }
     };
+    if let Some(verifiers) = file.verifiers.as_ref().filter(|verifiers| verifiers.value.time.0.is_zero()) {
+        return Err(source.wrong(verifiers, "a verifier takes some time, such as `1 ms`", None));
+    }
     let dialect = dialect_source(source, &file.dialect)?;
     match pages {
         // Where the requests of a page are not described, the page itself may be.
@@ -313,7 +372,24 @@ fn checked(
     }
     let skew = Skew { behind: file.skew.behind.into(), ahead: file.skew.ahead.into() };
     let consent = file.allow.and_then(|allow| allow.consent).map(|consent| consent.value);
-    Ok(Target { consent, name: file.name, about: file.about, start, skew, dialect, deviations, left_out })
+    Ok(Target { consent, name: file.name, about: file.about, own, start, skew, dialect, deviations, left_out })
+}
+
+/// What reports say of a file that the user has written.
+fn own(source: &Source, file: &TargetFile) -> Result<Option<OwnTarget>, FileError> {
+    if !matches!(source, Source::File(_)) {
+        return Ok(None);
+    }
+    Ok(Some(OwnTarget {
+        digest: built_in::digest_of(source.text()?.as_bytes()),
+        base: file.base.as_ref().map(|base| base.value.clone()),
+        dialect: file.dialect.value.clone(),
+        accounts: file.accounts.is_some(),
+        behind: file.skew.behind,
+        ahead: file.skew.ahead,
+        routines: file.routines.keys().chain(file.browser.keys()).cloned().collect(),
+        surfaces: file.surfaces.iter().map(Surface::id).collect(),
+    }))
 }
 
 /// An error about another file as a whole, where this key of the target's file names it.

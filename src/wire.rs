@@ -26,6 +26,8 @@ pub const NO_CONNECTION: &str = "connection refused";
 pub const UNREADABLE: &str = "status ";
 /// How what rustls says of a certificate begins.
 const BAD_CERTIFICATE: &str = "invalid peer certificate";
+/// How rustls calls what many make with `openssl req -x509` for a server.
+const CA_AS_SERVER: &str = "CaUsedAsEndEntity";
 /// How much of a body is kept as evidence, in characters.
 const EVIDENCE_LIMIT: usize = 2_000;
 
@@ -331,6 +333,11 @@ fn describe(error: &reqwest::Error) -> String {
         cause = Some(deeper);
     }
     match cause {
+        Some(cause) if cause.to_string().contains(CA_AS_SERVER) => {
+            "its certificate is that of an authority (CA:TRUE, RFC 5280 §4.2.1.9), which shows another one as a server: \
+             issue it one, or say --insecure, which reports then tell"
+                .to_owned()
+        }
         Some(cause) if cause.to_string().starts_with(BAD_CERTIFICATE) => {
             format!("its certificate cannot be verified: {cause}; `--cacert FILE` names who has issued it")
         }

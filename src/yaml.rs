@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode, SourceSpan};
+use miette::{Diagnostic, LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 use serde::de::DeserializeOwned;
 use serde_saphyr::{Error as YamlError, UserMessageFormatter};
 pub use serde_saphyr::{Location, Spanned};
@@ -21,8 +21,43 @@ pub struct FileError {
 struct Place {
     line: u64,
     column: u64,
-    source: Option<NamedSource<String>>,
+    source: Option<Excerpt>,
     span: SourceSpan,
+}
+
+impl Place {
+    /// What stands there.
+    fn seen(&self) -> Option<&str> {
+        self.source.as_ref()?.text.get(self.span.offset()..self.span.offset() + self.span.len())
+    }
+}
+
+/// The lines around a place, as a frame shows them, and of a long line a part.
+#[derive(Debug)]
+struct Excerpt {
+    /// The file.
+    name: String,
+    text: String,
+    /// The number of its first line, the file's first being 0.
+    first: usize,
+    /// The line and the column (in characters) that it is about, from 0.
+    at: (usize, usize),
+}
+
+impl SourceCode for Excerpt {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        before: usize,
+        after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let read = self.text.as_str().read_span(span, before, after)?;
+        // Without lines around it, the place itself is asked for.
+        let (line, column) = if before == 0 { self.at } else { (self.first + read.line(), 0) };
+        let (data, span) = (read.data(), *read.span());
+        let contents = MietteSpanContents::new_named(self.name.clone(), data, span, line, column, read.line_count());
+        Ok(Box::new(contents.with_language("yaml")))
+    }
 }
 
 impl FileError {
@@ -154,8 +189,8 @@ fn locate(name: &str, text: &str, error: &YamlError, repeat: Repeat) -> FileErro
     let (mut message, hint) = explain(error, repeat);
     let place = error.location().map(|location| place(name, text, location.line(), location.column()));
     if let Some(allowed) = message.strip_prefix("invalid ").and_then(whole_numbers) {
-        let span = place.as_ref().map_or(0..0, |place| place.span.offset()..place.span.offset() + place.span.len());
-        let seen = text.get(span).filter(|seen| repeat == Repeat::All && !seen.trim().is_empty());
+        let seen = place.as_ref().and_then(|place| place.seen());
+        let seen = seen.filter(|seen| repeat == Repeat::All && !seen.trim().is_empty());
         let seen = seen.map_or_else(|| "this".to_owned(), |seen| format!("`{}`", seen.trim()));
         message = format!("{seen} is no whole number from {allowed}");
     }
@@ -174,29 +209,47 @@ fn whole_numbers(name: &str) -> Option<String> {
     }
 }
 
+/// How much of a line is shown, in characters, and how much of that stands before the place.
+const SHOWN: usize = 200;
+const BEFORE: usize = 60;
+
+/// A one-based line and column, in characters. What lies beyond the text is at its end.
 fn place(name: &str, text: &str, line: u64, column: u64) -> Box<Place> {
-    let start = byte_offset(text, line, column);
-    let length =
-        text[start..].find(['\n', ':', ',', '}', ']']).unwrap_or(text.len() - start).max(1).min(text.len() - start);
+    let index = |one_based: u64| usize::try_from(one_based.saturating_sub(1)).unwrap_or(usize::MAX);
+    let lines: Vec<&str> = text.split('\n').map(|line| line.trim_end_matches('\r')).collect();
+    // There is one at least, an empty one.
+    let number = index(line).min(lines.len() - 1);
+    let column_at = index(column).min(lines[number].chars().count());
+    let (first, last) = (number.saturating_sub(1), (number + 1).min(lines.len() - 1));
+    let mut excerpt = String::new();
+    let mut start = 0;
+    for (shown, whole) in lines.iter().enumerate().take(last + 1).skip(first) {
+        let from = if shown == number { column_at.saturating_sub(BEFORE) } else { 0 };
+        let long = whole.chars().count() > SHOWN;
+        let from = if long { from } else { 0 };
+        if from > 0 {
+            excerpt.push('…');
+        }
+        if shown == number {
+            start = excerpt.len() + whole.chars().skip(from).take(column_at - from).map(char::len_utf8).sum::<usize>();
+        }
+        excerpt.extend(whole.chars().skip(from).take(SHOWN));
+        if long && whole.chars().count() > from + SHOWN {
+            excerpt.push('…');
+        }
+        if shown < last {
+            excerpt.push('\n');
+        }
+    }
+    let rest = &excerpt[start..];
+    let length = rest.find(['\n', ':', ',', '}', ']', '…']).unwrap_or(rest.len()).max(1).min(rest.len());
+    let at = (index(line), index(column));
     Box::new(Place {
         line,
         column,
-        source: Some(NamedSource::new(name, text.to_owned()).with_language("yaml")),
+        source: Some(Excerpt { name: name.to_owned(), text: excerpt, first, at }),
         span: SourceSpan::new(start.into(), length),
     })
-}
-
-/// The byte at a one-based line and column (in characters); the end of the text when there is none.
-fn byte_offset(text: &str, line: u64, column: u64) -> usize {
-    let mut start = 0;
-    for (number, content) in text.split_inclusive('\n').enumerate() {
-        if number as u64 + 1 == line {
-            let before = usize::try_from(column.saturating_sub(1)).unwrap_or(usize::MAX);
-            return start + content.char_indices().nth(before).map_or(content.len(), |(at, _)| at);
-        }
-        start += content.len();
-    }
-    text.len()
 }
 
 fn explain(error: &YamlError, repeat: Repeat) -> (String, Option<String>) {
@@ -283,8 +336,24 @@ mod tests {
     }
 
     #[test]
-    fn offsets_stay_inside_the_text() {
-        assert_eq!(byte_offset("aé\nb", 1, 3), 3);
-        assert_eq!(byte_offset("a\n", 9, 9), 2);
+    fn places_stay_inside_the_text() {
+        let seen = |text: &str, line, column| {
+            let place = place("f", text, line, column);
+            (place.seen().unwrap().to_owned(), place.source.unwrap().text)
+        };
+        assert_eq!(seen("aé\nb", 1, 2), ("é".to_owned(), "aé\nb".to_owned()));
+        assert_eq!(seen("a\n", 9, 9), (String::new(), "a\n".to_owned()));
+        assert_eq!(seen("", 1, 1), (String::new(), String::new()));
+    }
+
+    #[test]
+    fn of_a_long_line_the_part_around_the_place_is_shown() {
+        let text = format!("short\n{}here: {}\nshort", "ü".repeat(5_000), "x".repeat(5_000));
+        let place = place("f", &text, 2, 5_001);
+        assert_eq!(place.seen(), Some("here"));
+        let excerpt = place.source.unwrap();
+        assert_eq!(excerpt.text.chars().count(), "short\n\nshort".len() + SHOWN + 2, "{}", excerpt.text);
+        let frame = excerpt.read_span(&place.span, 0, 0).unwrap();
+        assert_eq!((frame.line(), frame.column()), (1, 5_000));
     }
 }

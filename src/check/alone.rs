@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::plan::Case;
 use super::play::{Play, Played};
 use super::scene::Scene;
-use super::{Run, cast, status};
+use super::{Run, cast};
 use crate::judge::{Outcome, Verdict, judge_attempts};
 use crate::result::{Probe, Status};
 
@@ -64,7 +64,7 @@ pub(super) async fn act(run: &Run, case: &Case, number: usize, until: Option<Ins
 }
 
 fn judged(verdicts: &[Verdict], saw: &str) -> End {
-    match (status(verdicts), verdicts.first()) {
+    match (Status::of(verdicts), verdicts.first()) {
         (_, Some(verdict @ (Verdict::Throttled | Verdict::HarnessError))) => End::Unplayable(verdict.to_string()),
         (Status::Fail | Status::Error, _) => End::Deviated(verdicts.to_vec()),
         (Status::Unsupported, _) => End::Unsupported(saw.to_owned()),

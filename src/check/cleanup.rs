@@ -164,7 +164,8 @@ impl Crew {
             waiting: Arc::new(AtomicUsize::new(0)),
             stop: super::stop::Stop::default(),
         };
-        stage.read_clock().await;
+        let reached = stage.read_clock().await;
+        reached.map_err(|why| unusable(format!("it cannot be reached, so nothing is undone yet: {why}")))?;
         let accounts = host.accounts.take().unwrap_or_default();
         let mut personas = BTreeMap::new();
         // The last that was held of each is how it is.

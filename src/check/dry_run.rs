@@ -1,13 +1,14 @@
 //! A dry run: what would be sent for the selected cases, and nothing is.
 //!
-//! Requests are told as the dialect and the target file have them, with the templates that a run fills in. What a run
+//! Requests are told as the dialect and the target file have them, with the templates that a run fills in: names, tokens
+//! and codes come into being while it runs. What a run
 //! decides by answers (a challenge is answered, a read-back polls) is told as it begins.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::plan::{Case, Script};
-use crate::dialect::step::{CeremonyKind, Deed, Step};
+use crate::dialect::step::{CeremonyKind, Deed, Request, Step};
 use crate::dialect::{Dialect, Surface};
 use crate::judge::Expectation;
 use crate::scenario::{Act, Attempt, Errand, Scenario};
@@ -21,7 +22,7 @@ const DEEPEST: usize = 8;
 pub fn render(target: &Target, cases: &[Case]) -> String {
     let dialect = &target.dialect;
     let (whom, lends) = match &target.start {
-        Start::Embedded => ("the reference registry, in this process".to_owned(), false),
+        Start::Embedded { .. } => ("the reference registry, in this process".to_owned(), false),
         Start::Running { base, accounts } => (base.to_string(), accounts.is_some()),
         Start::Installed(program) => (format!("{}, installed and started for the run", program.name), false),
     };
@@ -94,8 +95,7 @@ fn read_back(out: &mut String, surface: &Surface) {
         let _ = writeln!(out, "  reads the effect back");
     }
     for fact in &surface.effect {
-        let line = &fact.read.request.line;
-        let _ = writeln!(out, "    {} {}", line.method.name(), line.place);
+        sent(out, "    ", &fact.read.request, "");
     }
 }
 
@@ -123,8 +123,7 @@ fn attempted(out: &mut String, dialect: &Dialect, attempt: &Attempt) {
         None => lines(out, dialect, &surface.perform, 2, 0),
     }
     for fact in &surface.effect {
-        let line = &fact.read.request.line;
-        let _ = writeln!(out, "    {} {}", line.method.name(), line.place);
+        sent(out, "    ", &fact.read.request, "");
     }
 }
 
@@ -141,6 +140,16 @@ fn part(out: &mut String, dialect: &Dialect, what: &str, steps: &[Step]) {
     }
 }
 
+/// A request, and its body on a line of its own: JSON, or a form by its fields.
+fn sent(out: &mut String, space: &str, request: &Request, when: &str) {
+    let _ = writeln!(out, "{space}{} {}{when}", request.line.method.name(), request.line.place);
+    for (kind, body) in [("json", &request.json), ("form", &request.form)] {
+        if let Some(body) = body {
+            let _ = writeln!(out, "{space}  {kind} {body}");
+        }
+    }
+}
+
 /// The requests of steps, routines told by their own.
 fn lines(out: &mut String, dialect: &Dialect, steps: &[Step], indent: usize, deep: usize) {
     let space = "  ".repeat(indent);
@@ -148,7 +157,8 @@ fn lines(out: &mut String, dialect: &Dialect, steps: &[Step], indent: usize, dee
         let when = step.when.as_ref().map_or_else(String::new, |when| format!("  (when {when})"));
         let _ = match &step.deed {
             Deed::Request(request) => {
-                writeln!(out, "{space}{} {}{when}", request.line.method.name(), request.line.place)
+                sent(out, &space, request, &when);
+                Ok(())
             }
             Deed::Routine { name, .. } if deep < DEEPEST => {
                 let steps = dialect.routines.get(&name.value).map_or(&[][..], Vec::as_slice);

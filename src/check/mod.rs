@@ -255,7 +255,7 @@ fn judged(
             {
                 bare.shape = Some(UNRECOGNISED.to_owned());
             }
-            result.ended(status(&verdicts), verdicts, String::new())
+            result.ended(Status::of(&verdicts), verdicts, String::new())
         }
         Ok(Played::SetUpFailed(ended)) => {
             let evidence = std::mem::take(&mut scene.exchanges);
@@ -266,35 +266,13 @@ fn judged(
                 Outcome::Failed => Verdict::TargetFailed,
                 Outcome::Accepted | Outcome::Challenged { .. } | Outcome::Refused => Verdict::HarnessError,
             };
-            result.ended(status(&[verdict]), vec![verdict], format!("set-up: {}", ended.saw))
+            result.ended(Status::of(&[verdict]), vec![verdict], format!("set-up: {}", ended.saw))
         }
         Err(mistake) => {
             let evidence = std::mem::take(&mut scene.exchanges);
             result.probes.push(Probe::mistake(&mistake, evidence));
             result.ended(Status::Error, vec![Verdict::HarnessError], mistake)
         }
-    }
-}
-
-fn status(verdicts: &[Verdict]) -> Status {
-    match verdicts.first() {
-        None | Some(Verdict::Exact) => Status::Pass,
-        Some(Verdict::Unsupported | Verdict::ClientLimit) => Status::Unsupported,
-        Some(Verdict::Throttled | Verdict::TargetFailed | Verdict::HarnessError) => Status::Error,
-        Some(
-            Verdict::MissingChallenge
-            | Verdict::EffectBeforeFactor
-            | Verdict::WrongProofAccepted
-            | Verdict::ReplayAccepted
-            | Verdict::RightsExceeded
-            | Verdict::SecretShown
-            | Verdict::NeverThrottled
-            | Verdict::UnexpectedChallenge
-            | Verdict::WrongShape
-            | Verdict::WrongFactorOffered
-            | Verdict::RightProofRefused
-            | Verdict::NoEffect,
-        ) => Status::Fail,
     }
 }
 

@@ -1,10 +1,14 @@
 //! The suite, measured: what it finds of each fault that the reference registry can be seeded with.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use futures_util::stream::{self, StreamExt as _};
 use serde::{Deserialize, Serialize};
 
+use super::Preflight;
 use super::faults::{self, Named};
-use super::suite::{self, Options, Suite, Unready};
+use super::plan::{Case, Script};
+use super::suite::{self, Options, Session, Suite, Unready};
 use crate::judge::Verdict;
 use crate::registry::{Mutant, Mutants};
 use crate::result::{CaseResult, RunResult, Status};
@@ -42,6 +46,8 @@ pub struct Row {
     /// The cases, among those that were run, that must find it.
     #[serde(default)]
     pub named: Vec<Named>,
+    /// How many cases were played against it: those that can meet it, unless every one was asked for.
+    pub played: usize,
     /// The cases that did not hold, or could not be judged.
     pub found_by: Vec<Finding>,
 }
@@ -115,32 +121,83 @@ impl Matrix {
     }
 }
 
+/// What is measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Measured<'a> {
+    /// Only the cases whose id one of these globs matches; all when there is none.
+    pub cases: &'a [String],
+    /// Only these faults; all when there is none.
+    pub faults: &'a [Mutant],
+    /// The seed.
+    pub seed: u64,
+    /// Whether every case is played against each fault, those that cannot meet it as well.
+    pub every_case: bool,
+}
+
+/// The cases that can meet each fault.
+type Reach = BTreeMap<Mutant, Vec<String>>;
+
 /// Runs the cases against the registry without a fault and with each, and tells of each as it ends.
-pub async fn measure(cases: &[String], seed: u64, mut ended: impl FnMut(&Row)) -> Result<Matrix, Unready> {
-    let sound = run(cases, seed, Mutants::none()).await?;
+///
+/// Against a fault only those cases are played that can meet it: whose requests, on the registry without a fault, come to
+/// where the fault's switch is read, and those that are named for it; against a fault of races, those that race. To the others a registry with the fault is one
+/// without. Where a fault shows before the first case, everything is played.
+pub async fn measure(measured: Measured<'_>, mut ended: impl FnMut(&Row)) -> Result<Matrix, Unready> {
+    let Measured { cases, seed, .. } = measured;
+    let (mutants, reached) = Mutants::watched();
+    let session = begin(cases, seed, mutants).await?;
+    let sound = session.preflight().clone();
+    let races = |case: &&Case| matches!(&case.script, Script::Scenario(scenario) if scenario.races());
+    let racing: Vec<String> = session.cases().iter().filter(races).map(|case| case.id.clone()).collect();
+    let every: Vec<String> = session.cases().iter().map(|case| case.id.clone()).collect();
+    let mut reach = Reach::new();
+    if !measured.every_case {
+        for (number, case) in session.cases().iter().enumerate() {
+            reached.take();
+            session.play(number).await;
+            for mutant in reached.take() {
+                reach.entry(mutant).or_default().push(case.id.clone());
+            }
+        }
+    }
+    let without = begin(cases, seed, Mutants::none()).await?.run(|_| {}).await;
     let mut matrix = Matrix {
         format: FORMAT.to_owned(),
-        tool: sound.tool.clone(),
+        tool: without.tool.clone(),
         seed,
-        cases: sound.cases.iter().map(|case| case.id.clone()).collect(),
-        false_alarms: findings(&sound),
+        cases: without.cases.iter().map(|case| case.id.clone()).collect(),
+        false_alarms: findings(&without),
         mutants: Vec::new(),
     };
     let all: Vec<String> = suite::carried()?.into_iter().map(|case| case.id).collect();
     let mut named = faults::named(&all)?;
-    let measured = Mutant::ALL.iter().map(|&mutant| {
+    let wanted = |mutant: &Mutant| measured.faults.is_empty() || measured.faults.contains(mutant);
+    let rows = Mutant::ALL.iter().copied().filter(wanted).map(|mutant| {
         let mut named = named.remove(mutant.name()).unwrap_or_default();
         named.retain(|named| matrix.cases.contains(&named.case));
-        let alone: Vec<String> = named.iter().filter(|named| named.alone).map(|named| named.case.clone()).collect();
+        let reaching = match mutant.is_race() {
+            // Whether requests meet under way is for the moment to say, and not for one run without the fault.
+            true => racing.clone(),
+            false => reach.remove(&mutant).unwrap_or_default(),
+        };
+        let (sound, every) = (&sound, every.as_slice());
         async move {
-            let cases = if alone.is_empty() { cases } else { &alone };
-            let found_by = findings(&run(cases, seed, mutant.into()).await?);
+            let alone: Vec<String> = named.iter().filter(|named| named.alone).map(|named| named.case.clone()).collect();
+            let meeting = named.iter().map(|named| named.case.clone()).chain(reaching);
+            let played = match alone.is_empty() {
+                false => found(&alone, seed, mutant, None).await?,
+                true if measured.every_case => found(every, seed, mutant, None).await?,
+                true => {
+                    let meeting: Vec<String> = meeting.collect::<BTreeSet<_>>().into_iter().collect();
+                    found(&meeting, seed, mutant, Some((sound, every))).await?
+                }
+            };
             let (mutant, about) = (mutant.name().to_owned(), mutant.about().to_owned());
-            Ok::<_, Unready>(Row { mutant, about, named, found_by })
+            Ok::<_, Unready>(Row { mutant, about, named, played: played.0, found_by: played.1 })
         }
     });
-    let measured: Vec<_> = measured.collect();
-    let mut rows = stream::iter(measured).buffered(AT_ONCE);
+    let rows: Vec<_> = rows.collect();
+    let mut rows = stream::iter(rows).buffered(AT_ONCE);
     while let Some(row) = rows.next().await {
         let row = row?;
         ended(&row);
@@ -150,12 +207,33 @@ pub async fn measure(cases: &[String], seed: u64, mut ended: impl FnMut(&Row)) -
     Ok(matrix)
 }
 
-async fn run(cases: &[String], seed: u64, mutants: Mutants) -> Result<RunResult, Unready> {
+/// How many cases were played against a fault, and what was found. Where the fault shows before the first of them,
+/// `otherwise` has what is known of a registry without one, and the cases that are played then.
+async fn found(
+    cases: &[String],
+    seed: u64,
+    mutant: Mutant,
+    otherwise: Option<(&Preflight, &[String])>,
+) -> Result<(usize, Vec<Finding>), Unready> {
+    // Where no case can meet it, it may show before the first one all the same.
+    let first = if cases.is_empty() { otherwise.map_or(cases, |(_, every)| every) } else { cases };
+    let mut session = begin(first, seed, mutant.into()).await?;
+    if let Some((sound, every)) = otherwise
+        && session.preflight() != sound
+    {
+        session = begin(every, seed, mutant.into()).await?;
+    } else if cases.is_empty() {
+        return Ok((0, Vec::new()));
+    }
+    let result = session.run(|_| {}).await;
+    Ok((session.len(), findings(&result)))
+}
+
+async fn begin(cases: &[String], seed: u64, mutants: Mutants) -> Result<Session, Unready> {
     // Cases that a fault leaves without an answer wait for their time-out side by side.
     let options = Options { cases: cases.to_vec(), seed, jobs: 64, mutants, ..Options::default() };
     // The embedded registry is thrown away, so there is no journal to be written.
-    let session = Suite::new(options)?.begin(std::path::Path::new("")).await?;
-    Ok(session.run(|_| {}).await)
+    Suite::new(options)?.begin(std::path::Path::new("")).await
 }
 
 fn findings(result: &RunResult) -> Vec<Finding> {

@@ -70,25 +70,27 @@ async fn enrol(run: &Run, role: &str) -> Result<Enrolled, String> {
 }
 
 impl Stage {
-    /// Sets the stage to the target's clock.
-    pub async fn read_clock(&mut self) {
-        self.offset_ms = clock_offset(self).await;
+    /// Sets the stage to the target's clock. The error says why the target gave no answer.
+    pub async fn read_clock(&mut self) -> Result<(), String> {
+        self.offset_ms = clock_offset(self).await?;
+        Ok(())
     }
 }
 
 /// How far the target's clock is ahead of ours by its header `date` (RFC 9110 §6.6.1), in milliseconds.
-async fn clock_offset(stage: &Stage) -> i64 {
+async fn clock_offset(stage: &Stage) -> Result<i64, String> {
     let ping = "/-/ping".to_owned();
     let outgoing =
         Outgoing { method: Method::Get, place: ping.clone(), shown_place: ping, headers: Vec::new(), body: None };
     let before = stage.clock.now();
-    let (answer, _) = stage.wire.send(outgoing, str::to_owned).await;
+    let (answer, exchange) = stage.wire.send(outgoing, str::to_owned).await;
     let between = before.0.midpoint(stage.clock.now().0);
-    let date = answer.as_ref().and_then(|answer| answer.header("date").next());
-    let Some(date) = date.and_then(|date| DateTimeParser::new().parse_timestamp(date).ok()) else { return 0 };
+    let Some(answer) = answer else { return Err(exchange.fault.unwrap_or_else(|| "no usable answer".to_owned())) };
+    let date = answer.header("date").next();
+    let Some(date) = date.and_then(|date| DateTimeParser::new().parse_timestamp(date).ok()) else { return Ok(0) };
     // On average the header is half a second behind what it stands for.
     let offset = date.as_millisecond() + RESOLUTION_MS / 2 - between;
-    if offset.abs() <= RESOLUTION_MS { 0 } else { offset }
+    Ok(if offset.abs() <= RESOLUTION_MS { 0 } else { offset })
 }
 
 impl Run {

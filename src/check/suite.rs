@@ -8,10 +8,8 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use data_encoding::HEXLOWER;
 use globset::{Glob, GlobMatcher};
 use jiff::Timestamp;
-use sha2::{Digest as _, Sha256};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::alone::{Acted, End};
@@ -154,7 +152,7 @@ impl Suite {
 
     fn read(options: Options) -> Result<Self, Unready> {
         let target = target::find_with(&options.target, options.pages)?;
-        if !matches!(target.start, Start::Embedded) && options.mutants != Mutants::none() {
+        if !matches!(target.start, Start::Embedded { .. }) && !options.mutants.is_empty() {
             return Err(Unready::Options("--mutant is for the embedded registry".to_owned()));
         }
         let table = table()?;
@@ -174,6 +172,7 @@ impl Suite {
         let options = &self.options;
         Config {
             target: options.target.clone(),
+            target_file: self.target.own.clone(),
             clients: options.clients.clone(),
             cases: options.cases.clone(),
             scenarios: options.scenarios.iter().map(|file| file.display().to_string()).collect(),
@@ -191,7 +190,7 @@ impl Suite {
     }
 
     fn made_of(&self) -> SuiteInfo {
-        let digest = |text: &[u8]| HEXLOWER.encode(&Sha256::digest(text));
+        let digest = built_in::digest_of;
         SuiteInfo {
             digest: built_in::digest(),
             table: built_in::text(TABLE).map(|text| digest(text.as_bytes())).unwrap_or_default(),
@@ -244,7 +243,8 @@ impl Suite {
             stop: Stop::default(),
         };
         let unverified = options.trust == Trust::Unverified && host.base.scheme() == "https";
-        stage.read_clock().await;
+        // A target that gives no answer is told of when the first user is made.
+        let _ = stage.read_clock().await;
         left_out.extend(unconsented(&stage.wire, consent.as_deref(), &cases).await);
         let provisioner = match host.accounts.take() {
             Some(accounts) => Provisioner::Accounts(Pool::new(accounts, stage.skew, guard_ms, stage.target_time())),
@@ -266,7 +266,7 @@ impl Suite {
             clients: Arc::new(clients),
         };
         if let Some(journal) = &run.stage.journal {
-            let begun = journal.begin(&run.prefix, &run.target, run.stage.wire.base().as_str());
+            let begun = journal.begin(&run.prefix, &anywhere(&run.target), run.stage.wire.base().as_str());
             begun.map_err(|message| Unready::Journal(std::io::Error::other(message)))?;
         }
         let preflight = super::preflight(&mut run).await.map_err(unusable)?;
@@ -285,6 +285,14 @@ impl Suite {
             preflight,
             host: Mutex::new(host),
         })
+    }
+}
+
+/// A target's name as it is understood from any folder.
+fn anywhere(target: &str) -> String {
+    match std::path::absolute(target) {
+        Ok(file) if file.is_file() => file.display().to_string(),
+        _ => target.to_owned(),
     }
 }
 
@@ -361,6 +369,17 @@ impl Session {
     /// Whether its cases were left to others.
     pub fn is_empty(&self) -> bool {
         self.cases.is_empty()
+    }
+
+    /// The cases.
+    pub fn cases(&self) -> &[Case] {
+        &self.cases
+    }
+
+    /// Plays one of the cases alone, by its number, and says what came of it.
+    pub(super) async fn play(&self, number: usize) -> Option<CaseResult> {
+        let case = self.cases.get(number)?;
+        Some(super::whole(&self.run, number, case, &self.preflight).await)
     }
 
     /// What is known of the target.

@@ -60,7 +60,7 @@ pub(super) struct Check {
     #[arg(long, value_name = "FILE")]
     deviations: Option<PathBuf>,
     /// Drafts a list of what deviates, to be looked through and named by the target's file; the file must be new.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
     write_deviations: Option<PathBuf>,
     /// Who makes the users' security keys.
     #[arg(long, value_enum, default_value_t = Maker::SoftPasskey)]
@@ -78,6 +78,18 @@ pub(super) struct Check {
     mutant: Vec<Mutant>,
 }
 
+/// Whether a file can be made here, which is better known before a run than after it.
+fn new(file: &Path) -> Result<(), String> {
+    if file.exists() {
+        return Err(format!("{} exists, and reasons in it would be lost", file.display()));
+    }
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match folder.filter(|folder| !folder.is_dir()) {
+        Some(folder) => Err(format!("there is no folder {}", folder.display())),
+        None => Ok(()),
+    }
+}
+
 impl Check {
     pub(super) fn run(self) -> Result<u8, Failure> {
         if self.dry_run {
@@ -92,9 +104,8 @@ impl Check {
     async fn play(self) -> Result<u8, Failure> {
         let mut interruptions = Interruptions::listen()
             .map_err(|error| Failure::new(exit::USAGE, format!("signals cannot be listened for: {error}")))?;
-        if let Some(file) = self.write_deviations.as_ref().filter(|file| file.exists()) {
-            let message = format!("--write-deviations: {} exists, and reasons in it would be lost", file.display());
-            return Err(Failure::new(exit::USAGE, message));
+        if let Some(file) = &self.write_deviations {
+            new(file).map_err(|message| Failure::new(exit::USAGE, format!("--write-deviations: {message}")))?;
         }
         let folder = self.out.clone().unwrap_or_else(|| folder::named_after(Timestamp::now()));
         let session = tokio::select! {

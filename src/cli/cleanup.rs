@@ -7,6 +7,7 @@ use clap::Args;
 use super::connection::Connection;
 use super::{Failure, exit};
 use crate::check::cleanup;
+use crate::report::text::counted;
 
 #[derive(Debug, Args)]
 pub(super) struct Cleanup {
@@ -25,7 +26,9 @@ impl Cleanup {
         }
         super::say!("{} undone, {} perhaps left", cleaned.undone, cleaned.left.len());
         if cleaned.users > 0 {
-            super::say!("{} users stay, for the protocol has no request that removes one", cleaned.users);
+            let stay = if cleaned.users == 1 { "stays" } else { "stay" };
+            let users = counted(cleaned.users, "user");
+            super::say!("{users} {stay}, for the protocol has no request that removes one");
         }
         Ok(if cleaned.left.is_empty() { exit::HELD } else { exit::DEVIATING })
     }

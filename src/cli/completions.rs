@@ -40,6 +40,8 @@ impl Man {
                 found.display_name(format!("stepup-{name}"))
             }
         };
+        // A command of its own states no version; its page is of the same program.
+        let command = command.version(env!("CARGO_PKG_VERSION"));
         let mut page = Vec::new();
         clap_mangen::Man::new(command)
             .render(&mut page)

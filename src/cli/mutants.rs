@@ -6,9 +6,10 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::{Failure, exit, folder};
-use crate::check::mutants::{Matrix, measure};
+use crate::check::mutants::{Matrix, Measured, measure};
 use crate::check::plan::Case;
 use crate::check::suite;
+use crate::registry::Mutant;
 use crate::report;
 
 #[derive(Debug, Args)]
@@ -16,6 +17,13 @@ pub(super) struct MutantsCommand {
     /// Only the cases whose id matches; may be given several times.
     #[arg(long, value_name = "GLOB")]
     case: Vec<String>,
+    /// Only this fault; may be given several times.
+    #[arg(long = "mutant", value_name = "NAME")]
+    mutants: Vec<Mutant>,
+    /// Play every case against each fault, and not only those whose requests can meet it: a check of the measurement
+    /// itself, which takes many times as long.
+    #[arg(long)]
+    every_case: bool,
     /// Where the matrix goes.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -27,8 +35,10 @@ pub(super) struct MutantsCommand {
 impl MutantsCommand {
     pub(super) fn run(self) -> Result<u8, Failure> {
         let out = self.out.unwrap_or_else(|| folder::named_after(Timestamp::now()));
-        let matrix = super::runtime()?.block_on(measure(&self.case, self.seed, |row| {
-            eprintln!("{:<32} found by {}", row.mutant, row.found_by.len());
+        let measured =
+            Measured { cases: &self.case, faults: &self.mutants, seed: self.seed, every_case: self.every_case };
+        let matrix = super::runtime()?.block_on(measure(measured, |row| {
+            eprintln!("{:<32} found by {} of {}", row.mutant, row.found_by.len(), row.played);
         }))?;
         super::say!("{}", report::matrix::render(&matrix));
         let mut cases = suite::carried()?;

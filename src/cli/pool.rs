@@ -20,6 +20,7 @@ use crate::load::pool::{Heading, Line, PoolFile, Writing};
 use crate::load::seal::{Seal, Unlock};
 use crate::load::users::Users;
 use crate::load::{enrol, sizing};
+use crate::report::text::counted;
 use crate::target;
 use crate::wire::Trust;
 
@@ -231,7 +232,7 @@ async fn create(
             told.set(Instant::now());
             let pace = done.saturating_sub(had) as f64 / began.elapsed().as_secs_f64();
             let left = (users as usize).saturating_sub(done) as f64 / pace.max(1e-9);
-            eprintln!("{done} of {users} users, {pace:.1} a second, about {left:.0} s left");
+            eprintln!("{done} of {}, {pace:.1} a second, about {left:.0} s left", counted(users as usize, "user"));
         }
     };
     let ended = {
@@ -249,7 +250,7 @@ async fn create(
     };
     let ended = ended.map_err(|message| Failure::new(exit::INCOMPLETE, message))?;
     if let Some(why) = &ended.last_failure {
-        eprintln!("{} users could not be enrolled; the last: {why}", ended.failed);
+        eprintln!("{} could not be enrolled; the last: {why}", counted(ended.failed, "user"));
     }
     info(file, unlock)?;
     Ok(match ended.users {
@@ -268,7 +269,8 @@ fn info(file: &Path, unlock: &mut Unlock) -> Result<u8, Failure> {
         Users::Kept(_) => "signed up",
     };
     let sealed = if pool.sealed { ", encrypted" } else { "" };
-    super::say!("{}: {users} users {how}, for target {}{sealed}", file.display(), pool.target);
+    let counted = counted(users as usize, "user");
+    super::say!("{}: {counted} {how}, for target {}{sealed}", file.display(), pool.target);
     if pool.users.have_codes() {
         super::say!("they sustain {} valid codes a second, one for each 30 s", sizing::sustained(users));
     } else {

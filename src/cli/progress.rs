@@ -6,6 +6,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::check::scene::Stage;
+use crate::report::text::counted;
 
 /// Between two lines where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -60,7 +61,7 @@ fn words(done: usize, total: usize, waiting: usize) -> String {
         1 => ", 1 waits for a new time step".to_owned(),
         _ => format!(", {waiting} wait for a new time step"),
     };
-    format!("{done} of {total} cases done{waits}")
+    format!("{done} of {} done{waits}", counted(total, "case"))
 }
 
 #[cfg(test)]

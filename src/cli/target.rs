@@ -59,7 +59,7 @@ fn program(name: &str) -> Result<Program, Failure> {
     let target = target::find(name)?;
     let why = match target.start {
         Start::Installed(program) => return Ok(program),
-        Start::Embedded => "it is part of stepup: `stepup serve` runs it on its own",
+        Start::Embedded { .. } => "it is part of stepup: `stepup serve` runs it on its own",
         Start::Running { .. } => "it runs already, and is not stepup's to install",
     };
     Err(Failure::new(exit::USAGE, format!("target {}: {why}", target.name)))

@@ -1,12 +1,12 @@
 //! `stepup verify`: whether a bundle of evidence is as it was made.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::{Failure, exit};
-use crate::report::evidence;
+use crate::report::evidence::Files;
+use crate::report::{evidence, text};
 
 #[derive(Debug, Args)]
 pub(super) struct Verify {
@@ -20,40 +20,59 @@ pub(super) struct Verify {
 
 impl Verify {
     pub(super) fn run(self) -> Result<u8, Failure> {
-        let mut verified = evidence::verify(&files(&self.folder)?);
-        if let Some(digest) = self.digest.filter(|digest| !digest.eq_ignore_ascii_case(&verified.digest)) {
-            verified.wrong.push(format!("{} is another list: its digest is not {digest}", evidence::SUMS));
+        let (files, odd) = files(&self.folder)?;
+        let mut verified = evidence::verify(&files);
+        verified.wrong.extend(odd);
+        let mut published = false;
+        if let Some(digest) = &self.digest {
+            published = digest.eq_ignore_ascii_case(&verified.digest);
+            if !published {
+                verified.wrong.push(format!("{} is another list: its digest is not {digest}", evidence::SUMS));
+            }
         }
         for wrong in &verified.wrong {
-            super::say!("wrong: {}", crate::report::text::clean(wrong));
+            super::say!("wrong: {}", text::clean(wrong));
         }
         for unknown in &verified.unknown {
-            super::say!("unknown: {}", crate::report::text::clean(unknown));
+            super::say!("unknown: {}", text::clean(unknown));
         }
         if !verified.digest.is_empty() {
             super::say!("sha256 of {}: {}", evidence::SUMS, verified.digest);
         }
-        if verified.wrong.is_empty() {
-            super::say!("{} files are as they were made", verified.files);
-            Ok(exit::HELD)
-        } else {
-            Ok(exit::DEVIATING)
+        if !verified.wrong.is_empty() {
+            return Ok(exit::DEVIATING);
         }
+        if verified.unknown.is_empty() || published {
+            super::say!("{} files are as they were made", verified.files);
+            return Ok(exit::HELD);
+        }
+        super::say!(
+            "{} files are those that {} names, which whoever edits them can change as well: verify with that stepup, or \
+             with the digest that was published (--digest)",
+            verified.files,
+            evidence::SUMS
+        );
+        Ok(exit::INCOMPLETE)
     }
 }
 
-fn files(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
+/// The files of a folder by name, and what else is in it, in words.
+fn files(folder: &Path) -> Result<(Files, Vec<String>), Failure> {
     let cannot = |path: &Path, error: std::io::Error| {
         Failure::new(exit::USAGE, format!("{} cannot be read: {error}", path.display()))
     };
-    let mut files = BTreeMap::new();
+    let (mut files, mut odd) = (Files::new(), Vec::new());
     for entry in std::fs::read_dir(folder).map_err(|error| cannot(folder, error))? {
-        let path = entry.map_err(|error| cannot(folder, error))?.path();
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        // A folder is no part of a bundle, and is told as a file that is not listed.
-        let bytes =
-            if path.is_dir() { Vec::new() } else { std::fs::read(&path).map_err(|error| cannot(&path, error))? };
-        files.insert(name, bytes);
+        let entry = entry.map_err(|error| cannot(folder, error))?;
+        let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+        // What a link leads to can change while the bundle stays.
+        let kind = entry.file_type().map_err(|error| cannot(&path, error))?;
+        if kind.is_file() {
+            files.insert(name, std::fs::read(&path).map_err(|error| cannot(&path, error))?);
+        } else {
+            let what = if kind.is_symlink() { "a symbolic link" } else { "no file" };
+            odd.push(format!("{name} is {what}, and a bundle has files alone"));
+        }
     }
-    Ok(files)
+    Ok((files, odd))
 }

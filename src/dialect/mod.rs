@@ -5,7 +5,7 @@ pub mod step;
 pub mod template;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use minijinja::Value;
@@ -35,6 +35,8 @@ pub struct Dialect {
     pub web_challenge: WebChallenge,
     /// Why no security key can be used on the target, where none can.
     pub no_keys: Option<String>,
+    /// Routines that it describes itself or leaves to targets: scenarios run them by name.
+    pub offered: Vec<String>,
     /// Routines that a target file can describe, and this one does not.
     pub undescribed: Vec<String>,
     /// Whether the target's pages are opened in a browser.
@@ -99,6 +101,7 @@ impl Dialect {
     /// Reads a dialect and the files of surfaces that it names, and lets a target change it before it is checked.
     pub fn read(source: &Source, change: Change) -> Result<Self, FileError> {
         let file: DialectFile = source.parse()?;
+        let offered = file.routines.keys().chain(&file.target_routines).cloned().collect();
         let mut routines: Vec<(Source, String, Vec<Step>)> =
             file.routines.into_iter().map(|(name, steps)| (source.clone(), name, steps)).collect();
         for (name, steps) in change.routines.into_iter().chain(change.pages) {
@@ -172,6 +175,7 @@ impl Dialect {
             challenge,
             web_challenge,
             no_keys,
+            offered,
             undescribed,
             in_browser,
             not_implemented,
@@ -185,6 +189,19 @@ impl Dialect {
 }
 
 impl Dialect {
+    /// The names by which routines are run: by the checker, by steps and by scenarios, and those that it leaves to targets.
+    pub fn run_by_name(&self) -> BTreeSet<String> {
+        let surfaces = self.surfaces.iter().flat_map(|surface| {
+            let reads = surface.effect.iter().flat_map(|fact| fact.read.undo.iter());
+            [&surface.prepare, &surface.before, &surface.perform].into_iter().flatten().chain(reads)
+        });
+        let steps: Vec<&Step> = self.routines.values().flatten().chain(surfaces).collect();
+        let undoing = steps.iter().flat_map(|step| step.undo.iter());
+        let ran = steps.iter().copied().chain(undoing).flat_map(|step| run_by(std::slice::from_ref(step)));
+        let named = NEEDED.iter().chain(&OF_KEYS).map(|name| (*name).to_owned());
+        ran.map(|name| name.value.clone()).chain(named).chain(self.offered.iter().cloned()).collect()
+    }
+
     /// Whether a page of the target asks for the second factor, and not the protocol.
     pub fn asks_on_page(&self, steps: &[Step]) -> bool {
         steps.iter().any(|step| match &step.deed {

@@ -202,6 +202,32 @@ impl Document {
     }
 }
 
+/// As JSON, with its templates as they are written.
+impl fmt::Display for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What JSON cannot say is no text of a template's.
+        let quoted = |template: &Template| serde_json::Value::String(template.to_string()).to_string();
+        match self {
+            Document::Plain(value) => value.fmt(f),
+            Document::Text(template) => f.write_str(&quoted(template)),
+            Document::Array(items) => {
+                f.write_str("[")?;
+                for (number, item) in items.iter().enumerate() {
+                    write!(f, "{}{item}", if number == 0 { "" } else { ", " })?;
+                }
+                f.write_str("]")
+            }
+            Document::Object(members) => {
+                f.write_str("{")?;
+                for (number, (key, member)) in members.iter().enumerate() {
+                    write!(f, "{}{}: {member}", if number == 0 { "" } else { ", " }, quoted(key))?;
+                }
+                f.write_str("}")
+            }
+        }
+    }
+}
+
 /// A template's value as JSON; null for what JSON cannot say.
 pub fn json(value: Value) -> serde_json::Value {
     serde_json::to_value(value).unwrap_or(serde_json::Value::Null)

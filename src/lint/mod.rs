@@ -48,7 +48,10 @@ impl Linter {
         let source = Source::File(path.to_owned());
         let found = source.text().and_then(|text| match kind {
             Some(kind) => Ok(kind),
-            None => kind_of(path, &text),
+            // Of what is no YAML at all, that is what is wrong.
+            None => kind_of(path, &text).map_err(|unknown| {
+                yaml::parse::<serde::de::IgnoredAny>(&source.name(), &text).err().unwrap_or(unknown)
+            }),
         });
         let mut findings = match found {
             Ok(kind) => self.of_kind(&source, path, kind),
@@ -100,10 +103,10 @@ impl Linter {
             Err(_) => return findings,
         };
         findings.extend(reach::left_out(source, &cases));
+        findings.extend(reach::idle_routines(source, &target.dialect));
         if let Some(list) = target::deviations_of(source) {
-            findings.extend(read::<Vec<Spanned<Deviation>>>(&list, |listed| {
-                reach::deviations(&list, listed, &cases, self.today)
-            }));
+            findings
+                .extend(read::<Vec<Deviation>>(&list, |listed| reach::deviations(&list, listed, &cases, self.today)));
         }
         findings
     }
@@ -116,7 +119,7 @@ impl Linter {
         });
         let own = named.and_then(|target| case_ids(&self.table, &target).ok());
         let cases = own.as_ref().unwrap_or(&self.cases);
-        read::<Vec<Spanned<Deviation>>>(source, |listed| reach::deviations(source, listed, cases, self.today))
+        read::<Vec<Deviation>>(source, |listed| reach::deviations(source, listed, cases, self.today))
     }
 
     fn scenario(&self, source: &Source, path: &Path) -> Vec<FileError> {

@@ -15,33 +15,38 @@ use crate::target::Deviation;
 use crate::yaml::{self, FileError, Location, Spanned};
 
 /// The entries of a deviations file that can explain nothing.
-pub(super) fn deviations(
-    source: &Source,
-    listed: &[Spanned<Deviation>],
-    cases: &[String],
-    today: Date,
-) -> Vec<FileError> {
+pub(super) fn deviations(source: &Source, listed: &[Deviation], cases: &[String], today: Date) -> Vec<FileError> {
+    // The list as a whole has been read already.
+    let places: Vec<Places> = source.parse().unwrap_or_default();
     let mut findings = Vec::new();
-    for (number, entry) in listed.iter().enumerate() {
-        let Deviation { case, verdict, until, .. } = &entry.value;
-        let mut wrong = |message: String, hint: Option<String>| findings.push(source.wrong(entry, message, hint));
+    for (number, (Deviation { case, verdict, until, .. }, at)) in listed.iter().zip(&places).enumerate() {
+        let mut wrong = |at: &Spanned<String>, message: String, hint: Option<String>| {
+            findings.push(source.wrong(at, message, hint));
+        };
         match glob(case) {
             Ok(matcher) if !cases.iter().flat_map(|id| renamed::all(id, RENAMED)).any(|id| matcher.is_match(id)) => {
-                wrong(format!("no case matches `{case}`"), Some(near(case, cases)));
+                wrong(&at.case, format!("no case matches `{case}`"), Some(near(case, cases)));
             }
             Ok(_) => {}
-            Err(error) => wrong(format!("`{case}`: {error}"), None),
+            Err(error) => wrong(&at.case, format!("`{case}`: {error}"), None),
         }
         if *until < today {
             let hint = "see whether it still shows, then give it another date or remove it".to_owned();
-            wrong(format!("its date {until} has passed"), Some(hint));
+            wrong(&at.until, format!("its date {until} has passed"), Some(hint));
         }
-        let same = |other: &Spanned<Deviation>| other.value.case == *case && other.value.verdict == *verdict;
+        let same = |other: &Deviation| other.case == *case && other.verdict == *verdict;
         if listed[..number].iter().any(same) {
-            wrong(format!("`{case}` with {verdict} is listed above already"), None);
+            wrong(&at.case, format!("`{case}` with {verdict} is listed above already"), None);
         }
     }
     findings
+}
+
+/// Where the parts of an entry stand.
+#[derive(Deserialize)]
+struct Places {
+    case: Spanned<String>,
+    until: Spanned<String>,
 }
 
 fn near(case: &str, cases: &[String]) -> String {
@@ -55,6 +60,34 @@ fn near(case: &str, cases: &[String]) -> String {
 struct LeftOut {
     #[serde(default)]
     left_out: BTreeMap<String, Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+struct Routines {
+    #[serde(default)]
+    routines: BTreeMap<String, Spanned<serde::de::IgnoredAny>>,
+    #[serde(default)]
+    browser: BTreeMap<String, Spanned<serde::de::IgnoredAny>>,
+}
+
+/// The routines of a target's file that nothing runs: neither the checker by name, nor a step or a scenario.
+pub(super) fn idle_routines(source: &Source, dialect: &Dialect) -> Vec<FileError> {
+    // The file as a whole has been read already.
+    let Ok(Routines { routines, browser }) = source.parse() else { return Vec::new() };
+    let known = dialect.run_by_name();
+    let idle = routines.into_iter().chain(browser).filter(|(name, _)| !known.contains(name));
+    idle.map(|(name, _)| {
+        let names: Vec<&str> = known.iter().map(String::as_str).collect();
+        let (message, hint) = (format!("nothing runs the routine `{name}`"), yaml::allowed(&name, &names));
+        source.wrong_line(|line| is_key(line, &name), message, Some(hint))
+    })
+    .collect()
+}
+
+/// Whether a line gives this key a value.
+fn is_key(line: &str, key: &str) -> bool {
+    let rest = line.trim_start().trim_start_matches(['"', '\'']).strip_prefix(key);
+    rest.is_some_and(|rest| rest.trim_start_matches(['"', '\'']).trim_start().starts_with(':'))
 }
 
 /// The globs of a target's `left-out` that no case matches.
@@ -115,6 +148,13 @@ pub(super) fn scenario(source: &Source, scenario: &Scenario, dialect: &Dialect) 
             message,
             None,
         ));
+    }
+    if !scenario.enrols() && scenario.cast.is_empty() && scenario.modes.contains(&Mode::Disabled) {
+        for attempt in scenario.attempts().filter(|attempt| attempt.proof.takes_factor() && attempt.with.is_none()) {
+            let message = "in mode `disabled` the user has no second factor to make this proof with";
+            let hint = "take `disabled` out of `modes`, or say which proof needs no factor: `none`, `wrong`, `empty`";
+            findings.push(source.wrong(&attempt.perform, message, Some(hint.to_owned())));
+        }
     }
     // Another routine than the surface's own steps may be for other modes.
     for attempt in scenario.attempts().filter(|attempt| attempt.through.is_none()) {

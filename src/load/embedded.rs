@@ -7,8 +7,7 @@ use std::time::SystemTime;
 use tokio::sync::oneshot;
 
 use super::thread;
-use super::users::PoolSeed;
-use crate::registry::{Mutants, Registry, Seeded, Settings, Statistics};
+use crate::registry::{Mutants, Registry, Seeded, Settings, Statistics, Verifiers};
 
 /// A reference registry that runs until this is dropped.
 #[derive(Debug)]
@@ -31,18 +30,15 @@ impl std::fmt::Debug for Counted {
 }
 
 impl Embedded {
-    /// Starts one with so many users, with or without a second factor.
+    /// Starts one with these users.
     pub fn start(
-        seed: PoolSeed,
-        users: u32,
-        protected: bool,
+        users: Seeded,
         mutants: Mutants,
+        verifiers: Option<Verifiers>,
         core: Option<usize>,
     ) -> Result<Self, String> {
         let mut settings = Settings::new(Arc::new(SystemTime::now));
-        settings.mutants = mutants;
-        let seeded = Seeded::new(&seed.0, users);
-        settings.seeded = Some(if protected { seeded } else { seeded.without_factor() });
+        (settings.mutants, settings.verifiers, settings.seeded) = (mutants, verifiers, Some(users));
         let registry = Registry::new(settings);
         let served = registry.clone();
         let (stop, stopped) = oneshot::channel::<()>();

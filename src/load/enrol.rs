@@ -55,7 +55,7 @@ pub async fn stage(target: Target, jobs: usize, trust: Trust, factors: Factors) 
         Start::Running { accounts: Some(_), .. } => {
             return Err("its accounts are handed over by its operator".to_owned());
         }
-        Start::Embedded => return Err("the embedded registry has users of a seed, and needs no pool".to_owned()),
+        Start::Embedded { .. } => return Err("the embedded registry has users of a seed, and needs no pool".to_owned()),
         Start::Installed(_) => return Err(format!("it would end with this command; {hint}")),
     };
     let wire = Wire::trusting(base.clone(), Reuse::WhenIdle, trust)?;

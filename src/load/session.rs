@@ -30,7 +30,7 @@ use super::users::{PoolSeed, Users};
 use crate::dialect::Dialect;
 use crate::host::Host;
 use crate::persona::ledger::Skew;
-use crate::registry::{Mutant, Statistics};
+use crate::registry::{Mutant, Seeded, Statistics};
 use crate::target::{self, Start};
 use crate::wire::{Reuse, Trust, Wire, is_loopback};
 use crate::yaml::FileError;
@@ -127,7 +127,7 @@ impl Session {
         let walks = walks(&profile, what_for, threads)?;
         let threads = if walks { Some(1) } else { threads };
         let target = target::find_to_load(&target)?;
-        let embedded = matches!(target.start, Start::Embedded);
+        let embedded = matches!(target.start, Start::Embedded { .. });
         if !embedded && !mutants.is_empty() {
             return Err(Unready::Options("`--mutant` is for the embedded registry".to_owned()));
         }
@@ -189,10 +189,11 @@ impl Session {
         let skew = (steps(target.skew.behind), steps(target.skew.ahead));
         let name = target.name;
         let cannot = |message: String| Unready::Target(format!("target {name}: {message}"));
-        let (base, keeper) = if embedded {
-            let seed = PoolSeed::of_number(seed);
+        let (base, keeper) = if let Start::Embedded { verifiers } = target.start {
+            let seeded = Seeded::new(&PoolSeed::of_number(seed).0, users.len());
+            let seeded = if unprotected { seeded.without_factor() } else { seeded };
             let mutants = mutants.into_iter().collect();
-            let registry = Embedded::start(seed, users.len(), !unprotected, mutants, registry_core).map_err(cannot)?;
+            let registry = Embedded::start(seeded, mutants, verifiers, registry_core).map_err(cannot)?;
             let base = format!("http://{}", registry.address);
             (Url::parse(&base).map_err(|error| cannot(error.to_string()))?, Keeper::Embedded(registry))
         } else {

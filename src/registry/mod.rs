@@ -39,6 +39,7 @@ mod serve;
 mod service;
 mod settings;
 mod transaction;
+mod verifiers;
 mod wire;
 
 pub use mutants::{Mutant, Mutants, UnknownMutant};
@@ -46,3 +47,4 @@ pub use seeded::Seeded;
 pub use serve::serve;
 pub use service::{Registry, Statistics};
 pub use settings::{BODY_LIMIT, Limit, Now, Settings, Throttle};
+pub use verifiers::Verifiers;

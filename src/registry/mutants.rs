@@ -5,6 +5,8 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 macro_rules! mutants {
     ($($variant:ident, $name:literal, $about:literal;)+) => {
@@ -252,6 +254,24 @@ mutants! {
     ModeChangeOpensWrites, "mode-change-opens-writes", "while a change of 2FA is in flight, publishing asks for no second factor";
 }
 
+impl Mutant {
+    /// The faults under which verifying a proof takes a while.
+    pub(crate) const SLOW_PROOFS: [Mutant; 7] = [
+        Mutant::SpentTooLate,
+        Mutant::SpentTooLateAtLogIn,
+        Mutant::CodeSpentTooLateOnWrites,
+        Mutant::RecoveryCodeSpentTooLate,
+        Mutant::WebTokenSpentTooLate,
+        Mutant::WrongPassesWhileVerifying,
+        Mutant::OpenWhileVerifying,
+    ];
+
+    /// Whether only who has several requests under way at once can meet it.
+    pub fn is_race(self) -> bool {
+        matches!(self, Mutant::PollsAtOnce | Mutant::ModeChangeOpensWrites) || Self::SLOW_PROOFS.contains(&self)
+    }
+}
+
 impl fmt::Display for Mutant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -279,38 +299,75 @@ impl fmt::Display for UnknownMutant {
 impl std::error::Error for UnknownMutant {}
 
 /// A set of seeded faults.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Mutants(Vec<Mutant>);
+#[derive(Debug, Clone, Default)]
+pub struct Mutants {
+    on: Vec<Mutant>,
+    reached: Option<Reached>,
+}
+
+/// Which switches a registry has read: where the requests that it has answered can meet a fault at all.
+#[derive(Debug, Clone)]
+pub struct Reached(Arc<[AtomicBool]>);
+
+impl Reached {
+    /// The switches that were read since this was asked last, in the order of [`Mutant::ALL`].
+    pub fn take(&self) -> Vec<Mutant> {
+        let read = Mutant::ALL.iter().zip(self.0.iter()).filter(|(_, read)| read.swap(false, Ordering::Relaxed));
+        read.map(|(mutant, _)| *mutant).collect()
+    }
+
+    fn note(&self, mutant: Mutant) {
+        // Variants have the places that they have in the list of all.
+        if let Some(read) = self.0.get(mutant as usize) {
+            read.store(true, Ordering::Relaxed);
+        }
+    }
+}
 
 impl Mutants {
     /// No fault: the correct registry.
     pub const fn none() -> Self {
-        Self(Vec::new())
+        Self { on: Vec::new(), reached: None }
     }
 
-    /// Whether a fault is switched on.
+    /// No fault, and note is taken of each one that is asked for.
+    pub fn watched() -> (Self, Reached) {
+        let reached = Reached(Mutant::ALL.iter().map(|_| AtomicBool::new(false)).collect());
+        (Self { on: Vec::new(), reached: Some(reached.clone()) }, reached)
+    }
+
+    /// Whether a fault is switched on. Ask last of all that must hold for the fault to show: who asks says that the
+    /// present request can meet it.
     pub fn has(&self, mutant: Mutant) -> bool {
-        self.0.contains(&mutant)
+        if let Some(reached) = &self.reached {
+            reached.note(mutant);
+        }
+        self.on.contains(&mutant)
+    }
+
+    /// Whether no fault is switched on.
+    pub fn is_empty(&self) -> bool {
+        self.on.is_empty()
     }
 
     /// The faults that are switched on, in the order of [`Mutant::ALL`].
     pub fn iter(&self) -> impl Iterator<Item = Mutant> + '_ {
-        self.0.iter().copied()
+        self.on.iter().copied()
     }
 }
 
 impl FromIterator<Mutant> for Mutants {
     fn from_iter<I: IntoIterator<Item = Mutant>>(mutants: I) -> Self {
-        let mut set: Vec<Mutant> = mutants.into_iter().collect();
-        set.sort_unstable();
-        set.dedup();
-        Self(set)
+        let mut on: Vec<Mutant> = mutants.into_iter().collect();
+        on.sort_unstable();
+        on.dedup();
+        Self { on, reached: None }
     }
 }
 
 impl From<Mutant> for Mutants {
     fn from(mutant: Mutant) -> Self {
-        Self(vec![mutant])
+        [mutant].into_iter().collect()
     }
 }
 
@@ -344,6 +401,15 @@ mod tests {
         assert!(set.has(Mutant::HalfJson) && !set.has(Mutant::WideWindow));
         let refused = "half-jason".parse::<Mutants>().unwrap_err().to_string();
         assert!(refused.starts_with("no seeded fault is called `half-jason`"), "{refused}");
-        assert_eq!("".parse::<Mutants>(), Ok(Mutants::none()));
+        assert!("".parse::<Mutants>().unwrap().is_empty());
+    }
+
+    #[test]
+    fn switches_that_were_read_are_told_once() {
+        let (mutants, reached) = Mutants::watched();
+        let last = *Mutant::ALL.last().unwrap();
+        assert!(!mutants.has(last) && !mutants.clone().has(Mutant::HalfJson) && mutants.is_empty());
+        assert_eq!(reached.take(), [Mutant::HalfJson, last]);
+        assert_eq!(reached.take(), []);
     }
 }

@@ -8,8 +8,8 @@ use super::wire::{Call, Refusal, Verb};
 /// Asks who reads without a second factor for one, under the fault of this read. Whoever sends one along, right or
 /// wrong, is let through, so that the fault shows in the read itself and not in what needs it.
 pub(crate) fn ask_of_reader(call: &Call, mutants: &Mutants) -> Result<(), Refusal> {
-    let asked = fault_of_read(call).is_some_and(|fault| mutants.has(fault));
-    if asked && call.verb() == Some(Verb::Get) && call.proof().is_none() {
+    let reads = call.verb() == Some(Verb::Get) && call.proof().is_none();
+    if reads && fault_of_read(call).is_some_and(|fault| mutants.has(fault)) {
         return Err(Refusal::Challenge(Challenge { why: Why::Missing, shape: Shape::Canonical, web: None }));
     }
     Ok(())
@@ -62,7 +62,7 @@ impl Transaction<'_> {
         action: Action,
         call: &Call,
     ) -> Result<(), Refusal> {
-        let due = self.settings().mutants.has(fault) && self.mode_of(&caller.user).is_none();
+        let due = self.mode_of(&caller.user).is_none() && self.settings().mutants.has(fault);
         self.demand_if(due, &caller.user, action, &Offer::of(call)).map(|_| ())
     }
 }

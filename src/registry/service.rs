@@ -18,6 +18,7 @@ use super::mutants::Mutant;
 use super::routes::route;
 use super::seeded::Seeded;
 use super::settings::{BODY_LIMIT, Settings};
+use super::verifiers::AtWork;
 use super::wire::{Answer, Authorization, Call, Intake, Refusal, Verb, http_date, take_in};
 
 /// A registry. Clones share one memory.
@@ -31,21 +32,11 @@ pub(crate) struct Desk {
     tally: Tally,
     closing: Notify,
     in_flight: InFlight,
+    verifiers: AtWork,
 }
 
 /// How long verifying a proof takes under the faults of races.
 const VERIFICATION: Duration = Duration::from_millis(60);
-
-/// The faults under which verifying a proof takes a while.
-const SLOW_PROOFS: [Mutant; 7] = [
-    Mutant::SpentTooLate,
-    Mutant::SpentTooLateAtLogIn,
-    Mutant::CodeSpentTooLateOnWrites,
-    Mutant::RecoveryCodeSpentTooLate,
-    Mutant::WebTokenSpentTooLate,
-    Mutant::WrongPassesWhileVerifying,
-    Mutant::OpenWhileVerifying,
-];
 
 impl Registry {
     /// An empty registry.
@@ -59,6 +50,7 @@ impl Registry {
             tally: Tally::default(),
             closing: Notify::new(),
             in_flight: InFlight::default(),
+            verifiers: AtWork::default(),
         }))
     }
 
@@ -102,6 +94,9 @@ impl Registry {
             Intake::Whole(body) => match Call::parse(&parts, body) {
                 Ok(call) => {
                     desk.admit_seeded(&call);
+                    if let Some(by) = desk.settings.verifiers.filter(|_| call.proof().is_some()) {
+                        desk.verifiers.verify(by).await;
+                    }
                     let _flight = desk.verify_slowly(&call).await;
                     route(desk, &call)
                 }
@@ -150,7 +145,7 @@ impl Desk {
         }
         let matter = if mutants.has(Mutant::ModeChangeOpensWrites) {
             call.changes_mode().then_some(Matter::Mode)
-        } else if SLOW_PROOFS.iter().any(|fault| mutants.has(*fault)) {
+        } else if Mutant::SLOW_PROOFS.iter().any(|fault| mutants.has(*fault)) {
             call.proof().map(|_| Matter::Proof)
         } else {
             return None;
@@ -172,16 +167,12 @@ impl Desk {
     /// Takes a proof from where none belongs: two faults.
     fn take_misplaced_proof(&self, parts: &mut Parts) {
         let mutants = &self.settings.mutants;
-        let found = if mutants.has(Mutant::QueryStringCodeAccepted) {
-            let query = parts.uri.query().unwrap_or_default().as_bytes();
-            let code = form_urlencoded::parse(query).find(|(name, _)| name == "otp");
-            code.and_then(|(_, code)| HeaderValue::from_str(&code).ok())
-        } else if mutants.has(Mutant::OtherHeaderCodeAccepted) {
-            parts.headers.get("x-otp").cloned()
-        } else {
-            None
-        };
-        if let Some(proof) = found {
+        let query = parts.uri.query().unwrap_or_default().as_bytes();
+        let code = form_urlencoded::parse(query).find(|(name, _)| name == "otp");
+        let code = code.and_then(|(_, code)| HeaderValue::from_str(&code).ok());
+        let in_query = code.filter(|_| mutants.has(Mutant::QueryStringCodeAccepted));
+        let elsewhere = || parts.headers.get("x-otp").filter(|_| mutants.has(Mutant::OtherHeaderCodeAccepted)).cloned();
+        if let Some(proof) = in_query.or_else(elsewhere) {
             parts.headers.insert("npm-otp", proof);
         }
     }

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use super::mutants::Mutants;
 use super::seeded::Seeded;
+use super::verifiers::Verifiers;
 
 /// The only clock that the registry reads.
 pub type Now = Arc<dyn Fn() -> SystemTime + Send + Sync>;
@@ -25,12 +26,14 @@ pub struct Settings {
     pub throttle: Throttle,
     /// Users that exist from the beginning.
     pub seeded: Option<Seeded>,
+    /// Who verifies proofs, where that takes a while; as fast as may be when there is nobody.
+    pub verifiers: Option<Verifiers>,
 }
 
 impl Settings {
     /// A correct registry that reads the given clock.
     pub fn new(now: Now) -> Self {
-        Self { now, mutants: Mutants::none(), throttle: Throttle::default(), seeded: None }
+        Self { now, mutants: Mutants::none(), throttle: Throttle::default(), seeded: None, verifiers: None }
     }
 }
 

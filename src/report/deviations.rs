@@ -19,7 +19,7 @@ pub fn draft(result: &RunResult) -> Result<String, String> {
         result.started.parse().map_err(|error| format!("`started` is {:?}: {error}", result.started))?;
     let until = started.to_zoned(jiff::tz::TimeZone::UTC).date().saturating_add(DAYS.days());
     let mut out = format!(
-        "# Drafted by {} from a run of {} at {}.\n# Look through each reason; an entry that no longer holds, or whose date has passed, fails a run.\n",
+        "# yaml-language-server: $schema=deviations.schema.json\n# Drafted by {} from a run of {} at {}.\n# Look through each reason; an entry that no longer holds, or whose date has passed, fails a run.\n",
         clean(&result.tool),
         clean(&result.target.name),
         clean(&result.started)

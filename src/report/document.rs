@@ -8,11 +8,9 @@ use serde::de::DeserializeOwned;
 use super::terminal::{self, Paper};
 use super::{Format, annotations, badge, html, json, junit, load, markdown, sarif, tap};
 use crate::load::document::{CAPACITY, CapacityResult, LOAD, LoadResult};
-use crate::result::{FORMAT, RunResult, Summary};
+use crate::result::sound::{Contradiction, contradiction};
+use crate::result::{FORMAT, RunResult};
 use crate::yaml::{self, FileError};
-
-/// The longest line that is shown beside an error.
-const SHOWN: usize = 400;
 
 /// A document that reports are made of.
 #[derive(Debug)]
@@ -48,6 +46,8 @@ impl Document {
 
     /// Parses `text`, the content of the file called `name`.
     pub fn parse(name: &str, text: &str) -> Result<Self, FileError> {
+        // Some editors begin a file with a byte order mark (RFC 8259 §8.1).
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if text.trim_start().starts_with('[') {
             let message = "it is a list, and a result is an object";
             return Err(FileError::whole(name, message, Some(yaml::allowed("", &Document::READ))));
@@ -65,7 +65,7 @@ impl Document {
             }
         };
         match stated.as_str() {
-            FORMAT => Ok(Document::Run(Box::new(counted(name, from_json(name, text)?)?))),
+            FORMAT => Ok(Document::Run(Box::new(sound(name, from_json(name, text)?)?))),
             LOAD => Ok(Document::Load(Box::new(from_json(name, text)?))),
             CAPACITY => Ok(Document::Capacity(Box::new(from_json(name, text)?))),
             _ => {
@@ -95,13 +95,12 @@ impl Document {
     }
 }
 
-/// A result whose summary counts its cases: reports say both, and neither may belie the other.
-fn counted(name: &str, result: RunResult) -> Result<RunResult, FileError> {
-    if Summary::of(&result.cases, result.observations.len()) == result.summary {
-        return Ok(result);
+/// A result that agrees with itself: reports say all of it, and one part may not belie another.
+fn sound(name: &str, result: RunResult) -> Result<RunResult, FileError> {
+    match contradiction(&result) {
+        None => Ok(result),
+        Some(Contradiction { says, hint }) => Err(FileError::whole(name, says, Some(hint.to_owned()))),
     }
-    let hint = "who takes cases out of a result, or puts some in, counts them anew".to_owned();
-    Err(FileError::whole(name, "its `summary` does not count its cases", Some(hint)))
 }
 
 /// JSON into a type, or an error at the place.
@@ -110,10 +109,10 @@ fn from_json<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, FileError
         let told = error.to_string();
         let message = told.split(" at line ").next().unwrap_or(&told);
         let message = if error.is_data() { message.to_owned() } else { format!("not JSON: {message}") };
-        let (line, column) = (error.line().max(1), error.column().max(1));
-        let shown = text.lines().nth(line - 1).is_none_or(|line| line.len() <= SHOWN);
-        // A document on a single line is not worth showing for one place in it.
-        let source = if shown { text } else { "" };
-        FileError::at_place(name, source, (line as u64, column as u64), message, None)
+        let line = error.line().max(1);
+        // Columns of serde_json count bytes.
+        let whole = text.split('\n').nth(line - 1).unwrap_or_default();
+        let column = whole.char_indices().take_while(|(at, _)| at + 1 < error.column()).count() + 1;
+        FileError::at_place(name, text, (line as u64, column as u64), message, None)
     })
 }

@@ -18,14 +18,19 @@ const MADE_WITH: &str = "evidence.json";
 const README: &str = "README.txt";
 
 /// The reports of a bundle.
-const REPORTS: [Format; 5] = [Format::Result, Format::Html, Format::Markdown, Format::Junit, Format::Sarif];
+const REPORTS: [Format; 7] = Format::WRITTEN;
 
 const HOW: &str = "\
 Evidence of a run of stepup, which checks where a package registry asks for a second factor.
 
 index.html      the run, for people
+summary.md      the same in short, for a pull request
 result.json     the run, with every request and answer; secrets are hidden
-evidence.json   what it was made with: the program, its suite, the table, the options
+junit.xml       the cases, for CI servers
+report.tap      the cases, for test harnesses
+stepup.sarif    what deviates, for code scanning
+badge.json      the run in a few words, for an endpoint badge
+evidence.json   what it was made with: the program, its suite, the table, the target, the options
 SHA256SUMS      a digest of each file
 
 To verify that nothing was changed:
@@ -79,6 +84,9 @@ pub fn digest(bytes: &[u8]) -> String {
     data_encoding::HEXLOWER.encode(&Sha256::digest(bytes))
 }
 
+/// The files of a bundle, by name.
+pub type Files = BTreeMap<String, Vec<u8>>;
+
 /// What was found of a bundle.
 #[derive(Debug, Default)]
 pub struct Verified {
@@ -86,14 +94,14 @@ pub struct Verified {
     pub digest: String,
     /// What is not as it was made.
     pub wrong: Vec<String>,
-    /// What could not be looked at.
+    /// What could not be looked at, so that it may have been edited.
     pub unknown: Vec<String>,
     /// How many files were looked at.
     pub files: usize,
 }
 
 /// Looks at a bundle, given as its files by name.
-pub fn verify(files: &BTreeMap<String, Vec<u8>>) -> Verified {
+pub fn verify(files: &Files) -> Verified {
     let mut verified = Verified { files: files.len().saturating_sub(1), ..Verified::default() };
     let Some(sums) = files.get(SUMS) else {
         verified.wrong.push(format!("there is no {SUMS}"));
@@ -108,7 +116,9 @@ pub fn verify(files: &BTreeMap<String, Vec<u8>>) -> Verified {
         };
         match files.get(name) {
             None => verified.wrong.push(format!("{name} is listed and not there")),
-            Some(bytes) if digest(bytes) != sum => verified.wrong.push(format!("{name} was changed")),
+            Some(bytes) if !digest(bytes).eq_ignore_ascii_case(sum) => {
+                verified.wrong.push(format!("{name} was changed"))
+            }
             Some(_) => {}
         }
         listed.push(name.to_owned());
@@ -126,14 +136,17 @@ pub fn verify(files: &BTreeMap<String, Vec<u8>>) -> Verified {
 }
 
 /// Whether the reports say what the result says.
-fn agree(document: &Document, files: &BTreeMap<String, Vec<u8>>, verified: &mut Verified) {
+fn agree(document: &Document, files: &Files, verified: &mut Verified) {
     let Document::Run(result) = document else {
         verified.wrong.push("result.json is no result of a check".to_owned());
         return;
     };
     let own = format!("stepup {}", env!("CARGO_PKG_VERSION"));
     if result.tool != own {
-        let why = format!("the reports were not rendered again: they are of {}, and this is {own}", result.tool);
+        let why = format!(
+            "whether the reports say what result.json says: they are of {}, and this is {own}",
+            super::text::clean(&result.tool)
+        );
         verified.unknown.push(why);
         return;
     }
@@ -144,6 +157,12 @@ fn agree(document: &Document, files: &BTreeMap<String, Vec<u8>>, verified: &mut 
                 if files.get(name).is_none_or(|bytes| bytes != text.as_bytes()) {
                     verified.wrong.push(format!("{name} does not say what result.json says"));
                 }
+            }
+            for name in files.keys().filter(|name| !made.contains_key(*name)) {
+                verified.wrong.push(format!("{name} is no part of a bundle"));
+            }
+            if verified.wrong.is_empty() && files.get(SUMS).map(Vec::as_slice) != made.get(SUMS).map(String::as_bytes) {
+                verified.wrong.push(format!("{SUMS} is not written as it was made"));
             }
         }
     }

@@ -9,7 +9,7 @@ use super::clients;
 use super::conclusion::{Conclusion, UNVERIFIED};
 use super::standing::{Ending, meaning, why_untested};
 use super::tables::{self, Table};
-use super::text::{clean, without_names};
+use super::text::{clean, counted, without_names};
 use crate::judge::Verdict;
 use crate::result::{CaseResult, RunResult};
 
@@ -193,10 +193,6 @@ fn list(out: &mut String, lines: Vec<String>) {
     if lines.len() > TOLD {
         let _ = writeln!(out, "- and {} more", lines.len() - TOLD);
     }
-}
-
-fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// Words of ours or of the documentation: what Markdown would read is escaped.

@@ -14,17 +14,25 @@ pub fn render(matrix: &Matrix) -> String {
     let survivors = matrix.survivors().count();
     let _ = writeln!(
         out,
-        "# Kill matrix\n\n{} seeded faults, {} cases, seed {}: {} found, {survivors} survived, {} false alarms.\n",
+        "# Kill matrix\n\n{} seeded faults, {} cases, seed {}: {} found, {survivors} survived, {} false alarms. *Played* \
+         counts the cases that were played against a fault: those whose requests can meet it.\n",
         matrix.mutants.len(),
         matrix.cases.len(),
         matrix.seed,
         matrix.mutants.len() - survivors,
         matrix.false_alarms.len()
     );
-    out.push_str("| fault | what is wrong | found by | not judged | first |\n| --- | --- | ---: | ---: | --- |\n");
+    out.push_str("| fault | what is wrong | played | found by | not judged | first |\n| --- | --- | ---: | ---: | ---: | --- |\n");
     for row in &matrix.mutants {
         let (found, unjudged) = (row.killers().count(), row.unjudged());
-        let _ = writeln!(out, "| {} | {} | {found} | {unjudged} | {} |", row.mutant, row.about, first(row));
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} | {found} | {unjudged} | {} |",
+            row.mutant,
+            row.about,
+            row.played,
+            first(row)
+        );
     }
     list(&mut out, "Survivors: faults that no case finds", matrix.survivors().map(|row| row.mutant.clone()));
     let missed = matrix.mutants.iter().flat_map(|row| {

@@ -11,7 +11,10 @@ pub fn clean_lines(text: &str) -> String {
     text.replace("\r\n", "\n").chars().map(|character| if plain(character) { character } else { '\u{fffd}' }).collect()
 }
 
-/// The text with made-up names and ids replaced, so that alike reasons are alike.
+/// What stands before the port of a program on this machine.
+const LOCAL: [&str; 3] = ["127.0.0.1:", "localhost:", "[::1]:"];
+
+/// The text with made-up names, ids and local ports replaced, so that alike reasons are alike.
 pub fn without_names(text: &str) -> String {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-';
     let made_up = |word: &str| {
@@ -27,10 +30,17 @@ pub fn without_names(text: &str) -> String {
         let length = if escape { 3 } else { rest.find(|c| !is_part(c)).unwrap_or(rest.len()) };
         let length = if length == 0 { rest.chars().next().map_or(rest.len(), char::len_utf8) } else { length };
         let (word, after) = rest.split_at(length);
-        out.push_str(if made_up(word) { "…" } else { word });
+        // The port of a program on this machine is another each time.
+        let port = LOCAL.iter().any(|host| out.ends_with(host)) && word.bytes().all(|byte| byte.is_ascii_digit());
+        out.push_str(if made_up(word) || port { "…" } else { word });
         rest = after;
     }
     out
+}
+
+/// So many of a thing, in words.
+pub fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// Control characters, and those that turn the direction of writing or break a line.
@@ -51,6 +61,10 @@ mod tests {
             "POST /-/package/%40…%2F…/access → 404 no such route"
         );
         assert_eq!(without_names("login 5c9b6f4d-18f5-4479-8be9-f594973dd04e"), "login …");
+        assert_eq!(
+            without_names("http://127.0.0.1:40123/-/x at localhost: 7"),
+            "http://127.0.0.1:…/-/x at localhost: 7"
+        );
         assert_eq!(without_names("answered 500, decade facade 12-34 %"), "answered 500, decade facade 12-34 %");
     }
 

@@ -90,8 +90,12 @@ impl Target {
         assert!(!ended.success(), "{ended}");
     }
 
+    /// From another folder than the run's.
     async fn clean_up(&self) -> (Option<i32>, String) {
-        let output = self.stepup(&["cleanup", "out/journal.jsonl"]).output();
+        let (journal, elsewhere) = (self.path("out/journal.jsonl"), self.path("elsewhere"));
+        std::fs::create_dir_all(&elsewhere).expect("a folder");
+        let journal = journal.display().to_string();
+        let output = self.stepup(&["cleanup", &journal]).current_dir(elsewhere).output();
         let Output { status, stdout, stderr } =
             tokio::time::timeout(LIMIT, output).await.expect("it ends").expect("stepup starts");
         (status.code(), String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr))
@@ -277,6 +281,21 @@ async fn a_run_that_ends_keeps_no_keyring_and_leaves_nothing_to_clean_up() {
     assert_eq!(target.keyrings(), Vec::<PathBuf>::new());
     let (code, said) = target.clean_up().await;
     assert!(code == Some(0) && said.contains("0 undone, 0 perhaps left"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_target_that_cannot_be_reached_nothing_is_claimed_and_nothing_forgotten() {
+    let mut target = Target::that_swallows("PUT /su", 1).await;
+    let address = target.address.clone();
+    target.run_and_kill(&address, "auth-only/publish/totp/*", &["KILL"]).await;
+    let path = target.path("out/journal.jsonl");
+    let journal = std::fs::read_to_string(&path).expect("the journal");
+    std::fs::write(&path, journal.replace(&address, "http://127.0.0.1:1")).expect("written");
+    let (code, said) = target.clean_up().await;
+    assert!(code == Some(3) && said.contains("cannot be reached, so nothing is undone yet"), "{said}");
+    std::fs::write(&path, journal).expect("written");
+    let (code, said) = target.clean_up().await;
+    assert_eq!((code, target.packages().await), (Some(0), 0), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

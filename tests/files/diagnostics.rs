@@ -114,6 +114,7 @@ fn scenarios() {
         cast("modes: [auth-only]\nacts:\n  - { run: sign-up, by: ann }"),
         format!("{head}cast: [Ann]\nacts:\n  - {{ run: sign-up, by: Ann }}\n"),
         format!("{head}modes: [auth-olny]\nacts: []\n"),
+        format!("{head}modes: [disabled, auth-only]\nacts:\n  - {{ perform: publish, proof: right, must: succeed }}\n"),
         format!("{head}\tacts: []\n"),
     ];
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
@@ -148,6 +149,7 @@ fn targets() {
         with("unsupported: { publsh: it has none }"),
         with("not-implemented: [{ status: 6xx }]"),
         with("routines:\n  enrol:\n    - { do: enroll }"),
+        with("routines:\n  enroll:\n    - { request: GET / }"),
         with("routines:\n  enrol:\n    - { do: enrol }"),
         with("routines:\n  enrol:\n    - { request: FETCH / }"),
         with("routines:\n  enrol:\n    - { request: GET /, do: log-in }"),
@@ -239,6 +241,9 @@ fn lists() {
         "- { case: 'auth-only/login/*', verdict: missing-chalenge, until: 2999-01-01, reason: seen }\n",
         "- { case: 'auth-only/login/*', verdict: missing-challenge, until: soon, reason: seen }\n",
         "- { case: 'auth-only/login/*', verdict: missing-challenge, until: 2999-01-01 }\n",
+        "- { case: 'auth-only/login/*', verdict: missing-challenge, until: 2999-01-01, reason: ' ' }\n",
+        "- { case: 'auth-only/login/*', verdict: exact, until: 2999-01-01, reason: seen }\n",
+        "- { case: 'auth-only/login/*', verdict: throttled, until: 2999-01-01, reason: seen }\n",
     ];
     page += &linted("deviations", "deviations.yaml", &texts, &[]);
     let texts = [
@@ -299,6 +304,11 @@ fn load_profiles() {
 #[test]
 fn documents() {
     let sample = include_str!("../../fixtures/samples/result-1.json");
+    let edited = |edit: &dyn Fn(&mut serde_json::Value)| {
+        let mut result = serde_json::from_str(sample).expect("JSON");
+        edit(&mut result);
+        serde_json::to_string_pretty(&result).expect("JSON")
+    };
     let texts = [
         "",
         "[]",
@@ -308,6 +318,11 @@ fn documents() {
         "{ \"format\": \"stepup/load/1\" }",
         &sample.replacen("\"exact\": ", "\"exact\": 1", 1),
         &sample.replacen("\"status\": \"fail\"", "\"status\": \"failed\"", 1),
+        &edited(&|result| result["started"] = "yesterday".into()),
+        &edited(&|result| result["observations"][0]["id"] = result["cases"][0]["id"].clone()),
+        &edited(&|result| result["cases"][0]["verdicts"] = serde_json::json!(["exact"])),
+        &edited(&|result| result["cases"][0]["verdicts"] = serde_json::json!([])),
+        &edited(&|result| result["cases"][0]["verdicts"] = serde_json::json!(["exact", "replay-accepted"])),
     ];
     insta::assert_snapshot!("documents", linted("result", "result.json", &texts, &[]));
 }
@@ -351,6 +366,8 @@ fn command_lines() {
         "check --deviations missing.yaml",
         "check --scenario missing.yaml",
         "check --write-deviations there.yaml",
+        "check --write-deviations missing/new.yaml",
+        "check --write-deviations new.yaml --dry-run",
         "check --cacert missing.pem",
         "check --cacert there.yaml",
         "check --pages browser --target http://127.0.0.1:1",

@@ -184,6 +184,8 @@ fn a_drafted_list_is_accepted_and_holds() {
     let refused = stepup(&["check", "--case", "*/ping/*", "--write-deviations", path(&list)]);
     assert_eq!(refused.status.code(), Some(2));
     assert_eq!(std::fs::read_to_string(&list).expect("the list"), draft, "reasons are not lost");
+    let linted = stepup(&["lint", path(&list)]);
+    assert_eq!(linted.status.code(), Some(0), "{}", text(&linted.stdout));
 
     let some = folder.path().join("some.yaml");
     let part = [&mutants[..], &["--case", "auth-only/whoami/*", "--write-deviations", path(&some)]].concat();
@@ -197,13 +199,18 @@ fn a_drafted_list_is_accepted_and_holds() {
     let holds = ["--case", "*/ping/*", "--format", "result"];
     assert_eq!(program::check(&[&holds[..], &["--write-deviations", path(&none)]].concat()).code, Some(0));
     assert_eq!(program::check(&[&holds[..], &["--deviations", path(&none)]].concat()).code, Some(0));
+    let linted = stepup(&["lint", path(&none)]);
+    assert_eq!(linted.status.code(), Some(0), "an empty draft says what it is: {}", text(&linted.stdout));
 }
 
 #[test]
 fn evidence_is_verified_and_a_change_is_found() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (ran, bundle) = (folder.path().join("ran"), folder.path().join("bundle"));
-    let arguments = [&["check", "--format", "result", "--out", path(&ran)], &SOME[..]].concat();
+    let (own, file) = (folder.path().join("own.yaml"), include_str!("../../fixtures/targets/embedded.yaml"));
+    std::fs::write(&own, file).expect("writes");
+    let target = ["--target", path(&own)];
+    let arguments = [&["check", "--format", "result", "--out", path(&ran)], &target[..], &SOME[..]].concat();
     assert_eq!(stepup(&arguments).status.code(), Some(0));
     let made = stepup(&["report", path(&ran), "--evidence", path(&bundle)]);
     assert_eq!(made.status.code(), Some(0), "{}", text(&made.stderr));
@@ -214,7 +221,7 @@ fn evidence_is_verified_and_a_change_is_found() {
     let verify = |digest: &str| stepup(&["verify", path(&bundle), "--digest", digest]);
     let whole = verify(digest);
     assert_eq!(whole.status.code(), Some(0), "{}", text(&whole.stdout));
-    assert!(text(&whole.stdout).contains("7 files are as they were made"), "{}", text(&whole.stdout));
+    assert!(text(&whole.stdout).contains("9 files are as they were made"), "{}", text(&whole.stdout));
     assert_eq!(verify(&digest.replace(|c: char| c.is_ascii_digit(), "0")).status.code(), Some(1));
     assert_eq!(stepup(&["report", path(&ran), "--evidence", path(&bundle)]).status.code(), Some(2), "not empty");
 
@@ -261,11 +268,68 @@ fn evidence_is_verified_and_a_change_is_found() {
         "is there and not listed",
         false,
     );
+    finds(
+        "result.json",
+        &|text| text.replacen("\"exact\"\n", "\"replay-accepted\"\n", 1),
+        "has status `pass` and verdicts [replay-accepted]",
+        true,
+    );
+    finds("SHA256SUMS", &|text| text.lines().rev().map(|line| format!("{line}\n")).collect(), "as it was made", false);
+    finds("SHA256SUMS", &|text| text.replace('\n', "\r\n"), "as it was made", false);
+    finds(
+        "SHA256SUMS",
+        &|text| text.to_owned() + &format!("{}\n", text.lines().next().unwrap_or_default()),
+        "as it was made",
+        false,
+    );
     assert_eq!(verify(digest).status.code(), Some(0), "all changes were taken back");
 
+    // Whatever else lies there, listed or not, is no part of it.
+    let more = bundle.join("more.txt");
+    std::fs::write(&more, "more").expect("writes");
+    let list = bundle.join("SHA256SUMS");
+    let sums = std::fs::read_to_string(&list).expect("the list");
+    std::fs::write(&list, format!("{sums}{}  more.txt\n", stepup::report::evidence::digest(b"more"))).expect("writes");
+    let listed = stepup(&["verify", path(&bundle)]);
+    assert!(text(&listed.stdout).contains("more.txt is no part of a bundle"), "{}", text(&listed.stdout));
+    assert_eq!(listed.status.code(), Some(1));
+    std::fs::write(&list, &sums).expect("writes");
+    std::fs::remove_file(&more).expect("removes");
+    let (page, elsewhere) = (bundle.join("index.html"), folder.path().join("index.html"));
+    std::fs::rename(&page, &elsewhere).expect("moves");
+    std::os::unix::fs::symlink(&elsewhere, &page).expect("links");
+    let linked = stepup(&["verify", path(&bundle)]);
+    assert!(text(&linked.stdout).contains("index.html is a symbolic link"), "{}", text(&linked.stdout));
+    assert_eq!(linked.status.code(), Some(1));
+    std::fs::remove_file(&page).expect("removes");
+    std::fs::rename(&elsewhere, &page).expect("moves");
+
+    // Of another version the digests alone are known to hold, and the list of these only by its digest.
+    let result = bundle.join("result.json");
+    let was = std::fs::read_to_string(&result).expect("the result");
+    let own = format!("stepup {}", env!("CARGO_PKG_VERSION"));
+    let of_another = was.replacen(&own, "stepup 99.0.0", 1);
+    std::fs::write(&result, &of_another).expect("writes");
+    let forged = stepup::report::evidence::digest(of_another.as_bytes());
+    let sums_of_another = sums.replace(&stepup::report::evidence::digest(was.as_bytes()), &forged);
+    std::fs::write(&list, &sums_of_another).expect("writes");
+    let unknown = stepup(&["verify", path(&bundle)]);
+    assert_eq!(unknown.status.code(), Some(5), "{}", text(&unknown.stdout));
+    let digest = stepup::report::evidence::digest(sums_of_another.as_bytes());
+    assert_eq!(verify(&digest.to_uppercase()).status.code(), Some(0));
+
     let made_with = std::fs::read_to_string(bundle.join("evidence.json")).expect("what it was made with");
-    for told in ["\"tool\": \"stepup ", "\"digest\": \"", "\"revision\": \"2022-08-29\"", "\"cases\": [\n"] {
+    for told in
+        ["\"tool\": \"stepup ", "\"digest\": \"", "\"revision\": \"2022-08-29\"", "\"cases\": [\n", "\"routines\": [\n"]
+    {
         assert!(made_with.contains(told), "{told} in {made_with}");
+    }
+    let digest = stepup::report::evidence::digest(file.as_bytes());
+    assert!(made_with.contains(&digest), "the user's own target file is known by its digest");
+    let readme = std::fs::read_to_string(bundle.join("README.txt")).expect("what is what");
+    for entry in std::fs::read_dir(&bundle).expect("a folder") {
+        let name = entry.expect("an entry").file_name().to_string_lossy().into_owned();
+        assert!(name == "README.txt" || readme.contains(&format!("{name} ")), "{name} in {readme}");
     }
 }
 

@@ -41,7 +41,7 @@ impl Whereabouts {
     /// Of a target that is started so.
     pub fn of(start: &Start) -> Self {
         match start {
-            Start::Embedded => Whereabouts::Here,
+            Start::Embedded { .. } => Whereabouts::Here,
             Start::Running { base, .. } if !is_loopback(base) => Whereabouts::Elsewhere,
             Start::Running { .. } | Start::Installed(_) => Whereabouts::ThisMachine,
         }

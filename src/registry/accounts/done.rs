@@ -20,7 +20,7 @@ const UNKNOWN: Refusal = Refusal::NotFound("not found");
 pub(crate) fn poll(desk: &Desk, call: &Call, ticket: &str) -> Reply {
     let mut tx = Transaction::begin(desk);
     let mutants = &tx.settings().mutants;
-    if mutants.has(Mutant::DoneForGetOnly) && call.verb() != Some(Verb::Get) {
+    if call.verb() != Some(Verb::Get) && mutants.has(Mutant::DoneForGetOnly) {
         return Err(Refusal::WrongVerb(vec![Verb::Get]));
     }
     let of = if mutants.has(Mutant::DoneAfterExpiry) { Of::AnyAge } else { Of::GoodAt(tx.now()) };

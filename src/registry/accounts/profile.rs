@@ -37,7 +37,7 @@ pub(crate) fn change_profile(desk: &Desk, call: &Call) -> Reply {
                 return Err(Refusal::wrong_password());
             }
             let mutants = &tx.settings().mutants;
-            if mutants.has(Mutant::PasswordBeforeChallenge) && settings.password.is_some() {
+            if settings.password.is_some() && mutants.has(Mutant::PasswordBeforeChallenge) {
                 tx.apply(&caller.user, &settings);
             }
             tx.demand(&caller, action, call)?;
@@ -130,7 +130,6 @@ impl Transaction<'_> {
     fn apply(&mut self, name: &UserName, settings: &Settings) {
         let now = self.now();
         let mutants = &self.settings().mutants;
-        let keeps_old = mutants.has(Mutant::OldPasswordWorks);
         let Some(user) = self.users.get_mut(name) else {
             return;
         };
@@ -139,7 +138,7 @@ impl Transaction<'_> {
         }
         if let Some(change) = &settings.password {
             let old = std::mem::replace(&mut user.password, PasswordHash::of(&change.new));
-            user.former_password = keeps_old.then(|| Box::new(old));
+            user.former_password = mutants.has(Mutant::OldPasswordWorks).then(|| Box::new(old));
             if let TwoFactor::On(factor) = &mut user.two_factor
                 && mutants.has(Mutant::ModeLostAfterPasswordChange)
             {
@@ -153,8 +152,8 @@ impl Transaction<'_> {
     pub(super) fn describe(&self, name: &UserName) -> Result<Value, Refusal> {
         let user = self.users.get(name).ok_or_else(Refusal::no_user)?;
         let mut profile = describe(name, user);
-        if self.settings().mutants.has(Mutant::SecretShownAgain)
-            && let Some(codes) = user.two_factor.factor().and_then(|factor| factor.codes())
+        if let Some(codes) = user.two_factor.factor().and_then(|factor| factor.codes())
+            && self.settings().mutants.has(Mutant::SecretShownAgain)
         {
             profile["totp"] = json!(codes.seed.enrolment_url(name.as_str()));
         }

@@ -87,10 +87,10 @@ impl Transaction<'_> {
             let open = |fault, matter| mutants.has(fault) && self.in_flight(user.as_str(), matter) > 0;
             if open(Mutant::OpenWhileVerifying, Matter::Proof)
                 || (action == Action::Publish && open(Mutant::ModeChangeOpensWrites, Matter::Mode))
-                || (mutants.has(Mutant::UnchallengedAfterRightProof) && proven)
-                || (mutants.has(Mutant::WebClientUnchallenged)
-                    && matches!(offer.asker, Asker::WebClient { .. })
-                    && !self.is_offered_a_page(user))
+                || (proven && mutants.has(Mutant::UnchallengedAfterRightProof))
+                || (matches!(offer.asker, Asker::WebClient { .. })
+                    && !self.is_offered_a_page(user)
+                    && mutants.has(Mutant::WebClientUnchallenged))
             {
                 return Ok(Cleared::NotAsked);
             }
@@ -107,14 +107,14 @@ impl Transaction<'_> {
     pub(crate) fn is_due(&self, user: &UserName, action: Action) -> bool {
         let mutants = &self.settings().mutants;
         let enforcing = self.users.get(user).filter(|user| !user.lapses.unenforced).map(|user| &user.two_factor);
-        if mutants.has(Mutant::KeyUsersUnchallenged) && enforcing.is_some_and(|factor| factor.is_keys_alone()) {
+        if enforcing.is_some_and(|factor| factor.is_keys_alone()) && mutants.has(Mutant::KeyUsersUnchallenged) {
             return false;
         }
         let mut mode = enforcing.and_then(|two_factor| match two_factor {
             TwoFactor::Pending(pending) if mutants.has(Mutant::PendingEnrolmentEnforced) => Some(pending.mode),
             standing => standing.mode(),
         });
-        if mode.is_some() && mutants.has(Mutant::SecondUserWeakensFirst) {
+        if mode.is_some() && mode != self.mode_chosen_last && mutants.has(Mutant::SecondUserWeakensFirst) {
             mode = self.mode_chosen_last;
         }
         action.is_challenged(mode) || fault_of_action(action, mode).is_some_and(|fault| mutants.has(fault))

@@ -41,7 +41,7 @@ impl Door {
     }
 }
 
-/// The steps that are looked at.
+/// The steps that are looked at for a code that is of none of those that count.
 pub(super) fn window(action: Action, mutants: &Mutants) -> Window {
     let wide = mutants.has(Mutant::WideWindow)
         || (Door::of(action) == Door::Writes && mutants.has(Mutant::WideWindowOnWrites))
@@ -137,15 +137,17 @@ pub(super) fn mutated(
     let is_code = matches!(proof, Proof::Code(_));
     let has_letters = matches!(proof, Proof::Other(text) if text.bytes().any(|byte| byte.is_ascii_alphabetic()));
     let keys_alone = account.two_factor.is_keys_alone();
-    let waved_through = mutants.has(Mutant::AnyProofAccepted)
-        || (mutants.has(Mutant::AnySixDigitsAccepted) && is_code)
-        || (mutants.has(Mutant::LettersAccepted) && has_letters && Door::of(action) != Door::Writes)
-        || (mutants.has(Mutant::AnyCodeForKeyUser) && is_code && keys_alone);
+    let waved_through = || {
+        mutants.has(Mutant::AnyProofAccepted)
+            || (is_code && mutants.has(Mutant::AnySixDigitsAccepted))
+            || (has_letters && Door::of(action) != Door::Writes && mutants.has(Mutant::LettersAccepted))
+            || (is_code && keys_alone && mutants.has(Mutant::AnyCodeForKeyUser))
+    };
     let turned_away =
-        mutants.has(Mutant::RightProofRefused) || (mutants.has(Mutant::RecoveryCodeRefusedForKeyUser) && keys_alone);
+        || mutants.has(Mutant::RightProofRefused) || (keys_alone && mutants.has(Mutant::RecoveryCodeRefusedForKeyUser));
     match verdict {
-        CodeVerdict::Wrong | CodeVerdict::Spent if waved_through => CodeVerdict::Fresh(0),
-        CodeVerdict::Fresh(_) if turned_away => CodeVerdict::Wrong,
+        CodeVerdict::Wrong | CodeVerdict::Spent if waved_through() => CodeVerdict::Fresh(0),
+        CodeVerdict::Fresh(_) if turned_away() => CodeVerdict::Wrong,
         CodeVerdict::Fresh(_) | CodeVerdict::Spent | CodeVerdict::Wrong => verdict,
     }
 }

@@ -35,8 +35,7 @@ impl Transaction<'_> {
         let mutants = &settings.mutants;
         let beside = self.in_flight(user.as_str(), Matter::Proof) > 1;
         let unsettled = beside && misjudged::is_unsettled(proof, action, mutants);
-        let foreign = misjudged::anybodys_code_counts(action, mutants) && self.is_code_of_somebody(proof, now);
-        let Some(account) = self.users.get_mut(user) else {
+        let Some(account) = self.users.get(user) else {
             return Err(None);
         };
         if account.two_factor.factor().is_none() {
@@ -45,18 +44,26 @@ impl Transaction<'_> {
         let taken = misjudged::taken_for_code(proof, action, mutants).unwrap_or_default();
         let right = |taken: &&Proof| account.judge(taken, action, now, unsettled, mutants) != CodeVerdict::Wrong;
         let proof = taken.iter().find(right).unwrap_or(proof);
-        let only_said = mutants.has(Mutant::LockOutOnlySaid)
-            && matches!(account.judge(proof, action, now, unsettled, mutants), CodeVerdict::Fresh(_));
-        if let Some(left) = account.wrong_codes.locked_for(now).filter(|_| !only_said) {
+        let only_said = || {
+            mutants.has(Mutant::LockOutOnlySaid)
+                && matches!(account.judge(proof, action, now, unsettled, mutants), CodeVerdict::Fresh(_))
+        };
+        if let Some(left) = account.wrong_codes.locked_for(now).filter(|_| !only_said()) {
             self.tally().throttled();
             return Err((!mutants.has(Mutant::LockOutLooksLikeWrongCode)).then_some(left));
         }
         let judged = account.judge(proof, action, now, unsettled, mutants);
         let verdict = match misjudged::mutated(judged, proof, action, account, mutants) {
-            CodeVerdict::Wrong if foreign || (beside && mutants.has(Mutant::WrongPassesWhileVerifying)) => {
+            CodeVerdict::Wrong
+                if (misjudged::anybodys_code_counts(action, mutants) && self.is_code_of_somebody(proof, now))
+                    || (beside && mutants.has(Mutant::WrongPassesWhileVerifying)) =>
+            {
                 CodeVerdict::Fresh(0)
             }
             verdict => verdict,
+        };
+        let Some(account) = self.users.get_mut(user) else {
+            return Err(None);
         };
         let late = matches!((&verdict, proof), (CodeVerdict::Fresh(step), Proof::Code(_)) if *step < step_at(now));
         if late && mutants.has(Mutant::ExpiredByOneRefused) {
@@ -64,9 +71,10 @@ impl Transaction<'_> {
         }
         match (verdict, &mut account.two_factor) {
             (CodeVerdict::Fresh(step), TwoFactor::On(factor)) => {
+                let is_code = matches!(proof, Proof::Code(_));
                 let reusable = unsettled
-                    || mutants.has(Mutant::RecoveryCodeReusable)
-                    || (action.logs_in() && mutants.has(Mutant::LogInRecoveryCodeReusable));
+                    || (!is_code && mutants.has(Mutant::RecoveryCodeReusable))
+                    || (!is_code && action.logs_in() && mutants.has(Mutant::LogInRecoveryCodeReusable));
                 factor.use_up(proof, Spent { step, on: action, during: step_at(now) }, reusable);
                 account.wrong_codes.forget();
                 account.lapses.proven = true;
@@ -124,15 +132,29 @@ impl User {
         let Some(factor) = self.two_factor.factor() else {
             return CodeVerdict::Wrong;
         };
-        let window = misjudged::window(action, mutants);
         match (proof, factor.codes()) {
             (Proof::Code(code), Some(codes)) => {
-                let last = codes.last.filter(|last| !unsettled && !misjudged::is_forgotten(last, action, now, mutants));
-                let other = self.former_seed.as_ref().filter(|_| misjudged::other_secret_counts(action, mutants));
-                let of_former = other.map(|seed| seed.judge(code, now, window, None));
-                match (codes.seed.judge(code, now, window, last.map(|last| last.step)), of_former) {
-                    (CodeVerdict::Wrong, Some(verdict)) => verdict,
-                    (verdict, _) => verdict,
+                let within = |window| {
+                    let verdict = codes.seed.judge(code, now, window, codes.last.map(|last| last.step));
+                    let forgotten = |last: Spent| unsettled || misjudged::is_forgotten(&last, action, now, mutants);
+                    match verdict {
+                        CodeVerdict::Spent if codes.last.is_some_and(forgotten) => {
+                            codes.seed.judge(code, now, window, None)
+                        }
+                        verdict => verdict,
+                    }
+                };
+                let verdict = within(Window::ACCEPTED);
+                if verdict != CodeVerdict::Wrong {
+                    return verdict;
+                }
+                let window = misjudged::window(action, mutants);
+                let verdict = if window == Window::ACCEPTED { verdict } else { within(window) };
+                match &self.former_seed {
+                    Some(seed) if verdict == CodeVerdict::Wrong && misjudged::other_secret_counts(action, mutants) => {
+                        seed.judge(code, now, window, None)
+                    }
+                    _ => verdict,
                 }
             }
             (Proof::Long(long), _) if factor.recovery.has(&long.recovery_code()) => CodeVerdict::Fresh(0),

@@ -66,11 +66,11 @@ pub(crate) fn change_access(desk: &Desk, call: &Call, name: &PackageName) -> Rep
     }
     tx.demand(&caller, change.action(), call)?;
     let now = tx.now();
-    let stays = tx.settings().mutants.has(Mutant::PackageRequirementNotLifted);
+    let mutants = &tx.settings().mutants;
     if let Some(package) = tx.packages.get_mut(name) {
         match change {
             Change::Visibility(visibility) => package.visibility = visibility,
-            Change::Rule(PublishRule::OwnMode) if stays => {}
+            Change::Rule(PublishRule::OwnMode) if mutants.has(Mutant::PackageRequirementNotLifted) => {}
             Change::Rule(rule) => package.rule = rule,
         }
         package.touch(now);

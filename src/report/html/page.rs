@@ -208,6 +208,8 @@ fn summary(result: &RunResult) -> String {
     let s = &result.summary;
     let judged = s.exact + s.deviating;
     let mut said = match (judged == s.selected, s.deviating) {
+        (true, 0) if judged == 1 => "One case was judged, and it is as npm documents it.".to_owned(),
+        (true, _) if judged == 1 => "One case was judged, and it is not as npm documents it.".to_owned(),
         (true, 0) => format!("All {judged} cases were judged, and all are as npm documents them."),
         (true, wrong) => {
             format!("All {judged} cases were judged: {} are as npm documents them, {wrong} are not.", s.exact)

@@ -3,6 +3,7 @@
 use super::paper::{Paper, Tone, clean, wrap};
 use crate::explore::{Deviation, Explored};
 use crate::judge::Effect;
+use crate::report::text::counted;
 
 /// Renders what was found.
 pub fn render(explored: &Explored, paper: Paper) -> String {
@@ -33,10 +34,6 @@ pub fn render(explored: &Explored, paper: Paper) -> String {
         out.push('\n');
     }
     out
-}
-
-fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 fn write(out: &mut String, paper: Paper, number: usize, deviation: &Deviation) {

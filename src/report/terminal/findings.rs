@@ -4,6 +4,7 @@ use super::paper::{Paper, Tone, clean, wrap};
 use crate::report::clients::is_of_clients_making;
 use crate::report::standing::telling;
 use crate::report::tables::in_words;
+use crate::report::text::counted;
 use crate::result::{CaseResult, RunResult, Status};
 use crate::table::Mode;
 
@@ -88,7 +89,7 @@ fn unsupported(out: &mut String, result: &RunResult, paper: Paper) {
     shared.retain(|(_, cases)| *cases > MANY);
     surfaces.retain(|(_, why)| !shared.iter().any(|(known, _)| *known == why));
     for (why, cases) in shared {
-        paper.field(out, 2, &format!("{cases} cases  "), why);
+        paper.field(out, 2, &format!("{}  ", counted(cases, "case")), why);
     }
     let longest = surfaces.iter().map(|(id, _)| id.chars().count()).max().unwrap_or(0);
     for (id, why) in surfaces {
@@ -187,7 +188,7 @@ fn alike(cases: Vec<&CaseResult>) -> Vec<Vec<&CaseResult>> {
 fn write_group(out: &mut String, result: &RunResult, paper: Paper, tone: Tone, group: &[&CaseResult]) {
     let Some(first) = group.first() else { return };
     let verdicts = first.verdicts.iter().map(|verdict| verdict.word()).collect::<Vec<_>>().join(", ");
-    let count = if group.len() == 1 { "1 case".to_owned() } else { format!("{} cases", group.len()) };
+    let count = counted(group.len(), "case");
     out.push_str(&format!("\n{}: {count}\n", paper.paint(tone, &verdicts)));
     paper.field(out, 2, "expected", &first.expected);
     if let Some(known) = &first.known {

@@ -9,6 +9,7 @@ mod paper;
 pub use paper::{Paper, WIDTH};
 
 use super::conclusion::{Conclusion, UNVERIFIED};
+use super::text::counted;
 use crate::result::RunResult;
 pub(super) use paper::{Tone, wrap};
 
@@ -64,8 +65,13 @@ fn totals(out: &mut String, result: &RunResult, paper: Paper) {
     let s = &result.summary;
     out.push('\n');
     let sum = format!(
-        "{} cases = {} exact + {} deviating + {} unsupported + {} not run + {} not judged",
-        s.selected, s.exact, s.deviating, s.unsupported, s.skipped, s.errored
+        "{} = {} exact + {} deviating + {} unsupported + {} not run + {} not judged",
+        counted(s.selected, "case"),
+        s.exact,
+        s.deviating,
+        s.unsupported,
+        s.skipped,
+        s.errored
     );
     paper.text(out, &sum);
     if s.deviating > 0 {

@@ -150,7 +150,7 @@ impl Target {
             waiting: Arc::default(),
             stop: stepup::check::stop::Stop::default(),
         };
-        stage.read_clock().await;
+        stage.read_clock().await.expect("the registry answers");
         let mut run = Run {
             stage,
             prefix: "su0".to_owned(),

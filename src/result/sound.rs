@@ -1,0 +1,79 @@
+//! Whether a result agrees with itself: what one member says, no other may belie, or reports of it contradict each other.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::{CaseResult, RunResult, Status, Summary};
+use crate::judge::Verdict;
+
+/// Something in a result that contradicts the rest of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contradiction {
+    /// What is wrong.
+    pub says: String,
+    /// How it comes right.
+    pub hint: &'static str,
+}
+
+const DERIVED: &str = "a case's status follows from its verdicts, the worst first; a case that was not run has none";
+
+/// The first contradiction of a result.
+pub fn contradiction(result: &RunResult) -> Option<Contradiction> {
+    if Summary::of(&result.cases, result.observations.len()) != result.summary {
+        return Some(Contradiction {
+            says: "its `summary` does not count its cases".to_owned(),
+            hint: "who takes cases out of a result, or puts some in, counts them anew",
+        });
+    }
+    let moments = [("started", &result.started), ("finished", &result.finished)];
+    if let Some((member, value)) = moments.into_iter().find(|(_, value)| value.parse::<Timestamp>().is_err()) {
+        return Some(Contradiction {
+            says: format!("its `{member}` is `{}`, which is no moment", shortened(value)),
+            hint: "a date and a time with their offset (RFC 3339), such as 2026-01-31T12:00:00Z",
+        });
+    }
+    let repeat = result.config.as_ref().map_or(1, |config| usize::from(config.repeat).max(1));
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    for case in result.cases.iter().chain(&result.observations) {
+        let times = seen.entry(&case.id).or_default();
+        *times += 1;
+        if *times > repeat {
+            return Some(Contradiction {
+                says: format!("case `{}` is there {times} times, and each was run {repeat} times", shortened(&case.id)),
+                hint: "`config.repeat` says how many times each case was run, once where it is not there",
+            });
+        }
+    }
+    result.cases.iter().find_map(of_case)
+}
+
+fn of_case(case: &CaseResult) -> Option<Contradiction> {
+    let wrong =
+        |what: String| Some(Contradiction { says: format!("case `{}` {what}", shortened(&case.id)), hint: DERIVED });
+    if !case.verdicts.is_sorted() {
+        return wrong(format!("has its verdicts in another order than the worst first: {}", words(&case.verdicts)));
+    }
+    let follows = match case.status {
+        Status::Skipped => case.verdicts.is_empty(),
+        status => !case.verdicts.is_empty() && Status::of(&case.verdicts) == status,
+    };
+    if !follows {
+        return wrong(format!("has status `{}` and verdicts {}", case.status.word(), words(&case.verdicts)));
+    }
+    if case.known.is_some() && case.status != Status::Fail {
+        return wrong(format!("is known to deviate and has status `{}`", case.status.word()));
+    }
+    None
+}
+
+fn words(verdicts: &[Verdict]) -> String {
+    let words: Vec<&str> = verdicts.iter().map(|verdict| verdict.word()).collect();
+    format!("[{}]", words.join(", "))
+}
+
+/// A text of a document, as much of it as a message bears.
+fn shortened(text: &str) -> String {
+    const MOST: usize = 120;
+    if text.chars().count() <= MOST { text.to_owned() } else { text.chars().take(MOST).chain(['…']).collect() }
+}
