@@ -37,6 +37,21 @@ fn a_fault_that_no_case_finds_survives_and_fails_the_measurement() {
     assert_eq!(matrix.idle_cases().collect::<Vec<_>>(), ["disabled/ping/none/wire"]);
 }
 
+/// What is left out against a fault finds nothing of it: against a fault at a door, one of a shape and one of a ceremony,
+/// every case finds what those find that can meet it.
+#[test]
+fn cases_that_cannot_meet_a_fault_do_not_find_it() {
+    let faults = ["old-code-writes", "later-version-half-written", "registration-origin-ignored"];
+    let faults: Vec<&str> = faults.iter().flat_map(|fault| ["--mutant", fault]).collect();
+    let (_, _, some) = measure(&faults);
+    let (_, _, every) = measure(&[&faults[..], &["--every-case"]].concat());
+    for (some, every) in some.mutants.iter().zip(&every.mutants) {
+        assert!(0 < some.played && some.played * 2 < every.played, "{some:?}");
+        assert_eq!((&some.mutant, &some.found_by), (&every.mutant, &every.found_by));
+    }
+    assert_eq!((some.mutants.len(), every.mutants.len()), (3, 3));
+}
+
 /// One measurement of everything, for all that is said of it: it takes minutes.
 #[test]
 fn every_fault_is_found_by_the_cases_named_for_it_and_the_page_of_checks_says_so() {

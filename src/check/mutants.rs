@@ -17,7 +17,7 @@ use crate::result::{CaseResult, RunResult, Status};
 pub const FORMAT: &str = "stepup/mutants/1";
 
 /// How many faulty registries are measured at once: some spend most of their time in not answering.
-const AT_ONCE: usize = 3;
+const AT_ONCE: usize = 4;
 
 /// Which cases find which faults.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
@@ -114,6 +114,11 @@ impl Matrix {
             && self.mutants.iter().all(|row| row.missed().next().is_none())
     }
 
+    /// Whether every fault was measured.
+    pub fn is_whole(&self) -> bool {
+        self.mutants.len() == Mutant::ALL.len()
+    }
+
     /// The cases that find no fault: redundant, or a fault is missing.
     pub fn idle_cases(&self) -> impl Iterator<Item = &String> {
         let found = |case: &String| self.mutants.iter().any(|row| row.killers().any(|by| by.case == *case));
@@ -197,13 +202,15 @@ pub async fn measure(measured: Measured<'_>, mut ended: impl FnMut(&Row)) -> Res
         }
     });
     let rows: Vec<_> = rows.collect();
-    let mut rows = stream::iter(rows).buffered(AT_ONCE);
+    let mut rows = stream::iter(rows).buffer_unordered(AT_ONCE);
     while let Some(row) = rows.next().await {
         let row = row?;
         ended(&row);
         matrix.mutants.push(row);
     }
     drop(rows);
+    let place = |row: &Row| Mutant::ALL.iter().position(|mutant| mutant.name() == row.mutant);
+    matrix.mutants.sort_by_key(place);
     Ok(matrix)
 }
 

@@ -55,5 +55,8 @@ fn write(out: &Path, matrix: &Matrix, cases: &[Case]) -> Result<(), String> {
     std::fs::create_dir_all(out).map_err(cannot)?;
     std::fs::write(out.join("mutants.json"), json).map_err(cannot)?;
     std::fs::write(out.join("mutants.md"), report::matrix::render(matrix)).map_err(cannot)?;
-    std::fs::write(out.join("checks.md"), report::checks::render(cases, matrix)).map_err(cannot)
+    if matrix.is_whole() {
+        std::fs::write(out.join("checks.md"), report::checks::render(cases, matrix)).map_err(cannot)?;
+    }
+    Ok(())
 }

@@ -43,7 +43,9 @@ pub fn render(matrix: &Matrix) -> String {
     list(&mut out, "Unnamed: faults that no case is named for", matrix.unnamed().map(|row| row.mutant.clone()));
     let alarms = matrix.false_alarms.iter().map(|alarm| format!("{}: {}", alarm.case, alarm.verdict));
     list(&mut out, "False alarms: cases that do not hold without a fault", alarms);
-    list(&mut out, "Idle cases: redundant, or their fault is missing", matrix.idle_cases().cloned());
+    if matrix.is_whole() {
+        list(&mut out, "Idle cases: redundant, or their fault is missing", matrix.idle_cases().cloned());
+    }
     out
 }
 
