@@ -251,3 +251,29 @@ impl Statistics {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU16;
+    use std::time::SystemTime;
+
+    use super::*;
+    use crate::registry::Verifiers;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_verifier_takes_its_time_for_a_proof_and_none_for_a_request_without_one() {
+        let mut settings = Settings::new(Arc::new(|| SystemTime::UNIX_EPOCH));
+        settings.verifiers =
+            Some(Verifiers { number: NonZeroU16::new(1).unwrap(), time: Duration::from_millis(10) });
+        let registry = Registry::new(settings);
+        let took = async |proof: Option<&str>| {
+            let began = tokio::time::Instant::now();
+            let request = axum::http::Request::post("/-/npm/v1/user");
+            let request = proof.into_iter().fold(request, |request, proof| request.header("npm-otp", proof));
+            registry.answer(request.body(Body::from("{}")).unwrap()).await;
+            began.elapsed().as_millis()
+        };
+        assert_eq!((took(None).await, took(Some("123456")).await), (0, 10));
+        assert_eq!(tokio::join!(took(Some("123456")), took(None), took(Some("123456"))), (10, 0, 20));
+    }
+}

@@ -85,6 +85,17 @@ fn the_action_passes_where_every_case_holds() {
 }
 
 #[test]
+fn the_action_hands_on_what_it_has_no_input_for() {
+    let more = "--retries\n2\n--case\ndisabled/ping/*\n\n--format=result\n";
+    let ran = check(&[("arguments", more)]);
+    assert_eq!(ran.code, Some(0), "{}", ran.said);
+    let result = std::fs::read_to_string(ran.folder.path().join("stepup-reports/result.json")).expect("a result");
+    let result: Value = serde_json::from_str(&result).expect("JSON");
+    assert_eq!((&result["config"]["retries"], &result["summary"]["selected"]), (&2.into(), &1.into()));
+    assert!(!ran.folder.path().join("stepup-reports/index.html").exists(), "the format was chosen");
+}
+
+#[test]
 fn the_action_fails_and_annotates_where_a_case_deviates() {
     let registry = Served::start(&["--mutant", "whoami-challenged"]);
     let ran = check(&[("target", &registry.address), ("case", "auth-only/whoami/totp/*"), ("out", "with a space")]);
@@ -96,7 +107,8 @@ fn the_action_fails_and_annotates_where_a_case_deviates() {
 
 #[test]
 fn what_the_action_is_given_is_never_a_command() {
-    let ran = check(&[("case", "$(touch ran)\n`touch ran`\n'; touch ran #"), ("deviations", "$(touch ran)")]);
+    let more = ("arguments", "--case\n$(touch ran)\n");
+    let ran = check(&[("case", "$(touch ran)\n`touch ran`\n'; touch ran #"), ("deviations", "$(touch ran)"), more]);
     assert_eq!(ran.code, Some(4), "{}", ran.said);
     assert!(ran.outputs.ends_with("exit-code=4\n"), "{}", ran.outputs);
     assert!(!ran.folder.path().join("ran").exists());
