@@ -360,7 +360,7 @@ fn checked(
     };
     let dialect = Dialect::read(&dialect, change).map_err(|error| named(source, "dialect", error))?;
     let deviations = match &file.deviations {
-        Some(path) => source.beside(path).parse().map_err(|error| named(source, "deviations", error))?,
+        Some(path) => listed(&source.beside(path)).map_err(|error| named(source, "deviations", error))?,
         None => Vec::new(),
     };
     let mut left_out = Vec::new();
@@ -412,7 +412,22 @@ pub fn deviations_of(target: &Source) -> Option<Source> {
 
 /// Reads a deviations file.
 pub fn deviations(path: &Path) -> Result<Vec<Deviation>, FileError> {
-    Source::File(path.to_owned()).parse()
+    listed(&Source::File(path.to_owned()))
+}
+
+/// A list of deviations, whose globs are such.
+fn listed(source: &Source) -> Result<Vec<Deviation>, FileError> {
+    #[derive(Deserialize)]
+    struct Entry {
+        case: Spanned<String>,
+    }
+    let listed: Vec<Deviation> = source.parse()?;
+    for Entry { case } in source.parse::<Vec<Entry>>()? {
+        if let Err(error) = Glob::new(&case.value) {
+            return Err(source.wrong(&case, format!("`{}`: {}", case.value, error.kind()), None));
+        }
+    }
+    Ok(listed)
 }
 
 fn dialect_source(target: &Source, name: &Spanned<String>) -> Result<Source, FileError> {

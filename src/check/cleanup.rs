@@ -62,6 +62,10 @@ pub async fn cleanup(path: &Path, trust: Trust) -> Result<Cleaned, Unready> {
     let journal = std::fs::read_to_string(path).unwrap_or_default();
     for record in open(keys.held, &journal).into_iter().rev() {
         match crew.undo(&record).await {
+            // Where the dialect takes that for an answer, it says so.
+            Ok(Ended { outcome: Outcome::NotImplemented, saw }) if record.accepted => {
+                cleaned.left.push(format!("{}, {}: {saw}", record.case, record.steps));
+            }
             Ok(Ended { outcome: Outcome::Accepted | Outcome::NotImplemented, .. }) if record.answered => {
                 cleaned.undone += 1
             }

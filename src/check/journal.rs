@@ -190,6 +190,7 @@ mod tests {
             case: "auth-only/publish/totp/wire".to_owned(),
             steps: "routine publish, step 1".to_owned(),
             answered: false,
+            accepted: false,
             sent_ms: 0,
             mode: "auth-only".to_owned(),
             object: json!({}),

@@ -38,6 +38,9 @@ pub(super) struct Held {
     pub steps: String,
     /// Whether the answer to the request has been read.
     pub answered: bool,
+    /// Whether it was a success.
+    #[serde(default)]
+    pub accepted: bool,
     /// When it was sent, by the target's clock.
     /// A keyring of an earlier version does not say it, and then nothing is found by it.
     #[serde(default)]

@@ -107,8 +107,19 @@ struct Undo {
     by: String,
     /// Whether its answer was read.
     answered: bool,
+    /// Whether it was a success.
+    accepted: bool,
     /// When it was sent, by the target's clock.
     sent: UnixMillis,
+}
+
+/// What is known of a request that was to make something.
+#[derive(Default)]
+struct Known {
+    /// Whether its answer was read.
+    answered: bool,
+    /// Whether it was a success.
+    accepted: bool,
 }
 
 /// One persona at work.
@@ -404,7 +415,7 @@ impl Scene {
             return None;
         }
         let mut left = Vec::new();
-        for Undo { steps, object, args, kept, by, answered, sent } in undos.into_iter().rev() {
+        for Undo { steps, object, args, kept, by, answered, accepted, sent } in undos.into_iter().rev() {
             self.call(&by);
             self.take_up(object, kept);
             self.args = args;
@@ -416,6 +427,8 @@ impl Scene {
                         Err(mistake) => left.push(mistake),
                     }
                 }
+                // Where the dialect takes that for an answer, it says so.
+                Ok(Ended { outcome: Outcome::NotImplemented, saw }) if accepted => left.push(saw),
                 // What was never made is not there to be removed.
                 Ok(Ended { outcome: Outcome::Accepted | Outcome::NotImplemented, .. }) => {}
                 Ok(ended) => left.push(ended.saw),
@@ -444,19 +457,20 @@ impl Scene {
         let shown = self.variables(entered, true);
         let outgoing = self.fill(step, carried, &real, &shown).map_err(|error| error.to_string())?;
         if let Some(journal) = self.stage.journal.as_ref().filter(|_| !undo.is_empty()) {
-            let number = journal.making(&outgoing.shown_line(), |number| self.held(number, undo, false))?;
+            let number = journal.making(&outgoing.shown_line(), |number| self.held(number, undo, Known::default()))?;
             self.made.push(number);
         }
         Ok(outgoing)
     }
 
     /// What it takes to undo what is about to be sent, or what has been answered.
-    fn held(&self, number: u64, undo: &[Step], answered: bool) -> Held {
+    fn held(&self, number: u64, undo: &[Step], Known { answered, accepted }: Known) -> Held {
         Held {
             number,
             case: self.case.clone(),
             steps: self.stage.dialect.name_of_undoing(undo).unwrap_or_default(),
             answered,
+            accepted,
             sent_ms: self.sent.0,
             mode: self.mode.clone(),
             object: json(self.object.clone()),
@@ -489,14 +503,15 @@ impl Scene {
         self.learn(step, &ended, answer)?;
         if self.stage.journal.is_some() && !undo.is_empty() {
             if let Some(journal) = &self.stage.journal {
-                let number = journal.made(|number| self.held(number, undo, answer.is_some()))?;
+                let known = Known { answered: answer.is_some(), accepted: ended.outcome == Outcome::Accepted };
+                let number = journal.made(|number| self.held(number, undo, known))?;
                 self.made.push(number);
             }
             let (object, args) = (self.object.clone(), self.args.clone());
             let (kept, by) = (self.kept.clone(), self.user.name.clone());
-            let answered = answer.is_some();
+            let (answered, accepted) = (answer.is_some(), ended.outcome == Outcome::Accepted);
             let sent = self.sent;
-            self.undos.push(Undo { steps: Arc::clone(undo), object, args, kept, by, answered, sent });
+            self.undos.push(Undo { steps: Arc::clone(undo), object, args, kept, by, answered, accepted, sent });
         }
         Ok(ended)
     }

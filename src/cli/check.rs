@@ -116,7 +116,7 @@ impl Check {
         let code = code(&result);
         // Where it cannot be shown, the reports below are written all the same.
         let shown = terminal::render(&result, paper());
-        let shown = out::print(&if on_github() { annotated(&shown, &result) } else { shown });
+        let shown = out::print(&if annotations::are_read() { annotated(&shown, &result) } else { shown });
         if let Some(file) = &self.write_deviations {
             let draft = deviations::draft(&result).map_err(report::unrenderable)?;
             out::write(file, &draft)?;
@@ -163,11 +163,6 @@ impl Check {
     }
 }
 
-/// Whether a workflow of GitHub's reads standard output.
-fn on_github() -> bool {
-    std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true")
-}
-
 /// The report, in which a target's words are no commands to the workflow, and then the annotations.
 fn annotated(shown: &str, result: &RunResult) -> String {
     let word = format!("{:032x}", rand::random::<u128>());
@@ -210,7 +205,8 @@ fn code(result: &RunResult) -> u8 {
     let summary = &result.summary;
     let observed =
         result.observations.iter().filter(|case| matches!(case.status, Status::Pass | Status::Error)).count();
-    let executed = summary.exact + summary.deviating + summary.errored + observed;
+    // Where cases were selected that are judged, those that are only observed do not stand for them.
+    let executed = if summary.selected > 0 { summary.exact + summary.deviating + summary.errored } else { observed };
     let reached =
         result.cases.iter().chain(&result.observations).any(|case| matches!(case.status, Status::Pass | Status::Fail));
     if !result.complete {

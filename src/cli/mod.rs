@@ -38,6 +38,7 @@ mod verify;
 use clap::{Parser, Subcommand};
 
 use crate::check::suite::Unready;
+use crate::report::annotations;
 
 /// Checks whether a package registry asks for a second factor exactly where npm's documentation says it must.
 #[derive(Debug, Parser)]
@@ -150,6 +151,10 @@ pub fn main() -> u8 {
     };
     outcome.unwrap_or_else(|failure| {
         eprintln!("{:?}", failure.report);
+        if annotations::are_read() {
+            // Where it cannot be said, the exit code says it.
+            let _ = out::print(&annotations::failure(&failure.report.to_string()));
+        }
         failure.code
     })
 }

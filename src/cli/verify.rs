@@ -42,8 +42,17 @@ impl Verify {
         if !verified.wrong.is_empty() {
             return Ok(exit::DEVIATING);
         }
-        if verified.unknown.is_empty() || published {
+        if published {
             super::say!("{} files are as they were made", verified.files);
+            return Ok(exit::HELD);
+        }
+        if verified.unknown.is_empty() {
+            super::say!(
+                "{} files are those that {} names, and say what result.json says; that result.json is as it was made is \
+                 known by the digest that was published (--digest)",
+                verified.files,
+                evidence::SUMS
+            );
             return Ok(exit::HELD);
         }
         super::say!(

@@ -263,8 +263,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_verifier_takes_its_time_for_a_proof_and_none_for_a_request_without_one() {
         let mut settings = Settings::new(Arc::new(|| SystemTime::UNIX_EPOCH));
-        settings.verifiers =
-            Some(Verifiers { number: NonZeroU16::new(1).unwrap(), time: Duration::from_millis(10) });
+        settings.verifiers = Some(Verifiers { number: NonZeroU16::new(1).unwrap(), time: Duration::from_millis(10) });
         let registry = Registry::new(settings);
         let took = async |proof: Option<&str>| {
             let began = tokio::time::Instant::now();

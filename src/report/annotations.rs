@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::conclusion::Conclusion;
 use super::standing::{Ending, meaning, verdicts};
-use super::text::clean;
+use super::text::{clean, clean_lines};
 use crate::result::{CaseResult, RunResult};
 
 /// How many errors of a step are shown; what comes after the tenth is dropped unseen.
@@ -35,6 +35,16 @@ pub fn render(result: &RunResult) -> String {
         command(&mut out, "warning", case, &title, &format!("recommended: {}", clean(&case.expected)));
     }
     out
+}
+
+/// Whether a workflow of GitHub's reads standard output.
+pub fn are_read() -> bool {
+    std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true")
+}
+
+/// Why a command ended before it could judge anything.
+pub fn failure(message: &str) -> String {
+    format!("::error title=stepup::{}\n", escaped(&clean_lines(message)))
 }
 
 fn command(out: &mut String, kind: &str, case: &CaseResult, title: &str, message: &str) {

@@ -22,7 +22,7 @@ pub fn render(result: &RunResult) -> Result<String, String> {
     } else {
         let untested = s.unsupported + s.skipped;
         let colour = match (s.deviating, untested) {
-            (0, 0) => "brightgreen",
+            (0, 0) if s.flaky == 0 => "brightgreen",
             (0, _) => "yellowgreen",
             _ => "yellow",
         };
@@ -32,12 +32,18 @@ pub fn render(result: &RunResult) -> Result<String, String> {
     serde_json::to_string_pretty(&badge).map_err(|error| error.to_string())
 }
 
-/// What does not decide: known deviations, those from clauses that are less binding than what was asked for, and what
+/// What does not decide: cases that held when played again alone, known deviations, those from clauses that are less binding than what was asked for, and what
 /// was not tested.
 fn beside(result: &RunResult, untested: usize) -> String {
     let failed = || result.cases.iter().filter(|case| case.status == Status::Fail);
     let known = failed().filter(|case| case.known.is_some()).count();
     let advised = failed().count() - known;
-    let told = [(known, "known to deviate"), (advised, "not as recommended"), (untested, "not tested")];
+    let again = result.summary.flaky;
+    let told = [
+        (again, "when played again"),
+        (known, "known to deviate"),
+        (advised, "not as recommended"),
+        (untested, "not tested"),
+    ];
     told.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!(", {count} {what}")).collect()
 }

@@ -29,7 +29,7 @@ impl Conclusion {
             let only_unjudged = wrong.len() == 1 && s.errored > 0;
             let so = if only_unjudged { "Not judged in full" } else { "Did not hold" };
             Conclusion::bad(format!("{so}: {}", wrong.join(", ")))
-        } else if judged == 0 && !seen {
+        } else if judged == 0 && (!seen || s.selected > 0) {
             Conclusion::bad("Nothing was judged".to_owned())
         } else if judged == 0 {
             Conclusion::good("Nothing to judge: the writes were observed".to_owned())

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::terminal::Paper;
 use super::{Document, Format};
+use crate::built_in;
 use crate::result::RunResult;
 
 /// The list of digests, as `sha256sum` reads it.
@@ -148,6 +149,11 @@ fn agree(document: &Document, files: &Files, verified: &mut Verified) {
             super::text::clean(&result.tool)
         );
         verified.unknown.push(why);
+        return;
+    }
+    if result.suite.as_ref().is_none_or(|suite| suite.digest != built_in::digest()) {
+        let why = "whether the reports say what result.json says: it is of another suite than this program carries";
+        verified.unknown.push(why.to_owned());
         return;
     }
     match bundle(document) {

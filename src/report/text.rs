@@ -43,11 +43,11 @@ pub fn counted(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
-/// Control characters, and those that turn the direction of writing or break a line.
+/// Control characters, those that no XML document may hold (XML 1.0 §2.2), and those that turn the direction of writing or break a line.
 fn acts(character: char) -> bool {
     character.is_control()
         || matches!(character,
-            '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+            '\u{fffe}' | '\u{ffff}' | '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -72,6 +72,7 @@ mod tests {
     fn what_acts_unseen_is_seen() {
         assert_eq!(clean("a\u{1b}[2J\u{202e}b\nc\u{2067}"), "a\u{fffd}[2J\u{fffd}b\u{fffd}c\u{fffd}");
         assert_eq!(clean_lines("a\r\n\tb\rc\u{0}"), "a\n\tb\u{fffd}c\u{fffd}");
+        assert_eq!(clean("no character \u{fffe}"), "no character \u{fffd}");
         assert_eq!(clean("Größe ‹token› →"), "Größe ‹token› →");
     }
 }

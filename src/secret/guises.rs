@@ -10,6 +10,8 @@ use super::SecretKind;
 
 /// Texts with fewer letters and digits turn up by chance, so they are looked for as they are alone.
 const TOO_SHORT: usize = 12;
+/// What an encoding makes of a short secret is no word that turns up by chance.
+const TOO_SHORT_ENCODED: usize = 7;
 const SIX_DIGITS: usize = 6;
 
 /// What is looked for of one secret.
@@ -26,34 +28,56 @@ impl Guises {
     /// Those of a text.
     pub fn of_text(kind: SecretKind, text: &str) -> Self {
         let mut guises = Guises::of_bytes(kind, text.as_bytes());
-        guises.add(text);
+        guises.add(text, TOO_SHORT);
+        if text.bytes().any(|byte| !byte.is_ascii_alphanumeric()) {
+            for form in escaped(text) {
+                guises.add(&form, TOO_SHORT_ENCODED);
+            }
+        }
         Guises { plain: (!text.is_empty()).then(|| finder(text)), ..guises }
     }
 
     /// Those of bytes.
     pub fn of_bytes(kind: SecretKind, bytes: &[u8]) -> Self {
         let mut guises = Guises { kind, plain: None, forms: Vec::new() };
-        // A short one is short in hexadecimal as well.
-        if bytes.len() < TOO_SHORT / 2 {
-            return guises;
-        }
-        guises.add(&HEXLOWER.encode(bytes));
-        guises.add(&BASE32_NOPAD.encode(bytes));
+        guises.add(&HEXLOWER.encode(bytes), TOO_SHORT_ENCODED);
+        guises.add(&BASE32_NOPAD.encode(bytes), TOO_SHORT_ENCODED);
         // In base64 three bytes are four letters, so what stands before decides between three forms (RFC 4648 §4).
         for before in 0..3 {
             let text = BASE64_NOPAD.encode(&[&[0].repeat(before), bytes].concat());
             let (first, after_last) = ((before * 8).div_ceil(6), (before + bytes.len()) * 8 / 6);
-            guises.add(&text[first..after_last]);
+            guises.add(text.get(first..after_last).unwrap_or_default(), TOO_SHORT_ENCODED);
         }
         guises
     }
 
-    fn add(&mut self, form: &str) {
+    fn add(&mut self, form: &str, too_short: usize) {
         let form: String = letters(form).map(|(_, letter)| letter).collect();
-        if form.len() >= TOO_SHORT {
+        if form.len() >= too_short && !self.forms.iter().any(|known| known.needle() == form.as_bytes()) {
             self.forms.push(finder(&form));
         }
     }
+}
+
+/// What forms, pages and JSON make of a text with signs in it.
+fn escaped(text: &str) -> Vec<String> {
+    let percent = percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+    // A form writes a space as a plus sign.
+    let form = percent.replace("%20", "+");
+    let json = |letter: char| match letter {
+        letter if letter.is_ascii() => letter.to_string(),
+        letter => letter.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect(),
+    };
+    let page = |letter: char| match letter {
+        '&' => "&amp;".to_owned(),
+        '<' => "&lt;".to_owned(),
+        '>' => "&gt;".to_owned(),
+        '"' => "&quot;".to_owned(),
+        letter => letter.to_string(),
+    };
+    let page: String = text.chars().map(page).collect();
+    let quotes = ["&#39;", "&#x27;", "&apos;"].map(|quote| page.replace('\'', quote));
+    [percent, form, text.chars().map(json).collect()].into_iter().chain(quotes).collect()
 }
 
 /// What looks for a text, made ready once: each secret is looked for in everything that is shown.
@@ -155,6 +179,34 @@ mod tests {
             assert!(without.contains("‹password›") && without.len() < "before ‹password› after".len() + 9, "{without}");
         }
         assert!(!Searched::new("nothing here").shows(&guises()));
+    }
+
+    #[test]
+    fn a_secret_with_signs_is_found_as_forms_pages_and_json_write_it() {
+        let guises = Guises::of_text(SecretKind::Password, "p&ss\"w<rd'1 ü%");
+        for text in [
+            "p%26ss%22w%3Crd%271+%C3%BC%25",
+            "p%26ss%22w%3crd%271%20%c3%bc%25",
+            "p&ss\\\"w<rd'1 \\u00fc%",
+            "p&amp;ss&quot;w&lt;rd&#39;1 ü%",
+            "p&amp;ss&quot;w&lt;rd&#x27;1 ü%",
+        ] {
+            let without = Searched::new(&format!("before {text} after")).without([&guises]);
+            assert!(without.starts_with("before ‹password›") && without.ends_with(" after"), "{text}: {without}");
+            assert!(without.len() < "before ‹password› after".len() + 6, "{text}: {without}");
+        }
+    }
+
+    #[test]
+    fn a_short_secret_is_found_encoded() {
+        let password = Guises::of_text(SecretKind::Password, "hunter2!");
+        let code = Guises::of_text(SecretKind::OneTimePassword, "358680");
+        for (secret, text) in
+            [(&password, "aHVudGVyMiE="), (&password, "68756e7465723221"), (&code, "MzU4Njgw"), (&code, "GM2TQNRYGA")]
+        {
+            let without = Searched::new(&format!("before {text} after")).without([secret]);
+            assert!(without.starts_with("before ‹") && without.len() < 45, "{text}: {without}");
+        }
     }
 
     #[test]

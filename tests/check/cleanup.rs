@@ -14,6 +14,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 use tokio::sync::mpsc;
 
+use crate::relay::{Misbehaviour, Route, registry_that};
+
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// The reference registry behind a relay that swallows the answer to a request of a kind, and says that the registry has
@@ -281,6 +283,28 @@ async fn a_run_that_ends_keeps_no_keyring_and_leaves_nothing_to_clean_up() {
     assert_eq!(target.keyrings(), Vec::<PathBuf>::new());
     let (code, said) = target.clean_up().await;
     assert!(code == Some(0) && said.contains("0 undone, 0 perhaps left"), "{said}");
+}
+
+/// A registry without a way to remove things, or one that only says that it did.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_registry_does_not_remove_is_said_to_be_left() {
+    for answer in [
+        "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+        "HTTP/1.1 405 Method Not Allowed\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}",
+    ] {
+        let address = registry_that(Route("DELETE *"), Misbehaviour::Answers(answer)).await;
+        let cases = ["disabled/publish/*", "disabled/token-create/*", "disabled/login/*"];
+        let cases = cases.map(|case| ["--case", case]).concat();
+        let ran =
+            tokio::task::spawn_blocking(move || crate::program::check(&[&["--target", &address][..], &cases].concat()));
+        let ran = ran.await.expect("it ends");
+        assert_eq!(ran.code, Some(0), "{}", ran.said);
+        for case in ran.result.expect("a result").cases {
+            assert!(!case.left.is_empty(), "{answer}: {} leaves something", case.id);
+        }
+        assert!(ran.said.contains("Left on the target"), "{}", ran.said);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

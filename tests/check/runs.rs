@@ -47,9 +47,26 @@ fn exit_codes_are_those_documented() {
     assert_eq!(code(&["--target", "http://127.0.0.1:9/below"]), Some(3));
     assert_eq!(code(&["--target", "http://127.0.0.1:9"]), Some(3));
     assert_eq!(code(&["--case", "nothing/like/this"]), Some(4));
+    let poor = folder.path().join("poor.yaml");
+    let unsupported = "unsupported: { publish: it has none, 'publish:scoped': nor that }";
+    std::fs::write(&poor, format!("name: poor\nstart: embedded\n{unsupported}\n")).expect("a file");
+    let poor = ["--target", poor.to_str().expect("a path"), "--case", "disabled/publish/*"];
+    assert_eq!(code(&poor), Some(4));
+    assert_eq!(code(&[&poor[..], &["--case", "disabled/star/*"]].concat()), Some(4), "observing is not judging");
+    assert_eq!(code(&["--case", "disabled/star/*"]), Some(0));
     let file = folder.path().join("file");
     std::fs::write(&file, "in the way").expect("a file");
     assert_eq!(check_into(&["--case", "*/ping/*"], &file).code, Some(5));
+}
+
+#[test]
+fn a_glob_that_is_none_is_an_error_of_the_list() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let deviations = folder.path().join("deviations.yaml");
+    let text = "- { case: 'auth-only/[login', verdict: no-effect, until: 2999-01-01, reason: seen }\n";
+    std::fs::write(&deviations, text).expect("a file");
+    let ran = program::check(&["--case", "*/ping/*", "--deviations", deviations.to_str().expect("a path")]);
+    assert!(ran.code == Some(2) && ran.said.contains("deviations.yaml:1:11"), "{}", ran.said);
 }
 
 #[test]

@@ -96,6 +96,17 @@ fn the_action_hands_on_what_it_has_no_input_for() {
 }
 
 #[test]
+fn the_action_shows_no_summary_of_an_earlier_run() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let out = folder.path().join("out");
+    std::fs::create_dir(&out).expect("made");
+    std::fs::write(out.join("summary.md"), "Held").expect("written");
+    let ran = check(&[("target", "missing.yaml"), ("out", out.to_str().expect("a path"))]);
+    assert_eq!((ran.code, ran.summary.as_str()), (Some(2), ""), "{}", ran.said);
+    assert!(ran.said.lines().any(|line| line.starts_with("::error title=stepup::missing.yaml: ")), "{}", ran.said);
+}
+
+#[test]
 fn the_action_fails_and_annotates_where_a_case_deviates() {
     let registry = Served::start(&["--mutant", "whoami-challenged"]);
     let ran = check(&[("target", &registry.address), ("case", "auth-only/whoami/totp/*"), ("out", "with a space")]);
@@ -110,6 +121,7 @@ fn what_the_action_is_given_is_never_a_command() {
     let more = ("arguments", "--case\n$(touch ran)\n");
     let ran = check(&[("case", "$(touch ran)\n`touch ran`\n'; touch ran #"), ("deviations", "$(touch ran)"), more]);
     assert_eq!(ran.code, Some(4), "{}", ran.said);
+    assert!(ran.said.lines().any(|line| line.starts_with("::error title=stepup::")), "{}", ran.said);
     assert!(ran.outputs.ends_with("exit-code=4\n"), "{}", ran.outputs);
     assert!(!ran.folder.path().join("ran").exists());
     for step in yaml(ACTION)["runs"]["steps"].as_array().expect("steps") {

@@ -222,6 +222,9 @@ fn evidence_is_verified_and_a_change_is_found() {
     let whole = verify(digest);
     assert_eq!(whole.status.code(), Some(0), "{}", text(&whole.stdout));
     assert!(text(&whole.stdout).contains("9 files are as they were made"), "{}", text(&whole.stdout));
+    let unpublished = stepup(&["verify", path(&bundle)]);
+    let said = text(&unpublished.stdout);
+    assert!(unpublished.status.success() && !said.contains("as they were made") && said.contains("--digest"), "{said}");
     assert_eq!(verify(&digest.replace(|c: char| c.is_ascii_digit(), "0")).status.code(), Some(1));
     assert_eq!(stepup(&["report", path(&ran), "--evidence", path(&bundle)]).status.code(), Some(2), "not empty");
 
