@@ -128,6 +128,8 @@ pub struct Suite {
     options: Options,
     table: Table,
     cases: Vec<Case>,
+    /// The ids of every case, selected or not.
+    known: Vec<String>,
     target: Target,
 }
 
@@ -157,10 +159,12 @@ impl Suite {
         }
         let table = table()?;
         let wire = [all_cases(&table, &target)?, plan::scenarios(own_scenarios(&options.scenarios, &target)?)].concat();
+        let mut known: Vec<String> = wire.iter().map(|case| case.id.clone()).collect();
         let all = seat::take(wire, &target.dialect, &options.clients)?;
+        known.extend(all.iter().filter(|case| case.seat.is_some()).map(|case| case.id.clone()));
         let once = plan::select(all, &options.cases).map_err(Unready::Options)?;
         let cases: Vec<Case> = (0..options.repeat).flat_map(|_| once.clone()).collect();
-        Ok(Suite { options, table, cases, target })
+        Ok(Suite { options, table, cases, known, target })
     }
 
     /// Judges against this list of known deviations in place of the target's own.
@@ -213,7 +217,7 @@ impl Suite {
     pub async fn begin(self, journal: &Path) -> Result<Session, Unready> {
         let started = Timestamp::now();
         let (config, made_of) = (self.config(), self.made_of());
-        let Suite { options, table, cases, target } = self;
+        let Suite { options, table, cases, known, target } = self;
         let Target { name, start, skew, dialect, deviations, mut left_out, consent, .. } = target;
         // Who names a case wants it.
         left_out.retain(|(glob, _)| !options.cases.iter().any(|id| glob.is_match(id) && !id.contains('*')));
@@ -270,7 +274,6 @@ impl Suite {
             begun.map_err(|message| Unready::Journal(std::io::Error::other(message)))?;
         }
         let preflight = super::preflight(&mut run).await.map_err(unusable)?;
-        let all = options.cases.is_empty() && seat::by_wire(&options.clients);
         Ok(Session {
             started,
             config,
@@ -279,7 +282,7 @@ impl Suite {
             name,
             deviations,
             cases,
-            all,
+            known,
             unverified,
             run,
             preflight,
@@ -348,7 +351,7 @@ pub struct Session {
     name: String,
     deviations: Vec<Deviation>,
     cases: Vec<Case>,
-    all: bool,
+    known: Vec<String>,
     unverified: bool,
     run: Run,
     preflight: Preflight,
@@ -436,7 +439,7 @@ impl Session {
             if observed { observations.push(result) } else { judged.push(result) }
         }
         let today = self.started.to_zoned(jiff::tz::TimeZone::UTC).date();
-        let stale_deviations = deviations::apply(&self.deviations, today, self.all, &mut judged);
+        let stale_deviations = deviations::apply(&self.deviations, today, &self.known, &mut judged);
         RunResult {
             format: FORMAT.to_owned(),
             tool: format!("stepup {}", env!("CARGO_PKG_VERSION")),

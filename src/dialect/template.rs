@@ -67,6 +67,9 @@ impl Template {
             let expression = ENVIRONMENT
                 .compile_expression_owned(text.clone())
                 .map_err(|error| format!("expression `{text}`: {error}"))?;
+            if let Some(filter) = filters(&text).find(|filter| !is_filter(filter)) {
+                return Err(format!("expression `{text}`: there is no filter `{filter}`"));
+            }
             parts.push(Part::Expression(Box::new(expression)));
             rest = &after[end + 2..];
         }
@@ -113,6 +116,36 @@ impl Template {
     fn unfilled(&self, reason: &str) -> Unfilled {
         Unfilled { template: self.source.clone(), reason: reason.to_owned() }
     }
+}
+
+/// The names of filters in an expression: what stands after a bar that is in no text.
+fn filters(expression: &str) -> impl Iterator<Item = &str> {
+    let mut quoted = None;
+    let bars = expression.char_indices().filter_map(move |(at, letter)| match (quoted, letter) {
+        (None, '"' | '\'') => {
+            quoted = Some(letter);
+            None
+        }
+        (Some(quote), letter) => {
+            if quote == letter {
+                quoted = None;
+            }
+            None
+        }
+        (None, '|') => Some(at + 1),
+        (None, _) => None,
+    });
+    bars.filter_map(|at| {
+        let rest = expression.get(at..)?.trim_start();
+        let end = rest.find(|letter: char| !letter.is_alphanumeric() && letter != '_').unwrap_or(rest.len());
+        rest.get(..end).filter(|name| !name.is_empty())
+    })
+}
+
+/// Whether a filter of this name is there: minijinja itself says so when an expression is evaluated alone.
+fn is_filter(name: &str) -> bool {
+    let tried = ENVIRONMENT.compile_expression_owned(format!("''|{name}")).and_then(|tried| tried.eval(()));
+    !tried.is_err_and(|error| error.kind() == minijinja::ErrorKind::UnknownFilter)
 }
 
 /// As it is written, not filled in.
@@ -385,6 +418,14 @@ mod tests {
         assert_eq!(filled("v{{ n }}"), serde_json::json!("v2"));
         assert_eq!(filled("/{{ name | npm_path }}"), serde_json::json!("/@a%2fb"));
         assert_eq!(filled("{{ name | escape }}"), serde_json::json!("%40a%2Fb"));
+    }
+
+    #[test]
+    fn a_filter_that_is_none_is_an_error_of_the_template() {
+        let wrong = |text: &str| Template::parse(text).err().unwrap_or_default();
+        assert_eq!(wrong("{{ name | nope }}"), "expression `name | nope`: there is no filter `nope`");
+        assert_eq!(wrong("{{ name|npm_path|nope2 }}"), "expression `name|npm_path|nope2`: there is no filter `nope2`");
+        assert_eq!(wrong("{{ '| nope' }}/{{ name | default('|x') }}/{{ name | query_value('a') }}"), "");
     }
 
     #[test]

@@ -149,6 +149,13 @@ pub(super) fn scenario(source: &Source, scenario: &Scenario, dialect: &Dialect) 
             None,
         ));
     }
+    if !scenario.modes.is_empty() && scenario.modes.iter().all(|mode| *mode == Mode::Disabled) {
+        let is_said = |line: &str| line.starts_with("factors:");
+        if source.text().is_ok_and(|text| text.lines().any(is_said)) {
+            let message = "in mode `disabled` nobody has a second factor, so `factors` say nothing";
+            findings.push(source.wrong_line(is_said, message, None));
+        }
+    }
     if !scenario.enrols() && scenario.cast.is_empty() && scenario.modes.contains(&Mode::Disabled) {
         for attempt in scenario.attempts().filter(|attempt| attempt.proof.takes_factor() && attempt.with.is_none()) {
             let message = "in mode `disabled` the user has no second factor to make this proof with";

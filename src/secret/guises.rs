@@ -41,12 +41,14 @@ impl Guises {
     pub fn of_bytes(kind: SecretKind, bytes: &[u8]) -> Self {
         let mut guises = Guises { kind, plain: None, forms: Vec::new() };
         guises.add(&HEXLOWER.encode(bytes), TOO_SHORT_ENCODED);
-        guises.add(&BASE32_NOPAD.encode(bytes), TOO_SHORT_ENCODED);
-        // In base64 three bytes are four letters, so what stands before decides between three forms (RFC 4648 §4).
-        for before in 0..3 {
-            let text = BASE64_NOPAD.encode(&[&[0].repeat(before), bytes].concat());
-            let (first, after_last) = ((before * 8).div_ceil(6), (before + bytes.len()) * 8 / 6);
-            guises.add(text.get(first..after_last).unwrap_or_default(), TOO_SHORT_ENCODED);
+        // In base64 three bytes are four letters, so what stands before decides between three forms (RFC 4648 §4), and in
+        // base32 five are eight (§6).
+        for (encoding, bits, bytes_a_group) in [(BASE64_NOPAD, 6, 3), (BASE32_NOPAD, 5, 5)] {
+            for before in 0..bytes_a_group {
+                let text = encoding.encode(&[&[0].repeat(before), bytes].concat());
+                let (first, after_last) = ((before * 8).div_ceil(bits), (before + bytes.len()) * 8 / bits);
+                guises.add(text.get(first..after_last).unwrap_or_default(), TOO_SHORT_ENCODED);
+            }
         }
         guises
     }
@@ -166,6 +168,7 @@ mod tests {
             HEXLOWER.encode(SECRET.as_bytes()),
             data_encoding::HEXUPPER.encode(SECRET.as_bytes()),
             BASE32_NOPAD.encode(SECRET.as_bytes()),
+            BASE32_NOPAD.encode(format!("not {SECRET}").as_bytes()),
             encoded(""),
             encoded("a"),
             encoded("ab"),

@@ -96,7 +96,8 @@ fn of_answer(body: &[u8], secrets: &mut Secrets) {
     });
 }
 
-/// A relay before the target that remembers every secret that passes.
+/// A relay before the target that remembers every secret that passes, and repeats what a request carried in every form,
+/// as a registry might that shows what it was sent.
 async fn listened_to(target: &Target) -> (reqwest::Url, Arc<Mutex<Secrets>>) {
     let secrets = Arc::new(Mutex::new(Secrets::new()));
     let (heard, base) = (Arc::clone(&secrets), target.base.clone());
@@ -109,15 +110,27 @@ async fn listened_to(target: &Target) -> (reqwest::Url, Arc<Mutex<Secrets>>) {
             url.set_path(parts.uri.path());
             url.set_query(parts.uri.query());
             let body = to_bytes(body, usize::MAX).await.expect("a body");
-            of_request(&parts.headers, &body, &mut heard.lock().expect("no panic"));
+            let mut carried = Secrets::new();
+            of_request(&parts.headers, &body, &mut carried);
             let sent = client.request(parts.method, url).headers(parts.headers).body(body).send().await;
             let answer = sent.expect("the registry answers");
             let mut relayed = Response::builder().status(answer.status());
             for (name, value) in answer.headers() {
                 relayed = relayed.header(name, value);
             }
+            for (_, form) in carried.keys().flat_map(|secret| forms(secret)) {
+                relayed = relayed.header("x-was-sent", form);
+            }
             let body = answer.bytes().await.expect("a body");
-            of_answer(&body, &mut heard.lock().expect("no panic"));
+            let mut heard = heard.lock().expect("no panic");
+            for (secret, kind) in carried {
+                if kind == "web token" {
+                    heard.entry(secret).or_insert(kind);
+                } else {
+                    heard.insert(secret, kind);
+                }
+            }
+            of_answer(&body, &mut heard);
             relayed.body(Body::from(body)).expect("an answer")
         }
     });

@@ -114,6 +114,9 @@ fn scenarios() {
         cast("modes: [auth-only]\nacts:\n  - { run: sign-up, by: ann }"),
         format!("{head}cast: [Ann]\nacts:\n  - {{ run: sign-up, by: Ann }}\n"),
         format!("{head}modes: [auth-olny]\nacts: []\n"),
+        format!(
+            "{head}modes: [disabled]\nfactors: [totp]\nacts:\n  - {{ perform: publish, proof: none, must: succeed }}\n"
+        ),
         format!("{head}modes: [disabled, auth-only]\nacts:\n  - {{ perform: publish, proof: right, must: succeed }}\n"),
         format!("{head}\tacts: []\n"),
     ];
@@ -160,6 +163,7 @@ fn targets() {
         with("routines:\n  enrol:\n    - { auth: none }"),
         with("routines:\n  enrol:\n    - { request: 'GET /{{ kept.' }"),
         with("routines:\n  enrol:\n    - { request: 'GET /{{ kept. }}' }"),
+        with("routines:\n  enrol:\n    - { request: 'GET /{{ user.name | npm_pth }}' }"),
         with("routines:\n  enrol:\n    - { request: 'GET /{{ kept.nothing }}/{{ usr.name }}/{{ user.nam }}' }"),
         with("routines:\n  enrol:\n    - { register-with: a, assert-with: b, to: c }"),
         with("routines:\n  enrol:\n    - { assert-with: b }"),

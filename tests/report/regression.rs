@@ -86,6 +86,15 @@ fn what_has_changed_is_told_by_what_it_means() {
     failing.verdicts.push(stepup::judge::Verdict::NoEffect);
     assert!(Changes::of(&before, &worse).regresses(), "what deviates in one more way deviates anew");
     assert!(!Changes::of(&worse, &before).regresses());
+    let mut listed = before.clone();
+    let failing = listed.cases.iter_mut().find(|case| case.status == Status::Fail).expect("a deviation");
+    failing.known = Some("seen before".to_owned());
+    let changes = Changes::of(&listed, &before);
+    assert_eq!(changes.of_kind(Kind::Unlisted).count(), 1);
+    assert!(changes.regresses(), "what is not listed any more fails a run");
+    assert!(!Changes::of(&before, &listed).regresses());
+    let interrupted = stepup::result::RunResult { complete: false, ..before.clone() };
+    assert!(Changes::of(&before, &interrupted).conclusion().ends_with("the later run was interrupted"));
 }
 
 #[test]

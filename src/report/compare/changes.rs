@@ -11,6 +11,8 @@ use crate::result::{CaseResult, RunResult, Standing, Status};
 pub enum Kind {
     /// It deviates where it did not, or in a way that it did not.
     Deviating,
+    /// It deviates as it did, and the target's file does not list that any more.
+    Unlisted,
     /// It is not there any more, or not run any more.
     Vanished,
     /// It could be judged and cannot any more.
@@ -27,8 +29,9 @@ pub enum Kind {
 
 impl Kind {
     /// Every one, in the order of attention.
-    pub const ALL: [Kind; 7] = [
+    pub const ALL: [Kind; 8] = [
         Kind::Deviating,
+        Kind::Unlisted,
         Kind::Vanished,
         Kind::Unjudged,
         Kind::Unsupported,
@@ -41,6 +44,7 @@ impl Kind {
     pub fn title(self) -> &'static str {
         match self {
             Kind::Deviating => "Newly deviating",
+            Kind::Unlisted => "No longer listed as known",
             Kind::Vanished => "Vanished",
             Kind::Unjudged => "No longer judged",
             Kind::Unsupported => "Newly unsupported",
@@ -74,6 +78,9 @@ impl Change<'_> {
     pub fn words(&self) -> String {
         if let (Kind::Renamed, Some(before), Some(after)) = (self.kind, self.before, self.after) {
             return format!("{} → {}", before.id, after.id);
+        }
+        if self.kind == Kind::Unlisted {
+            return format!("{}: listed → not listed", self.after.map(verdicts).unwrap_or_default());
         }
         let side = |case: Option<&CaseResult>| match case {
             None => "not there".to_owned(),
@@ -122,7 +129,7 @@ impl<'a> Changes<'a> {
             }
             if let Some(kind) = kind(before, later) {
                 let decides = match kind {
-                    Kind::Deviating | Kind::Unjudged => later.is_some_and(|case| after.decides(case)),
+                    Kind::Deviating | Kind::Unlisted | Kind::Unjudged => later.is_some_and(|case| after.decides(case)),
                     Kind::Vanished => true,
                     Kind::Unsupported | Kind::Fixed | Kind::Appeared | Kind::Renamed => false,
                 };
@@ -153,10 +160,16 @@ impl<'a> Changes<'a> {
             .filter(|(_, count)| *count > 0)
             .map(|(kind, count)| format!("{count} {}", kind.title().to_lowercase()))
             .collect();
-        match (told.is_empty(), deciding) {
+        let so = match (told.is_empty(), deciding) {
             (true, _) => format!("Nothing has changed: {} cases are as they were", self.same),
             (false, 0) => format!("Not worse: {}; {} as they were", told.join(", "), self.same),
             (false, _) => format!("Worse: {}; {} as they were", told.join(", "), self.same),
+        };
+        match (self.before.complete, self.after.complete) {
+            (true, true) => so,
+            (true, false) => format!("{so}; the later run was interrupted"),
+            (false, true) => format!("{so}; the earlier run was interrupted"),
+            (false, false) => format!("{so}; both runs were interrupted"),
         }
     }
 }
@@ -187,6 +200,8 @@ fn kind(before: Option<&CaseResult>, after: Option<&CaseResult>) -> Option<Kind>
             let (old, new): (Vec<Verdict>, Vec<Verdict>) = (shown(before), shown(after));
             if new.iter().any(|verdict| !old.contains(verdict)) {
                 Some(Kind::Deviating)
+            } else if before.is_some_and(|case| case.known.is_some()) && later.known.is_none() {
+                Some(Kind::Unlisted)
             } else if old.len() > new.len() {
                 Some(Kind::Fixed)
             } else {
