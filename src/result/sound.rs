@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{CaseResult, RunResult, Status, Summary};
-use crate::judge::Verdict;
+use super::{CaseResult, RunResult, Standing, Status, Summary};
+use crate::judge::{Effect, Verdict};
 
 /// Something in a result that contradicts the rest of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +64,24 @@ fn of_case(case: &CaseResult) -> Option<Contradiction> {
     if case.known.is_some() && case.status != Status::Fail {
         return wrong(format!("is known to deviate and has status `{}`", case.status.word()));
     }
+    if let Some(probe) = carried_out(case) {
+        return Some(Contradiction {
+            says: format!("case `{}` has status `pass`, and its probe `{probe}` was carried out", shortened(&case.id)),
+            hint: "what is carried out without a valid proof, where one is asked for, is no pass",
+        });
+    }
     None
+}
+
+/// The probe without a valid proof that had its effect, of a row that asks for one and passes: what the judge never says.
+fn carried_out(case: &CaseResult) -> Option<&str> {
+    const WITHOUT_RIGHT: [&str; 4] = ["bare", "other client", "wrong", "replay"];
+    let asks = case.probes.iter().any(|probe| probe.name == "right");
+    if case.status != Status::Pass || case.standing != Standing::Row || case.situation.is_some() || !asks {
+        return None;
+    }
+    let names = case.probes.iter().filter(|probe| probe.effect == Effect::Applied).map(|probe| probe.name.as_str());
+    names.into_iter().find(|name| WITHOUT_RIGHT.contains(name))
 }
 
 fn words(verdicts: &[Verdict]) -> String {
@@ -76,4 +93,24 @@ fn words(verdicts: &[Verdict]) -> String {
 fn shortened(text: &str) -> String {
     const MOST: usize = 120;
     if text.chars().count() <= MOST { text.to_owned() } else { text.chars().take(MOST).chain(['…']).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pass_whose_probes_say_otherwise_is_a_contradiction() {
+        let text = include_str!("../../fixtures/samples/result-1.json");
+        let mut result: RunResult = serde_json::from_str(text).unwrap();
+        assert_eq!(contradiction(&result), None);
+        let case = &mut result.cases[0];
+        (case.status, case.verdicts, case.known) = (Status::Pass, vec![Verdict::Exact], None);
+        result.summary = Summary::of(&result.cases, result.observations.len());
+        assert_eq!(contradiction(&result), None);
+        let replay = result.cases[0].probes.iter_mut().find(|probe| probe.name == "replay").unwrap();
+        replay.effect = Effect::Applied;
+        let says = contradiction(&result).map(|found| found.says).unwrap_or_default();
+        assert!(says.ends_with("has status `pass`, and its probe `replay` was carried out"), "{says}");
+    }
 }
