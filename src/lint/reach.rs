@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::glob;
 use crate::dialect::{Dialect, Surface};
 use crate::result::renamed::{self, RENAMED};
-use crate::scenario::Scenario;
+use crate::scenario::{Act, Attempt, Scenario};
 use crate::source::Source;
 use crate::table::{Factor, Mode, Table};
 use crate::target::Deviation;
@@ -156,7 +156,11 @@ pub(super) fn scenario(source: &Source, scenario: &Scenario, dialect: &Dialect) 
             findings.push(source.wrong_line(is_said, message, None));
         }
     }
-    if !scenario.enrols() && scenario.cast.is_empty() && scenario.modes.contains(&Mode::Disabled) {
+    // What it runs beside its attempts may give the user a factor.
+    let runs = |act: &Act| matches!(act, Act::Run(_));
+    let given = |attempt: &Attempt| !attempt.given.is_empty() || attempt.through.is_some();
+    let bare = !scenario.acts.iter().any(runs) && !scenario.attempts().any(given);
+    if bare && scenario.cast.is_empty() && scenario.modes.contains(&Mode::Disabled) {
         for attempt in scenario.attempts().filter(|attempt| attempt.proof.takes_factor() && attempt.with.is_none()) {
             let message = "in mode `disabled` the user has no second factor to make this proof with";
             let hint = "take `disabled` out of `modes`, or say which proof needs no factor: `none`, `wrong`, `empty`";

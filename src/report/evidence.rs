@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 
 use super::terminal::Paper;
 use super::{Document, Format};
 use crate::built_in;
+pub use crate::built_in::digest_of as digest;
 use crate::result::RunResult;
 
 /// The list of digests, as `sha256sum` reads it.
@@ -78,11 +78,6 @@ fn made_with(result: &RunResult) -> Result<String, String> {
         "summary": result.summary,
     });
     serde_json::to_string_pretty(&made).map_err(|error| error.to_string())
-}
-
-/// The SHA-256 digest, in hexadecimal.
-pub fn digest(bytes: &[u8]) -> String {
-    data_encoding::HEXLOWER.encode(&Sha256::digest(bytes))
 }
 
 /// The files of a bundle, by name.

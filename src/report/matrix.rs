@@ -15,7 +15,7 @@ pub fn render(matrix: &Matrix) -> String {
     let _ = writeln!(
         out,
         "# Kill matrix\n\n{} seeded faults, {} cases, seed {}: {} found, {survivors} survived, {} false alarms. *Played* \
-         counts the cases that were played against a fault: those whose requests can meet it.\n",
+         counts the cases that were played against a fault.\n",
         matrix.mutants.len(),
         matrix.cases.len(),
         matrix.seed,

@@ -29,10 +29,9 @@ impl Guises {
     pub fn of_text(kind: SecretKind, text: &str) -> Self {
         let mut guises = Guises::of_bytes(kind, text.as_bytes());
         guises.add(text, TOO_SHORT);
-        if text.bytes().any(|byte| !byte.is_ascii_alphanumeric()) {
-            for form in escaped(text) {
-                guises.add(&form, TOO_SHORT_ENCODED);
-            }
+        // What an encoding leaves as it is, is as short as it was: `pass-word` must not hide each `password`.
+        for form in escaped(text).iter().filter(|form| !same_letters(form, text)) {
+            guises.add(form, TOO_SHORT_ENCODED);
         }
         Guises { plain: (!text.is_empty()).then(|| finder(text)), ..guises }
     }
@@ -59,6 +58,10 @@ impl Guises {
             self.forms.push(finder(&form));
         }
     }
+}
+
+fn same_letters(one: &str, other: &str) -> bool {
+    letters(one).map(|(_, letter)| letter).eq(letters(other).map(|(_, letter)| letter))
 }
 
 /// What forms, pages and JSON make of a text with signs in it.
@@ -198,6 +201,15 @@ mod tests {
             assert!(without.starts_with("before ‹password›") && without.ends_with(" after"), "{text}: {without}");
             assert!(without.len() < "before ‹password› after".len() + 6, "{text}: {without}");
         }
+    }
+
+    #[test]
+    fn a_short_secret_with_signs_is_not_found_in_common_words() {
+        let guises = Guises::of_text(SecretKind::Password, "pass-word");
+        let searched = Searched::new("the password of { \"password\": 1 }");
+        assert!(!searched.shows(&guises));
+        assert_eq!(searched.without([&guises]), "the password of { \"password\": 1 }");
+        assert_eq!(Searched::new("pass-word, pass%2Dword").without([&guises]), "‹password›, ‹password›");
     }
 
     #[test]

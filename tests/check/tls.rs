@@ -14,16 +14,21 @@ use crate::program::{Ran, check_into};
 
 const CASE: [&str; 2] = ["--case", "disabled/token-create/*"];
 
-/// The reference registry behind TLS, its port, and its certificate in PEM.
-async fn registry() -> (u16, String) {
+/// The reference registry behind TLS, its port, and its certificate in PEM; that of an authority where it is to be one.
+async fn registry_with(authority: bool) -> (u16, String) {
     let registry = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let upstream = registry.local_addr().expect("an address");
     tokio::spawn(serve(registry, Registry::new(Settings::new(Arc::new(SystemTime::now))), std::future::pending()));
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let made =
-        rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).expect("a certificate");
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
-    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![made.cert.der().clone()], key);
+    let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let mut parameters = rcgen::CertificateParams::new(names).expect("parameters");
+    if authority {
+        parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    }
+    let signing = rcgen::KeyPair::generate().expect("a key");
+    let certificate = parameters.self_signed(&signing).expect("a certificate");
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(signing.serialize_der()));
+    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate.der().clone()], key);
     let acceptor = TlsAcceptor::from(Arc::new(config.expect("a configuration")));
     let front = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let port = front.local_addr().expect("an address").port();
@@ -38,7 +43,11 @@ async fn registry() -> (u16, String) {
             });
         }
     });
-    (port, made.cert.pem())
+    (port, certificate.pem())
+}
+
+async fn registry() -> (u16, String) {
+    registry_with(false).await
 }
 
 async fn check(address: String, more: Vec<String>) -> Ran {
@@ -80,6 +89,22 @@ async fn a_certificate_is_verified_against_the_authorities_that_are_trusted() {
         let ran = check(address.clone(), with(&none)).await;
         assert!(ran.code == Some(2) && ran.said.contains("holds no certificate"), "{}", ran.said);
     }
+}
+
+/// As `openssl req -x509` makes it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_shows_an_authoritys_own_certificate_is_told_what_is_wrong_with_it() {
+    let (port, pem) = registry_with(true).await;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("ca.pem");
+    std::fs::write(&file, pem).expect("written");
+    let given = vec!["--cacert".to_owned(), file.display().to_string()];
+    let ran = check(format!("https://localhost:{port}"), given).await;
+    let said = ran.said.replace("\n  │ ", " ");
+    assert!(
+        ran.code == Some(3) && said.contains("that of an authority (CA:TRUE") && said.contains("--insecure"),
+        "{said}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
