@@ -45,3 +45,7 @@ pub mod table;
 pub mod target;
 pub mod wire;
 pub mod yaml;
+
+/// Much of the time of a check, and of the registry under load, goes into many small texts that live for one request.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

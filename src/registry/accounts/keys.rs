@@ -142,7 +142,7 @@ pub(crate) fn remove_key(desk: &Desk, call: &Call, id: &str) -> Reply {
     match account.two_factor.remove_key(id) {
         Removal::Removed(key) => {
             if mutants.has(Mutant::RemovedKeyAccepted) {
-                account.removed_keys.push(*key);
+                account.lapses.keep().removed_keys.push(*key);
             }
             account.touch(now);
             Ok(Answer::ok(json!({})))

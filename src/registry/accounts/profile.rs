@@ -1,15 +1,16 @@
 //! The profile: settings, password and 2FA, which npm's clients change through one path.
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::two_factor;
-use crate::registry::factor::{Action, Mode, TwoFactor};
-use crate::registry::model::{Profile, User, UserName};
+use crate::registry::factor::{self, Action, Mode, TwoFactor};
+use crate::registry::model::{Profile, UserName};
 use crate::registry::mutants::Mutant;
 use crate::registry::secrets::{Password, PasswordHash, RecoveryCode};
 use crate::registry::service::Desk;
 use crate::registry::transaction::Transaction;
-use crate::registry::wire::{Answer, Call, Fields, Refusal, Reply, iso8601};
+use crate::registry::wire::{Answer, Call, Fields, Moment, Refusal, Reply};
 
 /// `GET /-/npm/v1/user`.
 pub(crate) fn show_profile(desk: &Desk, call: &Call) -> Reply {
@@ -114,7 +115,7 @@ impl Settings {
 }
 
 impl Setting {
-    fn of(self, profile: &mut Profile) -> &mut Option<String> {
+    fn of(self, profile: &mut Profile) -> &mut Option<Box<str>> {
         match self {
             Setting::Email => &mut profile.email,
             Setting::Fullname => &mut profile.fullname,
@@ -134,11 +135,13 @@ impl Transaction<'_> {
             return;
         };
         for (setting, value) in &settings.changes {
-            setting.of(&mut user.profile).clone_from(value);
+            *setting.of(&mut user.profile) = value.as_deref().map(Box::from);
         }
         if let Some(change) = &settings.password {
             let old = std::mem::replace(&mut user.password, PasswordHash::of(&change.new));
-            user.former_password = mutants.has(Mutant::OldPasswordWorks).then(|| Box::new(old));
+            if mutants.has(Mutant::OldPasswordWorks) {
+                user.lapses.keep().password = Some(old);
+            }
             if let TwoFactor::On(factor) = &mut user.two_factor
                 && mutants.has(Mutant::ModeLostAfterPasswordChange)
             {
@@ -149,36 +152,59 @@ impl Transaction<'_> {
     }
 
     /// A user's profile as he sees it.
-    pub(super) fn describe(&self, name: &UserName) -> Result<Value, Refusal> {
+    pub(super) fn describe<'a>(&'a self, name: &'a UserName) -> Result<Description<'a>, Refusal> {
         let user = self.users.get(name).ok_or_else(Refusal::no_user)?;
-        let mut profile = describe(name, user);
-        if let Some(codes) = user.two_factor.factor().and_then(|factor| factor.codes())
-            && self.settings().mutants.has(Mutant::SecretShownAgain)
-        {
-            profile["totp"] = json!(codes.seed.enrolment_url(name.as_str()));
-        }
-        if !user.clear_recovery.is_empty() {
-            let codes: Vec<String> = user.clear_recovery.iter().map(RecoveryCode::reveal).collect();
-            profile["recovery_codes"] = json!(codes);
-        }
-        Ok(profile)
+        let kept = user.lapses.kept();
+        let codes = user.two_factor.factor().and_then(|factor| factor.codes());
+        let shown = codes.filter(|_| self.settings().mutants.has(Mutant::SecretShownAgain));
+        Ok(Description {
+            tfa: Tfa::Standing(user.two_factor.describe()),
+            name: name.as_str(),
+            email: user.profile.email.as_deref(),
+            email_verified: false,
+            created: Moment(user.created),
+            updated: Moment(user.updated),
+            cidr_whitelist: (),
+            fullname: user.profile.fullname.as_deref(),
+            homepage: user.profile.homepage.as_deref(),
+            github: user.profile.github.as_deref(),
+            twitter: user.profile.twitter.as_deref(),
+            freenode: user.profile.freenode.as_deref(),
+            totp: shown.map(|codes| codes.seed.enrolment_url(name.as_str())),
+            recovery_codes: kept.into_iter().flat_map(|kept| &kept.clear_recovery).map(RecoveryCode::reveal).collect(),
+        })
     }
 }
 
-fn describe(name: &UserName, user: &User) -> Value {
-    let profile = &user.profile;
-    json!({
-        "tfa": user.two_factor.describe(),
-        "name": name.as_str(),
-        "email": profile.email,
-        "email_verified": false,
-        "created": iso8601(user.created),
-        "updated": iso8601(user.updated),
-        "cidr_whitelist": null,
-        "fullname": profile.fullname,
-        "homepage": profile.homepage,
-        "github": profile.github,
-        "twitter": profile.twitter,
-        "freenode": profile.freenode,
-    })
+/// A profile as it is answered.
+#[derive(Serialize)]
+pub(super) struct Description<'a> {
+    pub(super) tfa: Tfa,
+    name: &'a str,
+    email: Option<&'a str>,
+    email_verified: bool,
+    created: Moment,
+    updated: Moment,
+    cidr_whitelist: (),
+    fullname: Option<&'a str>,
+    homepage: Option<&'a str>,
+    github: Option<&'a str>,
+    twitter: Option<&'a str>,
+    freenode: Option<&'a str>,
+    /// Only a fault fills this in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    totp: Option<String>,
+    /// Only a fault fills this in.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    recovery_codes: Vec<String>,
+}
+
+/// The member of a profile that tells of the second factor.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Tfa {
+    /// How it stands.
+    Standing(Option<factor::Description>),
+    /// The answer to a change of it.
+    Changed(Value),
 }

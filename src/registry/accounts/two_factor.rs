@@ -5,6 +5,7 @@
 
 use serde_json::{Value, json};
 
+use super::profile::Tfa;
 use crate::registry::factor::{
     Action, CodeVerdict, Mode, Pending, Spent, TwoFactor, Window, keeps_former_secret, step_at,
 };
@@ -158,7 +159,7 @@ fn confirm(tx: &mut Transaction<'_>, call: &Call, caller: &Caller, proof: &Proof
         user.two_factor.drop_keys();
     }
     if mutants.has(Mutant::RecoveryCodesShownAgain) {
-        user.clear_recovery.clone_from(&codes);
+        user.lapses.keep().clear_recovery.clone_from(&codes);
     }
     user.touch(now);
     tx.mode_chosen_last = Some(chosen);
@@ -169,7 +170,7 @@ fn confirm(tx: &mut Transaction<'_>, call: &Call, caller: &Caller, proof: &Proof
 /// The profile, with a `tfa` member that answers the change.
 fn profile_with(tx: &Transaction<'_>, user: &UserName, tfa: Value) -> Reply {
     let mut profile = tx.describe(user)?;
-    profile["tfa"] = tfa;
+    profile.tfa = Tfa::Changed(tfa);
     Ok(Answer::ok(profile))
 }
 
@@ -184,7 +185,7 @@ impl Transaction<'_> {
         if mutants.has(Mutant::PendingEnrolmentWeakens) {
             user.two_factor = TwoFactor::Pending(pending);
         } else if mutants.has(Mutant::PendingSecretAccepted) {
-            user.former_seed = Some(pending.seed);
+            user.lapses.keep().seed = Some(pending.seed);
         } else {
             return None;
         }
@@ -203,10 +204,10 @@ impl Transaction<'_> {
                 user.lapses.disabled_before = true;
                 let (seed, recovery) = former.into_parts();
                 if keeps_former_secret(mutants) {
-                    user.former_seed = seed;
+                    user.lapses.keep().seed = seed;
                 }
                 if mutants.has(Mutant::FormerRecoveryCodesAccepted) {
-                    user.lapses.former_recovery = Some(recovery);
+                    user.lapses.keep().recovery = Some(recovery);
                 }
             }
             user.touch(now);

@@ -4,7 +4,7 @@
 //! factor that stands: changing the mode of a standing factor makes nothing pending. Codes may be
 //! pending beside keys; they were asked for with a proof.
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::recovery::RecoveryCodes;
 use super::{Mode, Seed, Spent};
@@ -166,13 +166,20 @@ impl TwoFactor {
     }
 
     /// The `tfa` member of a profile.
-    pub(crate) fn describe(&self) -> Value {
+    pub(crate) fn describe(&self) -> Option<Description> {
         match self {
-            TwoFactor::Off => Value::Null,
-            TwoFactor::Pending(pending) => json!({ "pending": true, "mode": pending.mode.name() }),
-            TwoFactor::On(factor) => json!({ "pending": false, "mode": factor.mode.name() }),
+            TwoFactor::Off => None,
+            TwoFactor::Pending(Pending { mode, .. }) => Some(Description { pending: true, mode: mode.name() }),
+            TwoFactor::On(Factor { mode, .. }) => Some(Description { pending: false, mode: mode.name() }),
         }
     }
+}
+
+/// What a profile says of a second factor.
+#[derive(Serialize)]
+pub(crate) struct Description {
+    pending: bool,
+    mode: &'static str,
 }
 
 /// What only faults do.

@@ -16,7 +16,7 @@ mod totp;
 
 pub(super) use authorization::{Authorization, Leniency, Stage, TokenVerdict, WebTokens};
 pub(super) use challenge::{Challenge, Shape, WebDoor, Why};
-pub(super) use enrolment::{Factor, Pending, TwoFactor};
+pub(super) use enrolment::{Description, Factor, Pending, TwoFactor};
 pub(super) use follow_up::FollowUp;
 pub(super) use gate::{Cleared, Offer};
 pub(super) use lapses::Lapses;

@@ -101,7 +101,8 @@ impl Transaction<'_> {
         let mutants = &self.settings().mutants;
         let account = self.users.get(user)?;
         let own = account.two_factor.keys().and_then(|keys| keys.with_credential(credential));
-        let removed = account.removed_keys.iter().find(|key| key.credential() == credential);
+        let kept = account.lapses.kept().map_or(&[][..], |kept| kept.removed_keys.as_slice());
+        let removed = kept.iter().find(|key| key.credential() == credential);
         if let Some(key) = own.or(removed) {
             return Some((user.clone(), key.clone()));
         }

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use crate::registry::factor::{FollowUp, Lapses, Seed, TwoFactor, WrongCodes};
-use crate::registry::keys::Key;
-use crate::registry::secrets::{Password, PasswordHash, RecoveryCode, TokenDigest};
+use crate::registry::factor::{FollowUp, Lapses, TwoFactor, WrongCodes};
+use crate::registry::secrets::{Password, PasswordHash, TokenDigest};
 
 use super::Revision;
 
@@ -13,14 +12,6 @@ use super::Revision;
 #[derive(Debug)]
 pub(crate) struct User {
     pub(crate) password: PasswordHash,
-    /// The password before the last change. Only a fault fills this in.
-    pub(crate) former_password: Option<Box<PasswordHash>>,
-    /// The secret of the enrolment before. Only a fault fills this in.
-    pub(crate) former_seed: Option<Seed>,
-    /// The recovery codes in the clear. Only a fault fills this in.
-    pub(crate) clear_recovery: Vec<RecoveryCode>,
-    /// The keys that were removed. Only a fault fills this in.
-    pub(crate) removed_keys: Vec<Key>,
     pub(crate) revision: Revision,
     pub(crate) profile: Profile,
     pub(crate) two_factor: TwoFactor,
@@ -37,12 +28,12 @@ pub(crate) struct User {
 /// What a user says about himself.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Profile {
-    pub(crate) email: Option<String>,
-    pub(crate) fullname: Option<String>,
-    pub(crate) homepage: Option<String>,
-    pub(crate) github: Option<String>,
-    pub(crate) twitter: Option<String>,
-    pub(crate) freenode: Option<String>,
+    pub(crate) email: Option<Box<str>>,
+    pub(crate) fullname: Option<Box<str>>,
+    pub(crate) homepage: Option<Box<str>>,
+    pub(crate) github: Option<Box<str>>,
+    pub(crate) twitter: Option<Box<str>>,
+    pub(crate) freenode: Option<Box<str>>,
 }
 
 impl User {
@@ -54,12 +45,8 @@ impl User {
     pub(crate) fn with(password: PasswordHash, email: Option<String>, now: SystemTime) -> Self {
         Self {
             password,
-            former_password: None,
-            former_seed: None,
-            clear_recovery: Vec::new(),
-            removed_keys: Vec::new(),
             revision: Revision::first(),
-            profile: Profile { email, ..Profile::default() },
+            profile: Profile { email: email.map(String::into_boxed_str), ..Profile::default() },
             two_factor: TwoFactor::Off,
             wrong_codes: WrongCodes::default(),
             follow_ups: Vec::new(),
@@ -71,7 +58,7 @@ impl User {
     }
 
     pub(crate) fn has_password(&self, password: &Password) -> bool {
-        let former = self.former_password.as_ref();
+        let former = self.lapses.kept().and_then(|kept| kept.password.as_ref());
         self.password.matches(password) || former.is_some_and(|former| former.matches(password))
     }
 

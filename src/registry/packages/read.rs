@@ -27,7 +27,7 @@ pub(crate) fn show_version(desk: &Desk, call: &Call, name: &PackageName, selecto
         .resolve(selector)
         .and_then(|version| package.releases.get(version))
         .ok_or(Refusal::NotFound("version not found"))?;
-    Ok(Answer::ok(manifest(name, release, call.base()).into()))
+    Ok(Answer::ok(manifest(name, release, call.base())))
 }
 
 /// `GET /<package>/-/<tarball>`.

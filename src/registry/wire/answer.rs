@@ -3,7 +3,8 @@
 use axum::body::{Body, Bytes};
 use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{Response, StatusCode};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use super::Refusal;
 
@@ -17,9 +18,7 @@ pub(crate) struct Answer {
 /// The body of an answer.
 pub(crate) enum Payload {
     Empty,
-    Json(Value),
-    /// The first half of a JSON text: a fault.
-    HalfJson(Value),
+    Json(Vec<u8>),
     Html(String),
     Tarball(Bytes),
     /// No answer at all until the registry is shut down: a fault.
@@ -27,16 +26,17 @@ pub(crate) enum Payload {
 }
 
 impl Answer {
-    pub(crate) fn ok(body: Value) -> Self {
+    pub(crate) fn ok(body: impl Serialize) -> Self {
         Self::json(StatusCode::OK, body)
     }
 
-    pub(crate) fn created(body: Value) -> Self {
+    pub(crate) fn created(body: impl Serialize) -> Self {
         Self::json(StatusCode::CREATED, body)
     }
 
-    pub(crate) fn json(status: StatusCode, body: Value) -> Self {
-        Self::new(status, Payload::Json(body))
+    pub(crate) fn json(status: StatusCode, body: impl Serialize) -> Self {
+        let text = serde_json::to_vec(&body).expect("what is answered has texts for keys, which is all that can fail");
+        Self::new(status, Payload::Json(text))
     }
 
     pub(crate) fn no_content() -> Self {
@@ -66,8 +66,8 @@ impl Answer {
 
     /// Cuts a JSON body in half: a fault.
     pub(crate) fn halved(mut self) -> Self {
-        if let Payload::Json(body) = self.payload {
-            self.payload = Payload::HalfJson(body);
+        if let Payload::Json(text) = &mut self.payload {
+            text.truncate(text.len() / 2);
         }
         self
     }
@@ -80,12 +80,7 @@ impl Answer {
     pub(crate) fn into_response(self) -> Response<Body> {
         let (media, body) = match self.payload {
             Payload::Empty | Payload::Never => (None, Body::empty()),
-            Payload::Json(body) => (Some("application/json"), Body::from(body.to_string())),
-            Payload::HalfJson(body) => {
-                let mut text = body.to_string().into_bytes();
-                text.truncate(text.len() / 2);
-                (Some("application/json"), Body::from(text))
-            }
+            Payload::Json(text) => (Some("application/json"), Body::from(text)),
             Payload::Html(page) => (Some("text/html; charset=utf-8"), Body::from(page)),
             Payload::Tarball(bytes) => (Some("application/octet-stream"), Body::from(bytes)),
         };

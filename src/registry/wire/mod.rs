@@ -14,7 +14,7 @@ pub(super) use fields::Fields;
 pub(super) use intake::{Intake, take_in};
 pub(super) use path::segments;
 pub(super) use refusal::Refusal;
-pub(super) use timestamp::{http_date, iso8601};
+pub(super) use timestamp::{Moment, http_date, iso8601};
 
 /// What an endpoint gives back.
 pub(super) type Reply = Result<Answer, Refusal>;

@@ -1,13 +1,31 @@
 //! Moments as they are written: npm's own form in documents, HTTP's in headers.
 
+use std::fmt;
 use std::time::SystemTime;
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
+use serde::{Serialize, Serializer};
 
 /// Writes a moment as `2026-01-31T12:00:00.000Z`.
 pub(crate) fn iso8601(moment: SystemTime) -> String {
-    format!("{:.3}", Timestamp::try_from(moment).unwrap_or_default())
+    Moment(moment).to_string()
+}
+
+/// A moment that is written like that.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment(pub(crate) SystemTime);
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.3}", Timestamp::try_from(self.0).unwrap_or_default())
+    }
+}
+
+impl Serialize for Moment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 /// Writes a moment as the header `date` has it (RFC 9110 §5.6.7).
