@@ -57,11 +57,23 @@ impl Nodes {
                 let message = format!("{}: no rate was confirmed, so it says nothing of nodes", result.display());
                 return Err(Failure::new(exit::NO_DATA, message));
             };
-            let (least_per_s, mean_per_s) = (confirmed.least_per_s, confirmed.accepted_per_s);
-            measured.push(Measured { nodes: *nodes, least_per_s, mean_per_s });
-        }
-        for Measured { nodes, least_per_s, mean_per_s } in &measured {
-            super::say!("{nodes} measured: {mean_per_s:.0}/s accepted, {least_per_s:.0}/s at least");
+            let (nodes, mean_per_s) = (*nodes, confirmed.accepted_per_s);
+            let least_per_s = match confirmed.missed_below_per_s {
+                Some(missed) => {
+                    super::say!(
+                        "{nodes} measured: {mean_per_s:.0}/s accepted; slower for a while, {missed:.0}/s counts"
+                    );
+                    confirmed.least_per_s.min(missed)
+                }
+                None => {
+                    super::say!(
+                        "{nodes} measured: {mean_per_s:.0}/s accepted, {:.0}/s at least",
+                        confirmed.least_per_s
+                    );
+                    confirmed.least_per_s
+                }
+            };
+            measured.push(Measured { nodes, least_per_s, mean_per_s });
         }
         let (rate, head_room) = (self.rate, self.head_room);
         let asked = format!("for {rate} with {head_room} kept free");

@@ -1,5 +1,6 @@
 //! Finding the capacity: the search asks, a run answers, and the document says how sure that is.
 
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
@@ -189,17 +190,25 @@ fn crowd(
 
 /// What the confirmations of a rate that met the objectives accepted.
 fn confirmed(probes: &[Probe], rate: Rate) -> Option<Confirmed> {
-    let of_rate = probes.iter().filter(|probe| {
-        probe.purpose == Purpose::Confirmation
-            && probe.shown == Shown::Met
-            && (probe.rate - rate.get()).abs() <= rate.get() * 1e-9
-    });
-    let accepted: Vec<f64> = of_rate.map(|probe| probe.accepted_per_s).collect();
+    let confirmations = || probes.iter().filter(|probe| probe.purpose == Purpose::Confirmation);
+    let is_of_rate = |probe: &&Probe| (probe.rate - rate.get()).abs() <= rate.get() * 1e-9;
+    let (met, missed): (Vec<&Probe>, Vec<&Probe>) =
+        confirmations().filter(is_of_rate).partition(|probe| probe.shown == Shown::Met);
+    let below = confirmations().filter(|probe| probe.shown != Shown::Met && probe.rate < rate.get() * (1.0 - 1e-9));
+    let accepted: Vec<f64> = met.iter().map(|probe| probe.accepted_per_s).collect();
     let least = accepted.iter().copied().reduce(f64::min)?;
     let most = accepted.iter().copied().reduce(f64::max)?;
     let mean = accepted.iter().sum::<f64>() / accepted.len() as f64;
     let spread = if mean > 0.0 { (most - least) / mean } else { 0.0 };
-    Some(Confirmed { runs: accepted.len(), accepted_per_s: mean, least_per_s: least, most_per_s: most, spread })
+    Some(Confirmed {
+        runs: met.len(),
+        missed_runs: NonZeroUsize::new(missed.len()),
+        missed_below_per_s: below.map(|probe| probe.rate).reduce(f64::min),
+        accepted_per_s: mean,
+        least_per_s: least,
+        most_per_s: most,
+        spread,
+    })
 }
 
 fn probe(session: &Session, rate: Rate, purpose: Purpose, measured: Duration, outcome: &Outcome) -> Probe {
@@ -311,13 +320,19 @@ mod tests {
     fn only_the_confirmations_of_the_rate_that_was_found_count() {
         let probes = [
             probe(100.0, Purpose::Search, Shown::Met, 1.0),
+            probe(90.0, Purpose::Search, Shown::Missed, 1.0),
+            probe(95.0, Purpose::Confirmation, Shown::Missed, 95.0),
             probe(105.0, Purpose::Confirmation, Shown::Met, 105.0),
             probe(100.0, Purpose::Confirmation, Shown::Missed, 2.0),
             probe(100.0, Purpose::Confirmation, Shown::Met, 99.0),
             probe(100.0, Purpose::Confirmation, Shown::Met, 101.0),
         ];
         let confirmed = confirmed(&probes, Rate::per_second(100.0)).expect("there are some");
-        assert_eq!((confirmed.runs, confirmed.accepted_per_s, confirmed.spread), (2, 100.0, 0.02));
+        assert_eq!(
+            (confirmed.runs, confirmed.missed_runs, confirmed.missed_below_per_s),
+            (2, NonZeroUsize::new(1), Some(95.0))
+        );
+        assert_eq!((confirmed.accepted_per_s, confirmed.spread), (100.0, 0.02));
         assert_eq!(super::confirmed(&probes, Rate::per_second(7.0)), None);
     }
 }

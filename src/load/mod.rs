@@ -53,6 +53,7 @@ pub mod seal;
 pub mod search;
 pub mod session;
 pub mod sizing;
+mod staircase;
 pub mod stream;
 pub mod summary;
 pub mod tally;

@@ -1,5 +1,7 @@
 //! The document that a search for the capacity writes: `result.json` of kind capacity.
 
+use std::num::NonZeroUsize;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -100,6 +102,12 @@ pub struct CrowdNote {
 pub struct Confirmed {
     /// How many there were.
     pub runs: usize,
+    /// How many of the same rate did not meet the objectives, where any did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missed_runs: Option<NonZeroUsize>,
+    /// The lowest rate that such a run did not meet, where it is below: the target was slower then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missed_below_per_s: Option<f64>,
     /// What they accepted a second: the mean, the least and the most.
     pub accepted_per_s: f64,
     /// See above.

@@ -33,11 +33,13 @@ pub struct Comparison<'a> {
     after: &'a CapacityResult,
 }
 
-/// From the least that a confirmation accepted to the most, and on to the lowest rate that missed the objectives.
+/// From the least that a confirmation accepted, or missed while the target was slower, to the most, and on to the lowest
+/// rate above that missed the objectives.
 fn range(result: &CapacityResult) -> Option<Range> {
     let confirmed = result.confirmed.as_ref();
     let borne = result.borne_per_s?;
-    let least = confirmed.map_or(borne, |confirmed| confirmed.least_per_s.min(borne));
+    let least = confirmed
+        .map_or(borne, |confirmed| confirmed.least_per_s.min(borne).min(confirmed.missed_below_per_s.unwrap_or(borne)));
     let most = match result.end? {
         Ending::Found => confirmed.map_or(borne, |confirmed| confirmed.most_per_s.max(borne)).max(result.missed_per_s?),
         Ending::GeneratorBound | Ending::UserBound | Ending::BeyondAsked => f64::INFINITY,
@@ -146,6 +148,19 @@ mod tests {
         let mut doomed = result(900.0, 940.0, 890.0, 910.0, "doomed");
         doomed.borne_per_s = None;
         assert_eq!(difference(&doomed), Difference::Unknown);
+    }
+
+    #[test]
+    fn what_a_target_missed_while_it_was_slower_belongs_to_the_spread() {
+        let mut before = result(1_000.0, 1_040.0, 990.0, 1_010.0, "found");
+        let after = result(900.0, 940.0, 890.0, 910.0, "found");
+        assert_eq!(Comparison::of(&before, &after).difference(), Difference::Lower);
+        let slow = before.confirmed.as_mut().expect("confirmations");
+        (slow.missed_below_per_s, slow.missed_runs) = (Some(920.0), std::num::NonZeroUsize::new(3));
+        assert_eq!(Comparison::of(&before, &after).difference(), Difference::WithinSpread);
+        let told = confirmed(&before).expect("a line");
+        assert!(told.starts_with("confirmed 2 of 5 times: 1,000/s accepted"), "{told}");
+        assert!(told.ends_with("; the target was slower for a while, and missed 920/s"), "{told}");
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! What a load run or a search says on a terminal.
 
 use std::fmt::Write as _;
+use std::num::NonZeroUsize;
 
 use super::goose;
 use super::words::{number, share, time};
 use crate::load::document::{CapacityResult, Ending, LoadResult, Model, Verdict};
 use crate::load::objective::Standing;
 use crate::load::search::{Purpose, Shown};
-use crate::report::text::clean;
+use crate::report::text::{clean, counted};
 
 /// How a run ended, in a line.
 pub(super) fn conclusion(result: &LoadResult) -> &'static str {
@@ -168,14 +169,22 @@ pub(super) fn ended(result: &CapacityResult) -> String {
 /// What the confirmations showed.
 pub(super) fn confirmed(result: &CapacityResult) -> Option<String> {
     let confirmed = result.confirmed.as_ref()?;
+    let slower = confirmed
+        .missed_below_per_s
+        .map_or_else(String::new, |rate| format!("; the target was slower for a while, and missed {}/s", number(rate)));
     Some(format!(
-        "confirmed {} times: {}/s accepted, from {} to {}/s (spread {})",
-        confirmed.runs,
+        "confirmed {}: {}/s accepted, from {} to {}/s (spread {}){slower}",
+        times(confirmed.runs, confirmed.missed_runs.map_or(0, NonZeroUsize::get)),
         number(confirmed.accepted_per_s),
         number(confirmed.least_per_s),
         number(confirmed.most_per_s),
         share(confirmed.spread)
     ))
+}
+
+/// How often a rate was met, of how often it was tried.
+fn times(met: usize, missed: usize) -> String {
+    if missed == 0 { counted(met, "time") } else { format!("{met} of {}", counted(met + missed, "time")) }
 }
 
 /// What the lowest rate that missed the objectives missed: what bounds the target, as far as a client sees it.
