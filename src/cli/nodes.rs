@@ -6,8 +6,10 @@ use std::str::FromStr;
 use clap::Args;
 
 use super::{Failure, exit};
+use crate::load::document::Ending;
 use crate::load::nodes::{self, Answer, Measured};
 use crate::load::quantity::{Rate, Share};
+use crate::load::search::Shown;
 use crate::report::Document;
 
 #[derive(Debug, Args)]
@@ -53,17 +55,18 @@ impl Nodes {
                 let message = format!("{}: no result of `stepup capacity`", result.display());
                 return Err(Failure::new(exit::USAGE, message));
             };
-            let Some(confirmed) = capacity.confirmed.filter(|_| capacity.breaches == 0) else {
+            let Some(confirmed) = capacity.confirmed.as_ref().filter(|_| capacity.breaches == 0) else {
                 let message = format!("{}: no rate was confirmed, so it says nothing of nodes", result.display());
                 return Err(Failure::new(exit::NO_DATA, message));
             };
             let (nodes, mean_per_s) = (*nodes, confirmed.accepted_per_s);
             let least_per_s = match confirmed.missed_below_per_s {
                 Some(missed) => {
-                    super::say!(
-                        "{nodes} measured: {mean_per_s:.0}/s accepted; slower for a while, {missed:.0}/s counts"
-                    );
-                    confirmed.least_per_s.min(missed)
+                    // The highest rate that was met below what was missed while the target was slower.
+                    let below = capacity.probes.iter().filter(|probe| probe.shown == Shown::Met && probe.rate < missed);
+                    let sure = below.map(|probe| probe.rate).fold(0.0, f64::max).min(confirmed.least_per_s);
+                    super::say!("{nodes} measured: {mean_per_s:.0}/s accepted; slower for a while, {sure:.0}/s counts");
+                    sure
                 }
                 None => {
                     super::say!(
@@ -73,7 +76,8 @@ impl Nodes {
                     confirmed.least_per_s
                 }
             };
-            measured.push(Measured { nodes, least_per_s, mean_per_s });
+            let missed_per_s = capacity.missed_per_s.filter(|_| capacity.end == Some(Ending::Found));
+            measured.push(Measured { nodes, least_per_s, mean_per_s, missed_per_s });
         }
         let (rate, head_room) = (self.rate, self.head_room);
         let asked = format!("for {rate} with {head_room} kept free");
@@ -86,6 +90,10 @@ impl Nodes {
             Some(Answer::Beyond { measured, at_least }) => {
                 super::say!("no answer {asked}: {measured} nodes were measured at most, and they do not bear it");
                 super::say!("at least {at_least}, as long as nodes do not help each other; measure more to know");
+                return Ok(exit::NO_DATA);
+            }
+            Some(Answer::Unmeasured) => {
+                super::say!("no answer {asked}: no number of nodes was measured to its limit");
                 return Ok(exit::NO_DATA);
             }
             None => {

@@ -112,7 +112,7 @@ pub fn search(
         seed: session.plan.seed,
         started: instant(started),
         finished: instant(SystemTime::now()),
-        complete: end.is_some(),
+        complete: end.is_some() && !stop.load(Ordering::Relaxed),
         confirmed: end.and_then(|end| confirmed(&probes, borne(end)?)),
         end: end.map(ending),
         borne_per_s: end.and_then(borne).map(Rate::get),
@@ -190,11 +190,13 @@ fn crowd(
 
 /// What the confirmations of a rate that met the objectives accepted.
 fn confirmed(probes: &[Probe], rate: Rate) -> Option<Confirmed> {
-    let confirmations = || probes.iter().filter(|probe| probe.purpose == Purpose::Confirmation);
+    // What says nothing about the target is no miss of its.
+    let says = |probe: &&Probe| probe.purpose == Purpose::Confirmation && probe.shown != Shown::Invalid;
+    let confirmations = || probes.iter().filter(says);
     let is_of_rate = |probe: &&Probe| (probe.rate - rate.get()).abs() <= rate.get() * 1e-9;
     let (met, missed): (Vec<&Probe>, Vec<&Probe>) =
         confirmations().filter(is_of_rate).partition(|probe| probe.shown == Shown::Met);
-    let below = confirmations().filter(|probe| probe.shown != Shown::Met && probe.rate < rate.get() * (1.0 - 1e-9));
+    let below = confirmations().filter(|probe| probe.rate < rate.get() * (1.0 - 1e-9));
     let accepted: Vec<f64> = met.iter().map(|probe| probe.accepted_per_s).collect();
     let least = accepted.iter().copied().reduce(f64::min)?;
     let most = accepted.iter().copied().reduce(f64::max)?;
@@ -203,7 +205,7 @@ fn confirmed(probes: &[Probe], rate: Rate) -> Option<Confirmed> {
     Some(Confirmed {
         runs: met.len(),
         missed_runs: NonZeroUsize::new(missed.len()),
-        missed_below_per_s: below.map(|probe| probe.rate).reduce(f64::min),
+        missed_below_per_s: below.filter(|probe| probe.shown == Shown::Missed).map(|probe| probe.rate).reduce(f64::min),
         accepted_per_s: mean,
         least_per_s: least,
         most_per_s: most,
@@ -322,6 +324,8 @@ mod tests {
             probe(100.0, Purpose::Search, Shown::Met, 1.0),
             probe(90.0, Purpose::Search, Shown::Missed, 1.0),
             probe(95.0, Purpose::Confirmation, Shown::Missed, 95.0),
+            probe(93.0, Purpose::Confirmation, Shown::Invalid, 95.0),
+            probe(100.0, Purpose::Confirmation, Shown::Invalid, 95.0),
             probe(105.0, Purpose::Confirmation, Shown::Met, 105.0),
             probe(100.0, Purpose::Confirmation, Shown::Missed, 2.0),
             probe(100.0, Purpose::Confirmation, Shown::Met, 99.0),

@@ -16,6 +16,8 @@ pub struct Measured {
     pub least_per_s: f64,
     /// The mean of the confirmations.
     pub mean_per_s: f64,
+    /// The lowest rate above that they do not bear; none where what was measured was not their limit.
+    pub missed_per_s: Option<f64>,
 }
 
 /// How many nodes bear a rate.
@@ -35,6 +37,8 @@ pub enum Answer {
         /// How far a measured point lies from the law at most, as a share.
         misfit: f64,
     },
+    /// No number of nodes was measured to its limit, and what was measured bears less.
+    Unmeasured,
     /// What was measured does not answer.
     Beyond {
         /// The most nodes that were measured.
@@ -44,18 +48,26 @@ pub enum Answer {
     },
 }
 
-/// How many nodes bear `rate` verifications a second while a share of what they could bear is kept free. None when nothing
-/// was measured, or the share is all.
+/// How many nodes bear `rate` verifications a second while a share of what they could bear is kept free. None when
+/// the share is all.
 pub fn needed(measured: &[Measured], rate: f64, head_room: f64) -> Option<Answer> {
     let usable = 1.0 - head_room;
     if usable <= 0.0 {
         return None;
     }
-    let bears = |measured: &Measured| measured.least_per_s * usable >= rate;
+    // Of several measurements of as many nodes the worst counts.
+    let bears = |one: &Measured| {
+        let alike = measured.iter().filter(|other| other.nodes == one.nodes && other.missed_per_s.is_some());
+        alike.chain([one]).all(|other| other.least_per_s * usable >= rate)
+    };
     let measured_nodes = measured.iter().filter(|one| bears(one)).map(|one| one.nodes).min();
-    let most = measured.iter().map(|one| one.nodes).max()?;
+    // What was bounded by something else says nothing of what nodes do not bear.
+    let limits = || measured.iter().filter(|one| one.missed_per_s.is_some());
+    let Some(most) = limits().map(|one| one.nodes).max() else {
+        return Some(measured_nodes.map_or(Answer::Unmeasured, |nodes| Answer::Measured { nodes }));
+    };
     // The law may know a number between two that were measured.
-    let points: Vec<(f64, f64)> = measured.iter().map(|one| (f64::from(one.nodes), one.mean_per_s)).collect();
+    let points: Vec<(f64, f64)> = limits().map(|one| (f64::from(one.nodes), one.mean_per_s)).collect();
     let fitted = scaling::fit(&points).and_then(|fit| {
         let below = measured_nodes.unwrap_or(most + 1);
         (1..below).find_map(|nodes| {
@@ -72,7 +84,8 @@ pub fn needed(measured: &[Measured], rate: f64, head_room: f64) -> Option<Answer
     if let Some(nodes) = measured_nodes {
         return Some(Answer::Measured { nodes });
     }
-    let each = measured.iter().map(|one| one.mean_per_s / f64::from(one.nodes.max(1))).fold(0.0, f64::max);
+    let not_borne = |one: &Measured| one.missed_per_s.unwrap_or(one.mean_per_s) / f64::from(one.nodes.max(1));
+    let each = limits().map(not_borne).fold(0.0, f64::max);
     let at_least =
         if each > 0.0 { (rate / usable / each).ceil().max(f64::from(most) + 1.0) } else { f64::from(u32::MAX) };
     Some(Answer::Beyond { measured: most, at_least: at_least as u32 })
@@ -83,7 +96,7 @@ mod tests {
     use super::*;
 
     fn measured(nodes: u32, mean: f64) -> Measured {
-        Measured { nodes, least_per_s: mean * 0.98, mean_per_s: mean }
+        Measured { nodes, least_per_s: mean * 0.98, mean_per_s: mean, missed_per_s: Some(mean * 1.02) }
     }
 
     #[test]
@@ -92,7 +105,14 @@ mod tests {
         assert_eq!(needed(&one, 900.0, 0.0), Some(Answer::Measured { nodes: 1 }));
         assert_eq!(needed(&one, 900.0, 0.3), Some(Answer::Beyond { measured: 1, at_least: 2 }));
         assert_eq!(needed(&one, 5_000.0, 0.5), Some(Answer::Beyond { measured: 1, at_least: 10 }));
-        assert_eq!(needed(&[], 1.0, 0.0), None);
+        assert_eq!(needed(&[], 1.0, 0.0), Some(Answer::Unmeasured));
+        // Two of which each bears a hair less than 1,020 bear 2,030.
+        assert_eq!(needed(&one, 2_030.0, 0.0), Some(Answer::Beyond { measured: 1, at_least: 2 }));
+        let bounded = Measured { missed_per_s: None, ..one[0] };
+        assert_eq!(needed(&[bounded], 900.0, 0.0), Some(Answer::Measured { nodes: 1 }));
+        assert_eq!(needed(&[bounded], 5_000.0, 0.0), Some(Answer::Unmeasured));
+        let worse = measured(1, 800.0);
+        assert_eq!(needed(&[one[0], worse], 900.0, 0.0), Some(Answer::Beyond { measured: 1, at_least: 2 }));
         assert_eq!(needed(&one, 1.0, 1.0), None);
     }
 

@@ -117,7 +117,7 @@ pub struct Capacity {
     pub confirm: Span,
     /// Either lasts longer, up to a minute, where fewer arrivals than this would come: few say little.
     pub arrivals: u32,
-    /// How many confirmations are wanted.
+    /// How often each side of the answer is to be confirmed.
     pub repeats: u32,
     /// The beginning of each that is left out.
     pub warm_up: Span,

@@ -297,6 +297,7 @@ mod tests {
                 Next::Probe(rate, Purpose::Search) => search.next(short(rate.get())),
                 Next::Probe(rate, Purpose::Confirmation) => {
                     longer.push(rate.get());
+                    assert!(longer.len() < 100, "the search does not end: {longer:?}");
                     search.next(long(rate.get(), longer.len()))
                 }
             };
@@ -369,6 +370,37 @@ mod tests {
     }
 
     #[test]
+    fn one_bad_probe_of_the_highest_rate_is_not_the_targets_limit() {
+        let users = bounds(333.0);
+        for bad in 1..6 {
+            let (end, longer) = play_twice(
+                users,
+                |_| Shown::Met,
+                |rate, at| {
+                    if rate >= 333.0 && at == bad { Shown::Missed } else { Shown::Met }
+                },
+            );
+            assert_eq!(end, End::UserBound { at_least: Rate::per_second(333.0) }, "{bad}: {longer:?}");
+        }
+    }
+
+    #[test]
+    fn one_probe_that_says_nothing_is_sent_again_and_is_no_miss_of_the_target() {
+        let short = |rate| up_to(1_000.0)(rate, 0);
+        let (end, longer) =
+            play_twice(bounds(1e6), short, |rate, at| if at == 3 { Shown::Invalid } else { up_to(1_000.0)(rate, at) });
+        assert!(matches!(end, End::Found { rate, .. } if rate.get() > 950.0), "{end:?}");
+        assert_eq!(longer[2].to_bits(), longer[3].to_bits());
+    }
+
+    #[test]
+    fn a_target_that_bears_half_as_much_for_longer_is_found_there() {
+        let (end, longer) = play_twice(bounds(1e6), |rate| up_to(1_000.0)(rate, 0), up_to(480.0));
+        assert!(matches!(end, End::Found { rate, missed } if rate.get() <= 480.0 && missed.get() > 480.0), "{end:?}");
+        assert!(longer.len() < 20, "{longer:?}");
+    }
+
+    #[test]
     fn what_bounds_the_longer_probes_is_said() {
         let short = |rate| up_to(1_000.0)(rate, 0);
         let ours = |rate: f64, _| if rate <= 1_000.0 { Shown::Met } else { Shown::Invalid };
@@ -392,6 +424,24 @@ mod tests {
                     prop_assert!(rate.get() <= capacity && rate.get() * 1.06 >= capacity, "{} for {capacity}", rate.get());
                 }
                 other => prop_assert!(false, "{other:?}"),
+            }
+        }
+
+        #[test]
+        fn a_search_ends_however_fine_it_is(
+            seed in 0_u64..1_000, within in 0.002..0.9_f64, repeats in 0_u32..20, capacity in 1.0..90_000.0_f64,
+        ) {
+            let bounds = Bounds { within: Share::of(within), repeats, ..bounds(1e6) };
+            let (mut random, mut longer) = (seed, 0);
+            let mut search = Search::new(bounds);
+            let mut next = search.first();
+            while let Next::Probe(rate, purpose) = next {
+                longer += u32::from(purpose == Purpose::Confirmation);
+                prop_assert!(longer <= 80, "the search does not end");
+                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                // A target that swings by a fifth either way.
+                let swing = 0.8 + 0.4 * (random >> 40) as f64 / f64::from(1 << 24);
+                next = search.next(up_to(capacity * swing)(rate.get(), 0));
             }
         }
 

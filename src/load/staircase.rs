@@ -4,17 +4,19 @@
 //! that is always the same this goes to and fro between the two rates that the search has found already. One that bears
 //! more in some minutes than in others, because others use its machine, is followed wherever it goes, and the answer is
 //! the pair of neighbouring rates that it was at on average: neither its worst minute nor its best, and not whichever
-//! came last. What comes before the first turn is the way there and does not count.
-
-use std::collections::BTreeMap;
+//! came last. The way there, in strides that double until the first turn and are halved at each, does not count.
 
 use super::quantity::Rate;
 use super::search::{Bounds, End, Shown, ceiling, lower, unbounded};
 
-/// A target that falls below this share of what the search had found is never going to be confirmed.
-const LOWEST: f64 = 0.6;
-/// Whatever they show, so many probes are enough, or twice as many as were asked for.
-const MOST_PROBES: u32 = 32;
+/// A target that falls below this share of what the search had found meets the objectives at no rate.
+const LOWEST: f64 = 1.0 / 64.0;
+/// So many probes that lead the same way are on their way again, after a turn as well.
+const LONG_RUN: u32 = 6;
+/// The longest stride.
+const LONGEST: i32 = 256;
+/// Whatever they show, so many probes are enough, or four times as many as each side is to be confirmed.
+const MOST_PROBES: u32 = 64;
 
 /// Probes that confirm an answer.
 #[derive(Debug, Clone)]
@@ -22,39 +24,47 @@ pub(super) struct Staircase {
     bounds: Bounds,
     /// The rate of step zero.
     base: Rate,
+    /// The first step that has the highest rate that may be asked for.
+    top: i32,
     step: i32,
-    /// The steps that were probed, in order, as far as they count.
-    walk: Vec<i32>,
+    stride: i32,
+    /// Whether the last probe led up, down, or nowhere; none before the first.
+    direction: Option<i32>,
     has_turned: bool,
+    /// How many probes have led the same way.
+    run: u32,
+    /// What the probes showed that count, in order; before they do, the last one.
+    walk: Vec<(i32, Shown)>,
+    /// What all of them showed.
+    all: Vec<(i32, Shown)>,
+    counts: bool,
+    /// A probe that says nothing about the target has to be seen again.
+    doubted: bool,
     probes: u32,
-    seen: BTreeMap<i32, Seen>,
-}
-
-/// What the probes of one step have shown.
-#[derive(Debug, Clone, Copy, Default)]
-struct Seen {
-    met: u32,
-    missed: u32,
-    invalid: u32,
-}
-
-impl Seen {
-    fn not_met(self) -> u32 {
-        self.missed + self.invalid
-    }
+    lowest: Rate,
 }
 
 impl Staircase {
     /// Begins with a rate that met the objectives.
     pub(super) fn from(base: Rate, bounds: &Bounds) -> Self {
+        let room = (ceiling(bounds).get() / base.get()).ln() / bounds.within.get().ln_1p();
+        // Rounded down a hair's breadth: the rate that a step was made of is that step.
+        let top = (room - 1e-6).ceil().clamp(0.0, f64::from(i32::MAX / 4)) as i32;
         Staircase {
             bounds: *bounds,
             base,
+            top,
             step: 0,
-            walk: Vec::new(),
+            stride: 1,
+            direction: None,
             has_turned: false,
+            run: 0,
+            walk: Vec::new(),
+            all: Vec::new(),
+            counts: false,
+            doubted: false,
             probes: 0,
-            seen: BTreeMap::new(),
+            lowest: base,
         }
     }
 
@@ -64,93 +74,124 @@ impl Staircase {
     }
 
     fn rate_of(&self, step: i32) -> Rate {
+        if step >= self.top {
+            return ceiling(&self.bounds);
+        }
         let raised = self.base.get() * (1.0 + self.bounds.within.get()).powi(step);
         lower(Rate::per_second(raised), ceiling(&self.bounds))
-    }
-
-    fn is_highest(&self, step: i32) -> bool {
-        self.rate_of(step) >= ceiling(&self.bounds)
     }
 
     /// Takes in what a probe showed; how the search ends, if that was the last one it takes.
     pub(super) fn take(&mut self, shown: Shown) -> Option<End> {
         self.probes += 1;
-        let seen = self.seen.entry(self.step).or_default();
-        match shown {
-            Shown::Met => seen.met += 1,
-            Shown::Missed => seen.missed += 1,
-            Shown::Invalid => seen.invalid += 1,
+        self.lowest = lower(self.lowest, self.rate());
+        if shown == Shown::Invalid && !std::mem::replace(&mut self.doubted, true) {
+            return None;
         }
-        let next = match shown {
-            Shown::Met if self.is_highest(self.step) => self.step,
-            Shown::Met => self.step + 1,
-            Shown::Missed | Shown::Invalid => self.step - 1,
+        self.doubted = false;
+        let direction = match shown {
+            Shown::Met if self.step >= self.top => 0,
+            Shown::Met => 1,
+            Shown::Missed | Shown::Invalid => -1,
         };
-        let strides = self.walk.last().map(|before| (self.step - before, next - self.step));
-        let goes_on = strides.is_some_and(|(before, now)| before == now && now != 0);
-        if goes_on && !self.has_turned {
-            self.walk.clear();
+        self.note(shown, direction);
+        self.step = (self.step + direction * self.stride).min(self.top);
+        if self.probes >= MOST_PROBES.max(4 * self.bounds.repeats) {
+            let answer = self.answer().filter(|_| self.counts);
+            // It never came to rest: all that was seen has to do.
+            self.walk.clone_from(&self.all);
+            return Some(answer.or_else(|| self.answer()).unwrap_or_else(|| self.never(shown)));
         }
-        self.has_turned |= !self.walk.is_empty() && !goes_on;
-        self.walk.push(self.step);
-        self.step = next;
-        let is_enough = self.walk.len() >= 2 * self.bounds.repeats as usize || self.holds_at_the_top();
-        let is_most = self.has_turned && self.probes >= MOST_PROBES.max(4 * self.bounds.repeats);
-        match self.answer() {
-            Some(end) if is_enough => Some(end),
-            answer if is_most || self.rate().get() < self.base.get() * LOWEST => {
-                Some(answer.unwrap_or_else(|| self.never()))
+        if self.counts && self.is_enough() {
+            if let Some(end) = self.answer().filter(|_| !self.is_way()) {
+                return Some(end);
             }
-            _ => None,
+            // It has gone somewhere else, and is looked for there.
+            self.walk.drain(..self.walk.len() - 1);
+            (self.counts, self.has_turned, self.stride) = (false, false, 2);
         }
+        (self.rate().get() < self.base.get() * LOWEST).then(|| self.never(shown))
+    }
+
+    /// Whether what was shown counts, and how far the next stride goes.
+    fn note(&mut self, shown: Shown, direction: i32) {
+        let turns = direction == 0 || self.direction.is_some_and(|before| before != direction);
+        let goes_on = self.direction == Some(direction) && direction != 0;
+        self.direction = Some(direction);
+        self.run = if goes_on { self.run + 1 } else { 1 };
+        self.has_turned &= self.run <= LONG_RUN;
+        if !self.counts {
+            self.counts = turns && (self.stride == 1 || direction == 0);
+            if !self.counts || direction == 0 {
+                self.walk.clear();
+            }
+            self.has_turned |= turns;
+            if turns {
+                self.stride = (self.stride / 2).max(1);
+            } else if goes_on && !self.has_turned {
+                self.stride = self.stride.saturating_mul(2).min(LONGEST);
+            }
+        }
+        self.walk.push((self.step, shown));
+        self.all.push((self.step, shown));
+    }
+
+    fn is_enough(&self) -> bool {
+        self.walk.len() >= 2 * self.bounds.repeats as usize || self.holds_at_the_top()
+    }
+
+    /// Whether what counts leads from one place to another, and says nothing of where the target is on average.
+    fn is_way(&self) -> bool {
+        let from = self.walk.first().map_or(self.step, |(step, _)| *step);
+        (from - self.step).unsigned_abs() as usize > self.walk.len() / 2
     }
 
     /// Whether the highest rate has been met often enough, which has no other above it to be missed.
     fn holds_at_the_top(&self) -> bool {
-        let seen = self.seen.get(&self.step).copied().unwrap_or_default();
-        self.is_highest(self.step) && seen.met >= self.bounds.repeats && seen.not_met() == 0
+        self.met(self.top) >= self.bounds.repeats as usize && self.not_met(self.top) == 0
     }
 
-    /// What has been shown so far: of the pairs of rates that were passed, the one that is nearest to the mean. There is
-    /// none while a target only gets slower: it meets each rate at most once, and then never again.
+    /// What has been shown so far: the highest rate, where it was met more often than not, or else of the pairs of rates
+    /// that were passed the one that is nearest to the mean.
     fn answer(&self) -> Option<End> {
-        let first = self.walk.first()?;
-        let count = self.walk.len() as f64;
-        if f64::from(first - self.step) > count / 2.0 {
-            return None;
+        if self.met(self.top) > self.not_met(self.top) {
+            return Some(unbounded(self.rate_of(self.top), &self.bounds));
         }
-        let mean = self.walk.iter().map(|step| f64::from(*step)).sum::<f64>() / count;
+        let mean = self.walk.iter().map(|(step, _)| f64::from(*step)).sum::<f64>() / self.walk.len().max(1) as f64;
         let away = |step: &i32| (f64::from(*step) + 0.5 - mean).abs();
-        let passed = self.seen.keys().copied().filter(|step| self.has_passed(*step));
+        let steps = self.walk.iter().map(|(step, _)| *step).filter(|step| *step < self.top);
+        let passed = steps.filter(|step| self.met(*step) > 0 && self.not_met(*step + 1) > 0);
         passed.min_by(|one, other| away(one).total_cmp(&away(other))).map(|step| self.end_at(step))
     }
 
-    /// Whether a step was met and the one above it was not, or is not to be asked for.
-    fn has_passed(&self, step: i32) -> bool {
-        let seen = |step| self.seen.get(&step).copied().unwrap_or_default();
-        seen(step).met > 0 && (self.is_highest(step) || seen(step + 1).not_met() > 0)
+    fn met(&self, step: i32) -> usize {
+        self.count(step, |shown| shown == Shown::Met)
     }
 
+    fn not_met(&self, step: i32) -> usize {
+        self.count(step, |shown| shown != Shown::Met)
+    }
+
+    fn count(&self, step: i32, counts: impl Fn(Shown) -> bool) -> usize {
+        self.walk.iter().filter(|(walked, shown)| *walked == step && counts(*shown)).count()
+    }
+
+    /// The end between a step and the one above it.
     fn end_at(&self, step: i32) -> End {
-        let rate = self.rate_of(step);
-        if self.is_highest(step) {
-            return unbounded(rate, &self.bounds);
-        }
-        let above = self.seen.get(&(step + 1)).copied().unwrap_or_default();
-        if above.invalid > above.missed {
+        let (rate, missed) = (self.rate_of(step), self.rate_of(step + 1));
+        let ours = self.count(step + 1, |shown| shown == Shown::Invalid);
+        if 2 * ours >= self.not_met(step + 1) {
             End::GeneratorBound { at_least: rate }
         } else {
-            End::Found { rate, missed: self.rate_of(step + 1) }
+            End::Found { rate, missed }
         }
     }
 
-    fn never(&self) -> End {
-        let (missed, invalid) =
-            self.seen.values().fold((0, 0), |(missed, invalid), seen| (missed + seen.missed, invalid + seen.invalid));
-        if invalid > missed {
+    fn never(&self, shown: Shown) -> End {
+        if shown == Shown::Invalid {
             End::GeneratorBound { at_least: Rate::per_second(0.0) }
         } else {
-            End::Doomed { tried: self.rate() }
+            End::Doomed { tried: self.lowest }
         }
     }
 }

@@ -97,7 +97,7 @@ pub struct CrowdNote {
     pub invalid: Vec<String>,
 }
 
-/// What the confirmations of the last rate showed.
+/// What the confirmations of the rate that was found showed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Confirmed {
     /// How many there were.

@@ -59,9 +59,34 @@ impl<'a> Comparison<'a> {
         match (range(self.before), range(self.after)) {
             (Some(before), Some(after)) if after.most < before.least => Difference::Lower,
             (Some(before), Some(after)) if after.least > before.most => Difference::Higher,
-            (Some(_), Some(_)) => Difference::WithinSpread,
-            (None, _) | (_, None) => Difference::Unknown,
+            (Some(before), Some(after)) if before.most.is_finite() && after.most.is_finite() => {
+                Difference::WithinSpread
+            }
+            (Some(before), None) if self.is_doomed_below(before.least) => Difference::Lower,
+            (Some(_), Some(_)) | (None, _) | (_, None) => Difference::Unknown,
         }
+    }
+
+    /// Whether the later meets the objectives at no rate, and was tried below what the earlier bore.
+    fn is_doomed_below(&self, rate: f64) -> bool {
+        let Comparison { after, .. } = self;
+        after.end == Some(Ending::Doomed) && after.breaches == 0 && after.missed_per_s.is_some_and(|tried| tried < rate)
+    }
+
+    /// Why there is nothing to compare, of whichever of the two it is.
+    fn unknown(&self) -> String {
+        let of = |name: &str, result: &CapacityResult| {
+            let why = match result.end {
+                _ if result.breaches > 0 => "let through what it must not",
+                None => "was interrupted",
+                Some(Ending::Doomed) => "met the objectives at no rate",
+                Some(Ending::GeneratorBound | Ending::UserBound | Ending::BeyondAsked) => "is a lower bound alone",
+                Some(Ending::Found) => return None,
+            };
+            Some(format!("the one {name} {why}"))
+        };
+        let reasons = [of("before", self.before), of("after", self.after)];
+        format!("Nothing to compare: {}", reasons.into_iter().flatten().collect::<Vec<_>>().join("; "))
     }
 
     /// Why the two say nothing of each other; empty where they were made alike.
@@ -112,7 +137,7 @@ impl<'a> Comparison<'a> {
             Difference::WithinSpread => {
                 format!("No difference beyond the spread: {before} and {after}/s, which lie {by} apart")
             }
-            Difference::Unknown => "Nothing to compare: one of them found no rate that meets the objectives".to_owned(),
+            Difference::Unknown => self.unknown(),
         }
     }
 }
@@ -144,10 +169,18 @@ mod tests {
         assert_eq!(difference(&result(900.0, 940.0, 890.0, 910.0, "found")), Difference::Lower);
         assert_eq!(difference(&result(1_100.0, 1_140.0, 1_090.0, 1_120.0, "found")), Difference::Higher);
         // A rate that was merely the highest that was tried may be far below what the target bears.
-        assert_eq!(difference(&result(900.0, 0.0, 890.0, 910.0, "generator-bound")), Difference::WithinSpread);
+        let bounded = result(900.0, 0.0, 890.0, 910.0, "generator-bound");
+        assert_eq!(difference(&bounded), Difference::Unknown);
+        let told = Comparison::of(&before, &bounded).lines().join("\n");
+        assert!(told.ends_with("Nothing to compare: the one after is a lower bound alone"), "{told}");
+        assert_eq!(difference(&result(1_100.0, 0.0, 1_090.0, 1_120.0, "user-bound")), Difference::Higher);
         let mut doomed = result(900.0, 940.0, 890.0, 910.0, "doomed");
         doomed.borne_per_s = None;
-        assert_eq!(difference(&doomed), Difference::Unknown);
+        (doomed.missed_per_s, doomed.confirmed) = (Some(30.0), None);
+        assert_eq!(difference(&doomed), Difference::Lower);
+        assert_eq!(Comparison::of(&doomed, &before).difference(), Difference::Unknown);
+        let told = Comparison::of(&doomed, &before).lines().join("\n");
+        assert!(told.ends_with("Nothing to compare: the one before met the objectives at no rate"), "{told}");
     }
 
     #[test]
