@@ -3,7 +3,7 @@
 //! Exponentially upwards until a rate misses the objectives, then bisection between the last that met them and the
 //! first that did not. One probe that misses, or that says nothing about the target, is not believed until a second one
 //! does the same: on a machine with neighbours some do. Longer probes from there confirm the answer, by
-//! [up and down](super::staircase).
+//! up and down.
 
 use super::quantity::{Rate, Share};
 use super::staircase::Staircase;
