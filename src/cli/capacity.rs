@@ -64,8 +64,25 @@ fn code(result: &CapacityResult) -> u8 {
     match result.end {
         _ if result.breaches > 0 => exit::DEVIATING,
         None => exit::INCOMPLETE,
+        Some(_) if !result.complete => exit::INCOMPLETE,
         Some(Ending::Found | Ending::UserBound | Ending::BeyondAsked) => exit::HELD,
         Some(Ending::Doomed) => exit::DEVIATING,
         Some(Ending::GeneratorBound) => exit::INVALID,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_whose_rest_was_interrupted_is_incomplete() {
+        let text = include_str!("../../fixtures/samples/capacity-1.json");
+        let mut result: CapacityResult = serde_json::from_str(text).unwrap();
+        assert_eq!(code(&result), exit::HELD);
+        result.complete = false;
+        assert_eq!(code(&result), exit::INCOMPLETE);
+        result.breaches = 1;
+        assert_eq!(code(&result), exit::DEVIATING);
     }
 }

@@ -9,8 +9,8 @@ use super::{Failure, exit};
 use crate::load::document::Ending;
 use crate::load::nodes::{self, Answer, Measured};
 use crate::load::quantity::{Rate, Share};
-use crate::load::search::Shown;
 use crate::report::Document;
+use crate::report::text::counted;
 
 #[derive(Debug, Args)]
 pub(super) struct Nodes {
@@ -55,27 +55,15 @@ impl Nodes {
                 let message = format!("{}: no result of `stepup capacity`", result.display());
                 return Err(Failure::new(exit::USAGE, message));
             };
-            let Some(confirmed) = capacity.confirmed.as_ref().filter(|_| capacity.breaches == 0) else {
+            let Some((confirmed, least_per_s)) =
+                capacity.confirmed.as_ref().zip(capacity.borne_throughout_per_s()).filter(|_| capacity.breaches == 0)
+            else {
                 let message = format!("{}: no rate was confirmed, so it says nothing of nodes", result.display());
                 return Err(Failure::new(exit::NO_DATA, message));
             };
             let (nodes, mean_per_s) = (*nodes, confirmed.accepted_per_s);
-            let least_per_s = match confirmed.missed_below_per_s {
-                Some(missed) => {
-                    // The highest rate that was met below what was missed while the target was slower.
-                    let below = capacity.probes.iter().filter(|probe| probe.shown == Shown::Met && probe.rate < missed);
-                    let sure = below.map(|probe| probe.rate).fold(0.0, f64::max).min(confirmed.least_per_s);
-                    super::say!("{nodes} measured: {mean_per_s:.0}/s accepted; slower for a while, {sure:.0}/s counts");
-                    sure
-                }
-                None => {
-                    super::say!(
-                        "{nodes} measured: {mean_per_s:.0}/s accepted, {:.0}/s at least",
-                        confirmed.least_per_s
-                    );
-                    confirmed.least_per_s
-                }
-            };
+            let slower = if confirmed.missed_below_per_s.is_some() { ", for it was slower for a while" } else { "" };
+            super::say!("{nodes} measured: {mean_per_s:.0}/s accepted, {least_per_s:.0}/s at least{slower}");
             let missed_per_s = capacity.missed_per_s.filter(|_| capacity.end == Some(Ending::Found));
             measured.push(Measured { nodes, least_per_s, mean_per_s, missed_per_s });
         }
@@ -88,7 +76,10 @@ impl Nodes {
                 Share::of(misfit)
             ),
             Some(Answer::Beyond { measured, at_least }) => {
-                super::say!("no answer {asked}: {measured} nodes were measured at most, and they do not bear it");
+                super::say!(
+                    "no answer {asked}: {} at most, which do not bear it",
+                    counted(measured as usize, "measured node")
+                );
                 super::say!("at least {at_least}, as long as nodes do not help each other; measure more to know");
                 return Ok(exit::NO_DATA);
             }

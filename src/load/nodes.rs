@@ -12,7 +12,7 @@ use super::scaling;
 pub struct Measured {
     /// How many nodes.
     pub nodes: u32,
-    /// The least that a confirmation accepted, or missed while the target was slower.
+    /// What they bore throughout.
     pub least_per_s: f64,
     /// The mean of the confirmations.
     pub mean_per_s: f64,

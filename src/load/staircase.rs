@@ -11,8 +11,6 @@ use super::search::{Bounds, End, Shown, ceiling, lower, unbounded};
 
 /// A target that falls below this share of what the search had found meets the objectives at no rate.
 const LOWEST: f64 = 1.0 / 64.0;
-/// So many probes that lead the same way are on their way again, after a turn as well.
-const LONG_RUN: u32 = 6;
 /// The longest stride.
 const LONGEST: i32 = 256;
 /// Whatever they show, so many probes are enough, or four times as many as each side is to be confirmed.
@@ -31,13 +29,11 @@ pub(super) struct Staircase {
     /// Whether the last probe led up, down, or nowhere; none before the first.
     direction: Option<i32>,
     has_turned: bool,
-    /// How many probes have led the same way.
-    run: u32,
-    /// What the probes showed that count, in order; before they do, the last one.
+    /// What the probes showed, in order.
     walk: Vec<(i32, Shown)>,
-    /// What all of them showed.
-    all: Vec<(i32, Shown)>,
+    /// Whether the last of them count, and from which one on.
     counts: bool,
+    from: usize,
     /// A probe that says nothing about the target has to be seen again.
     doubted: bool,
     probes: u32,
@@ -58,10 +54,9 @@ impl Staircase {
             stride: 1,
             direction: None,
             has_turned: false,
-            run: 0,
             walk: Vec::new(),
-            all: Vec::new(),
             counts: false,
+            from: 0,
             doubted: false,
             probes: 0,
             lowest: base,
@@ -97,17 +92,15 @@ impl Staircase {
         self.note(shown, direction);
         self.step = (self.step + direction * self.stride).min(self.top);
         if self.probes >= MOST_PROBES.max(4 * self.bounds.repeats) {
-            let answer = self.answer().filter(|_| self.counts);
-            // It never came to rest: all that was seen has to do.
-            self.walk.clone_from(&self.all);
-            return Some(answer.or_else(|| self.answer()).unwrap_or_else(|| self.never(shown)));
+            // What never came to rest is read from all that was seen.
+            self.from = if self.counts { self.from } else { 0 };
+            return Some(self.answer().unwrap_or_else(|| self.never(shown)));
         }
         if self.counts && self.is_enough() {
             if let Some(end) = self.answer().filter(|_| !self.is_way()) {
                 return Some(end);
             }
             // It has gone somewhere else, and is looked for there.
-            self.walk.drain(..self.walk.len() - 1);
             (self.counts, self.has_turned, self.stride) = (false, false, 2);
         }
         (self.rate().get() < self.base.get() * LOWEST).then(|| self.never(shown))
@@ -116,34 +109,35 @@ impl Staircase {
     /// Whether what was shown counts, and how far the next stride goes.
     fn note(&mut self, shown: Shown, direction: i32) {
         let turns = direction == 0 || self.direction.is_some_and(|before| before != direction);
-        let goes_on = self.direction == Some(direction) && direction != 0;
+        let goes_on = self.direction == Some(direction);
         self.direction = Some(direction);
-        self.run = if goes_on { self.run + 1 } else { 1 };
-        self.has_turned &= self.run <= LONG_RUN;
         if !self.counts {
             self.counts = turns && (self.stride == 1 || direction == 0);
-            if !self.counts || direction == 0 {
-                self.walk.clear();
-            }
+            // A turn is made of two.
+            self.from = self.walk.len() - usize::from(self.counts && direction != 0);
             self.has_turned |= turns;
             if turns {
                 self.stride = (self.stride / 2).max(1);
             } else if goes_on && !self.has_turned {
-                self.stride = self.stride.saturating_mul(2).min(LONGEST);
+                self.stride = (self.stride * 2).min(LONGEST);
             }
         }
         self.walk.push((self.step, shown));
-        self.all.push((self.step, shown));
+    }
+
+    /// What counts.
+    fn counted(&self) -> &[(i32, Shown)] {
+        &self.walk[self.from..]
     }
 
     fn is_enough(&self) -> bool {
-        self.walk.len() >= 2 * self.bounds.repeats as usize || self.holds_at_the_top()
+        self.counted().len() >= 2 * self.bounds.repeats as usize || self.holds_at_the_top()
     }
 
     /// Whether what counts leads from one place to another, and says nothing of where the target is on average.
     fn is_way(&self) -> bool {
-        let from = self.walk.first().map_or(self.step, |(step, _)| *step);
-        (from - self.step).unsigned_abs() as usize > self.walk.len() / 2
+        let from = self.counted().first().map_or(self.step, |(step, _)| *step);
+        (from - self.step).unsigned_abs() as usize > self.counted().len() / 2
     }
 
     /// Whether the highest rate has been met often enough, which has no other above it to be missed.
@@ -157,9 +151,10 @@ impl Staircase {
         if self.met(self.top) > self.not_met(self.top) {
             return Some(unbounded(self.rate_of(self.top), &self.bounds));
         }
-        let mean = self.walk.iter().map(|(step, _)| f64::from(*step)).sum::<f64>() / self.walk.len().max(1) as f64;
+        let mean =
+            self.counted().iter().map(|(step, _)| f64::from(*step)).sum::<f64>() / self.counted().len().max(1) as f64;
         let away = |step: &i32| (f64::from(*step) + 0.5 - mean).abs();
-        let steps = self.walk.iter().map(|(step, _)| *step).filter(|step| *step < self.top);
+        let steps = self.counted().iter().map(|(step, _)| *step).filter(|step| *step < self.top);
         let passed = steps.filter(|step| self.met(*step) > 0 && self.not_met(*step + 1) > 0);
         passed.min_by(|one, other| away(one).total_cmp(&away(other))).map(|step| self.end_at(step))
     }
@@ -173,7 +168,7 @@ impl Staircase {
     }
 
     fn count(&self, step: i32, counts: impl Fn(Shown) -> bool) -> usize {
-        self.walk.iter().filter(|(walked, shown)| *walked == step && counts(*shown)).count()
+        self.counted().iter().filter(|(walked, shown)| *walked == step && counts(*shown)).count()
     }
 
     /// The end between a step and the one above it.

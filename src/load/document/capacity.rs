@@ -66,6 +66,19 @@ pub struct CapacityResult {
     pub generator: GeneratorNote,
 }
 
+impl CapacityResult {
+    /// What was borne throughout, a second: the least that a confirmation accepted, or where a lower rate was missed
+    /// while the target was slower, the highest below it that was met. None where no rate was confirmed.
+    pub fn borne_throughout_per_s(&self) -> Option<f64> {
+        let confirmed = self.confirmed.as_ref()?;
+        let slowest = confirmed.missed_below_per_s.map(|missed| {
+            let met = self.probes.iter().filter(|probe| probe.shown == Shown::Met && probe.rate < missed);
+            met.map(|probe| probe.rate).fold(0.0, f64::max)
+        });
+        Some(slowest.unwrap_or(confirmed.least_per_s).min(confirmed.least_per_s))
+    }
+}
+
 /// How a search ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

@@ -19,7 +19,7 @@ pub(super) use challenge::{Challenge, Shape, WebDoor, Why};
 pub(super) use enrolment::{Description, Factor, Pending, TwoFactor};
 pub(super) use follow_up::FollowUp;
 pub(super) use gate::{Cleared, Offer};
-pub(super) use lapses::Lapses;
+pub(super) use lapses::{Kept, Lapses};
 pub(super) use misjudged::keeps_former_secret;
 pub(super) use mode::Mode;
 pub(super) use policy::Action;

@@ -150,7 +150,7 @@ impl User {
                 }
                 let window = misjudged::window(action, mutants);
                 let verdict = if window == Window::ACCEPTED { verdict } else { within(window) };
-                match self.lapses.kept().and_then(|kept| kept.seed.as_ref()) {
+                match self.kept(|kept| kept.seed.as_ref()) {
                     Some(seed) if verdict == CodeVerdict::Wrong && misjudged::other_secret_counts(action, mutants) => {
                         seed.judge(code, now, window, None)
                     }
@@ -159,11 +159,7 @@ impl User {
             }
             (Proof::Long(long), _) if factor.recovery.has(&long.recovery_code()) => CodeVerdict::Fresh(0),
             (Proof::Long(long), _)
-                if self
-                    .lapses
-                    .kept()
-                    .and_then(|kept| kept.recovery.as_ref())
-                    .is_some_and(|codes| codes.has(&long.recovery_code())) =>
+                if self.kept(|kept| kept.recovery.as_ref()).is_some_and(|codes| codes.has(&long.recovery_code())) =>
             {
                 CodeVerdict::Fresh(0)
             }

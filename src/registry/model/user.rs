@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use crate::registry::factor::{FollowUp, Lapses, TwoFactor, WrongCodes};
+use crate::registry::factor::{FollowUp, Kept, Lapses, TwoFactor, WrongCodes};
 use crate::registry::secrets::{Password, PasswordHash, TokenDigest};
 
 use super::Revision;
@@ -57,8 +57,13 @@ impl User {
         }
     }
 
+    /// What a fault has kept of the user, if anything.
+    pub(crate) fn kept<T>(&self, what: impl FnOnce(&Kept) -> Option<&T>) -> Option<&T> {
+        what(self.lapses.kept()?)
+    }
+
     pub(crate) fn has_password(&self, password: &Password) -> bool {
-        let former = self.lapses.kept().and_then(|kept| kept.password.as_ref());
+        let former = self.kept(|kept| kept.password.as_ref());
         self.password.matches(password) || former.is_some_and(|former| former.matches(password))
     }
 

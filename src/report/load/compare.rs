@@ -33,13 +33,12 @@ pub struct Comparison<'a> {
     after: &'a CapacityResult,
 }
 
-/// From the least that a confirmation accepted, or missed while the target was slower, to the most, and on to the lowest
-/// rate above that missed the objectives.
+/// From what was borne throughout to the most that a confirmation accepted, and on to the lowest rate above that missed
+/// the objectives.
 fn range(result: &CapacityResult) -> Option<Range> {
     let confirmed = result.confirmed.as_ref();
     let borne = result.borne_per_s?;
-    let least = confirmed
-        .map_or(borne, |confirmed| confirmed.least_per_s.min(borne).min(confirmed.missed_below_per_s.unwrap_or(borne)));
+    let least = result.borne_throughout_per_s().map_or(borne, |least| least.min(borne));
     let most = match result.end? {
         Ending::Found => confirmed.map_or(borne, |confirmed| confirmed.most_per_s.max(borne)).max(result.missed_per_s?),
         Ending::GeneratorBound | Ending::UserBound | Ending::BeyondAsked => f64::INFINITY,
@@ -190,10 +189,29 @@ mod tests {
         assert_eq!(Comparison::of(&before, &after).difference(), Difference::Lower);
         let slow = before.confirmed.as_mut().expect("confirmations");
         (slow.missed_below_per_s, slow.missed_runs) = (Some(920.0), std::num::NonZeroUsize::new(3));
+        let probe = |rate: f64, shown: &str| {
+            serde_json::from_value(serde_json::json!({
+                "rate": rate, "purpose": "confirmation", "shown": shown, "why": [], "accepted_per_s": rate, "busy": 0.1,
+            }))
+            .expect("a probe")
+        };
+        // What was missed is not what was borne.
+        before.probes = vec![probe(1_000.0, "met"), probe(920.0, "missed"), probe(890.0, "met"), probe(870.0, "met")];
+        assert_eq!(before.borne_throughout_per_s(), Some(890.0));
         assert_eq!(Comparison::of(&before, &after).difference(), Difference::WithinSpread);
+        let lower = result(800.0, 832.0, 790.0, 810.0, "found");
+        assert_eq!(Comparison::of(&before, &lower).difference(), Difference::Lower);
         let told = confirmed(&before).expect("a line");
         assert!(told.starts_with("confirmed 2 of 5 times: 1,000/s accepted"), "{told}");
         assert!(told.ends_with("; the target was slower for a while, and missed 920/s"), "{told}");
+    }
+
+    #[test]
+    fn a_search_that_was_interrupted_after_its_answer_says_so() {
+        let mut found = result(1_000.0, 1_040.0, 990.0, 1_010.0, "found");
+        assert_eq!(ended(&found), "Capacity: 1,000/s met the objectives, 1,040/s did not");
+        found.complete = false;
+        assert!(ended(&found).ends_with("1,040/s did not; interrupted before all clients were measured"));
     }
 
     #[test]

@@ -151,7 +151,7 @@ pub(super) fn of_run(result: &LoadResult) -> String {
 pub(super) fn ended(result: &CapacityResult) -> String {
     let rate = |rate: Option<f64>| format!("{}/s", number(rate.unwrap_or_default()));
     let (borne, missed) = (rate(result.borne_per_s), rate(result.missed_per_s));
-    match result.end {
+    let ended = match result.end {
         _ if result.breaches > 0 => {
             format!("Breached: {} requests were let through that must not be; the search was ended", result.breaches)
         }
@@ -163,7 +163,9 @@ pub(super) fn ended(result: &CapacityResult) -> String {
             format!("User-bound: at least {borne}; {} users have no more codes to spend", result.users)
         }
         Some(Ending::BeyondAsked) => format!("At least {borne}, the highest rate that the profile asks for"),
-    }
+    };
+    let is_cut_short = result.end.is_some() && !result.complete && result.breaches == 0;
+    if is_cut_short { format!("{ended}; interrupted before all clients were measured") } else { ended }
 }
 
 /// What the confirmations showed.
