@@ -67,7 +67,9 @@ fn code(result: &CapacityResult) -> u8 {
         Some(_) if !result.complete => exit::INCOMPLETE,
         Some(Ending::Found | Ending::UserBound | Ending::BeyondAsked) => exit::HELD,
         Some(Ending::Doomed) => exit::DEVIATING,
-        Some(Ending::GeneratorBound) => exit::INVALID,
+        Some(Ending::GeneratorBound | Ending::ConnectionBound) => exit::INVALID,
+        Some(Ending::Unreachable) => exit::UNREACHABLE,
+        Some(Ending::NoData) => exit::NO_DATA,
     }
 }
 

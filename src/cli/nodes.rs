@@ -6,10 +6,11 @@ use std::str::FromStr;
 use clap::Args;
 
 use super::{Failure, exit};
-use crate::load::document::Ending;
+use crate::load::document::{CapacityResult, Ending};
 use crate::load::nodes::{self, Answer, Measured};
 use crate::load::quantity::{Rate, Share};
 use crate::report::Document;
+use crate::report::load::{asked_otherwise, made_otherwise};
 use crate::report::text::counted;
 
 #[derive(Debug, Args)]
@@ -50,11 +51,25 @@ impl FromStr for Counted {
 impl Nodes {
     pub(super) fn run(self) -> Result<u8, Failure> {
         let mut measured = Vec::new();
+        let mut first: Option<Box<CapacityResult>> = None;
         for Counted { nodes, result } in &self.results {
             let Document::Capacity(capacity) = Document::read(result)? else {
                 let message = format!("{}: no result of `stepup capacity`", result.display());
                 return Err(Failure::new(exit::USAGE, message));
             };
+            if let Some(first) = &first {
+                let asked = asked_otherwise(first, &capacity);
+                if !asked.is_empty() {
+                    let asked = asked.join("; ");
+                    let message =
+                        format!("{}: asked for something else than the first result: {asked}", result.display());
+                    return Err(Failure::new(exit::USAGE, message));
+                }
+                let made = made_otherwise(first, &capacity).join("; ");
+                if !made.is_empty() {
+                    super::say!("{nodes} measured otherwise than the first: {made}");
+                }
+            }
             let Some((confirmed, least_per_s)) =
                 capacity.confirmed.as_ref().zip(capacity.borne_throughout_per_s()).filter(|_| capacity.breaches == 0)
             else {
@@ -66,6 +81,7 @@ impl Nodes {
             super::say!("{nodes} measured: {mean_per_s:.0}/s accepted, {least_per_s:.0}/s at least{slower}");
             let missed_per_s = capacity.missed_per_s.filter(|_| capacity.end == Some(Ending::Found));
             measured.push(Measured { nodes, least_per_s, mean_per_s, missed_per_s });
+            first.get_or_insert(capacity);
         }
         let (rate, head_room) = (self.rate, self.head_room);
         let asked = format!("for {rate} with {head_room} kept free");

@@ -7,10 +7,13 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 
 use super::crowd::Crowd;
-use super::document::{CAPACITY, CapacityResult, Confirmed, CrowdNote, Ending, Probe, SecondNote, TargetNote};
+use super::document::{
+    CAPACITY, CapacityResult, Confirmed, CrowdNote, Ending, Probe, SearchNote, SecondNote, TargetNote,
+};
+use super::limit::{self, Limit};
 use super::mix::Kind;
 use super::noting;
-use super::objective::{Measured as _, Part, Quantile, Standing, Timing};
+use super::objective::{Measured as _, Objective, Part, Quantile, Standing, Timing};
 use super::pace::Pace;
 use super::quantity::{Rate, Share};
 use super::roster::Roster;
@@ -18,6 +21,8 @@ use super::run::{self, Outcome};
 use super::scaling;
 use super::search::{Bounds, End, Next, Purpose, Search, Shown};
 use super::session::Session;
+use super::tally::Sums;
+use super::trend::{self, Slope};
 
 /// In a probe, which may be far beyond what the target bears, nobody is waited for longer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -62,7 +67,11 @@ pub fn search(
         for roster in &mut rosters {
             roster.rewind(arrivals.ceil() as usize, step);
         }
+        let mut means = Vec::new();
+        let measured = whole_seconds(plan.warm_up, lasts);
         let mut outcome = run::conduct_with(&plan, rosters, stop, |at, sums| {
+            let mean = sums.timed.of(Timing::ResponseTime).mean().filter(|_| measured.contains(&at));
+            means.extend(mean.map(|mean| (at as f64, mean.as_secs_f64())));
             watch(Seen::Second(&SecondNote::of(at, sums, plan.warm_up)));
         })?;
         rosters = std::mem::take(&mut outcome.rosters);
@@ -71,7 +80,7 @@ pub fn search(
         if stop.load(Ordering::Relaxed) {
             break None;
         }
-        let probe = probe(session, rate, purpose, lasts - wanted.warm_up.0, &outcome);
+        let probe = probe(session, (rate, purpose), lasts - wanted.warm_up.0, &outcome, trend::slope(&means));
         let shown = probe.shown;
         watch(Seen::Probe(&probe));
         probes.push(probe);
@@ -109,12 +118,13 @@ pub fn search(
         profile: session.profile.name.clone(),
         action: session.profile.action.clone(),
         objectives: session.profile.objectives.clone(),
+        search: Some(search_note(session)),
         seed: session.plan.seed,
         started: instant(started),
         finished: instant(SystemTime::now()),
         complete: end.is_some() && !stop.load(Ordering::Relaxed),
         confirmed: end.and_then(|end| confirmed(&probes, borne(end)?)),
-        end: end.map(ending),
+        end: end.map(|end| ending(end, &probes)),
         borne_per_s: end.and_then(borne).map(Rate::get),
         missed_per_s: end.and_then(missed).map(Rate::get),
         users: session.users,
@@ -135,7 +145,7 @@ fn borne(end: End) -> Option<Rate> {
         End::GeneratorBound { at_least } | End::UserBound { at_least } | End::BeyondAsked { at_least } => {
             Some(at_least).filter(|rate| rate.get() > 0.0)
         }
-        End::Doomed { .. } => None,
+        End::Doomed { .. } | End::NoData { .. } | End::Unreachable { .. } => None,
     }
 }
 
@@ -143,18 +153,46 @@ fn borne(end: End) -> Option<Rate> {
 fn missed(end: End) -> Option<Rate> {
     match end {
         End::Found { missed, .. } => Some(missed),
-        End::Doomed { tried } => Some(tried),
+        End::Doomed { tried } | End::NoData { tried } | End::Unreachable { tried } => Some(tried),
         End::GeneratorBound { .. } | End::UserBound { .. } | End::BeyondAsked { .. } => None,
     }
 }
 
-fn ending(end: End) -> Ending {
+/// How a search ended, by what limited the probes that decided it.
+fn ending(end: End, probes: &[Probe]) -> Ending {
     match end {
+        End::Found { missed, .. } if limit::were_connections(probes, missed.get()) => Ending::ConnectionBound,
         End::Found { .. } => Ending::Found,
         End::Doomed { .. } => Ending::Doomed,
+        // A rate so low that hardly anybody came says nothing of the rates that were missed.
+        End::NoData { .. } if probes.iter().any(|probe| probe.shown == Shown::Missed) => Ending::Doomed,
+        End::GeneratorBound { .. } if limit::of_last_invalid(probes) == Some(Limit::Users) => Ending::UserBound,
         End::GeneratorBound { .. } => Ending::GeneratorBound,
         End::UserBound { .. } => Ending::UserBound,
         End::BeyondAsked { .. } => Ending::BeyondAsked,
+        End::NoData { .. } => Ending::NoData,
+        End::Unreachable { .. } => Ending::Unreachable,
+    }
+}
+
+/// The seconds that lie within what is measured from their beginning to their end.
+fn whole_seconds(warm_up: Duration, lasts: Duration) -> std::ops::Range<u64> {
+    warm_up.as_secs() + u64::from(warm_up.subsec_nanos() > 0)..lasts.as_secs()
+}
+
+fn search_note(session: &Session) -> SearchNote {
+    let Session { profile, .. } = session;
+    let wanted = profile.capacity;
+    SearchNote {
+        mix: noting::weights(&profile.mix),
+        // Each thread that sends has one at least.
+        connections: profile.connections.max(u32::try_from(session.plan.cores.len()).unwrap_or(u32::MAX)),
+        connect: profile.connect,
+        arrivals: profile.pace.spacing,
+        probe_s: wanted.probe.0.as_secs_f64(),
+        confirm_s: wanted.confirm.0.as_secs_f64(),
+        within: wanted.within.get(),
+        repeats: wanted.repeats,
     }
 }
 
@@ -183,7 +221,10 @@ fn crowd(
         accepted_per_s: accepted as f64 / measured.as_secs_f64().max(1e-9),
         service_mean_us: whole.timed.of(Timing::ServiceTime).mean().map(|mean| mean.as_secs_f64() * 1e6),
         busy: outcome.busy,
-        invalid: noting::invalid(&session.profile.valid, true, &outcome),
+        invalid: noting::invalid(&session.profile.valid, true, &outcome)
+            .into_iter()
+            .map(|reason| reason.words)
+            .collect(),
     };
     Ok((note, outcome))
 }
@@ -213,18 +254,35 @@ fn confirmed(probes: &[Probe], rate: Rate) -> Option<Confirmed> {
     })
 }
 
-fn probe(session: &Session, rate: Rate, purpose: Purpose, measured: Duration, outcome: &Outcome) -> Probe {
+/// What a probe of a rate showed. `slope` is that of its response times, where it is known.
+fn probe(
+    session: &Session,
+    (rate, purpose): (Rate, Purpose),
+    measured: Duration,
+    outcome: &Outcome,
+    slope: Option<Slope>,
+) -> Probe {
     let whole = &outcome.whole;
-    let mut why = noting::invalid(&session.profile.valid, false, outcome);
-    let shown = if why.is_empty() {
-        for objective in &session.profile.objectives {
-            if objective.judge(whole) != Standing::Met {
-                why.push(format!("{objective}: {}", objective.seen(whole)));
-            }
+    let profile = &session.profile;
+    let (mut why, limit, shown) = match noting::invalid(&profile.valid, false, outcome) {
+        reasons if reasons.is_empty() => {
+            let (why, shown) = judged(&profile.objectives, whole);
+            (why, None, shown)
         }
-        if why.is_empty() { Shown::Met } else { Shown::Missed }
-    } else {
-        Shown::Invalid
+        reasons => {
+            let limit = reasons.first().map(|reason| reason.limit);
+            (reasons.into_iter().map(|reason| reason.words).collect(), limit, Shown::Invalid)
+        }
+    };
+    // A queue that grows breaks every objective about time sooner or later.
+    let grows = slope.filter(|slope| slope.at_least > profile.capacity.within.get() / 2.0);
+    let shown = match grows {
+        Some(Slope { value, .. }) if shown == Shown::Met => {
+            let behind = Share::of((value * 1e4).round() / 1e4);
+            why.push(format!("{behind} more came than was answered, all through: a queue that grows"));
+            Shown::Missed
+        }
+        Some(_) | None => shown,
     };
     let us = |duration: Duration| duration.as_secs_f64() * 1e6;
     let at = |quantile, of| whole.quantile(quantile, of).map(us);
@@ -234,14 +292,33 @@ fn probe(session: &Session, rate: Rate, purpose: Purpose, measured: Duration, ou
         purpose,
         shown,
         why,
+        limit,
         accepted_per_s: accepted as f64 / measured.as_secs_f64().max(1e-9),
         success: whole.share(Part::Success).map(Share::get),
         response_p50_us: at(Quantile::MEDIAN, Timing::ResponseTime),
         response_p99_us: at(Quantile::P99, Timing::ResponseTime),
         service_mean_us: whole.timed.of(Timing::ServiceTime).mean().map(us),
+        held_mean_us: whole.held_mean().map(us),
+        waited_mean_us: whole.waited_mean().map(us),
+        rise: slope.map(|slope| slope.value),
         lateness_p99_us: at(Quantile::P99, Timing::Lateness),
         busy: outcome.busy,
     }
+}
+
+/// What the objectives make of a probe, and those that were not met.
+fn judged(objectives: &[Objective], whole: &Sums) -> (Vec<String>, Shown) {
+    let standings = || objectives.iter().map(|objective| (objective, objective.judge(whole)));
+    let unmet = standings().filter(|(_, standing)| *standing != Standing::Met);
+    let why: Vec<String> = unmet.map(|(objective, _)| format!("{objective}: {}", objective.seen(whole))).collect();
+    let shown = match why.is_empty() {
+        _ if whole.planned == 0 => Shown::NoData,
+        _ if whole.counts.sum(|_, fate| fate.is_answer()) == 0 => Shown::Silent,
+        true => Shown::Met,
+        false if standings().any(|(_, standing)| standing == Standing::Missed) => Shown::Missed,
+        false => Shown::NoData,
+    };
+    (why, shown)
 }
 
 /// What is seen of a search while it goes on.
@@ -275,6 +352,8 @@ pub fn line(seen: Seen<'_>) -> Option<String> {
     let shown = match probe.shown {
         Shown::Met => "met",
         Shown::Missed => "missed",
+        Shown::NoData => "no data",
+        Shown::Silent => "no answer",
         Shown::Invalid => "invalid",
     };
     let purpose = purpose_word(probe.purpose);
@@ -303,19 +382,26 @@ mod tests {
     use super::*;
 
     fn probe(rate: f64, purpose: Purpose, shown: Shown, accepted: f64) -> Probe {
-        Probe {
-            rate,
-            purpose,
-            shown,
-            why: Vec::new(),
-            accepted_per_s: accepted,
-            success: None,
-            response_p50_us: None,
-            response_p99_us: None,
-            service_mean_us: None,
-            lateness_p99_us: None,
-            busy: 0.0,
-        }
+        Probe { accepted_per_s: accepted, ..Probe::bare(rate, purpose, shown) }
+    }
+
+    #[test]
+    fn a_search_ends_at_what_limited_the_probes_that_decided_it() {
+        let rate = Rate::per_second;
+        let found = End::Found { rate: rate(50.0), missed: rate(51.0) };
+        let times = |probe: Probe, held_mean_us, waited_mean_us| Probe { held_mean_us, waited_mean_us, ..probe };
+        let light = times(probe(10.0, Purpose::Search, Shown::Met, 10.0), Some(100.0), Some(0.0));
+        let waits = times(probe(51.0, Purpose::Confirmation, Shown::Missed, 50.0), Some(110.0), Some(9_000.0));
+        let slow = Probe { held_mean_us: Some(900.0), ..waits.clone() };
+        assert_eq!(ending(found, &[light.clone(), waits]), Ending::ConnectionBound);
+        assert_eq!(ending(found, &[light, slow.clone()]), Ending::Found);
+        let bound = End::GeneratorBound { at_least: rate(50.0) };
+        let limited = |limit| Probe { limit: Some(limit), ..probe(51.0, Purpose::Search, Shown::Invalid, 0.0) };
+        assert_eq!(ending(bound, &[limited(Limit::Sender), limited(Limit::Users)]), Ending::UserBound);
+        assert_eq!(ending(bound, &[limited(Limit::Users), limited(Limit::Sender)]), Ending::GeneratorBound);
+        let nothing = End::NoData { tried: rate(1.0) };
+        assert_eq!(ending(nothing, &[probe(1.0, Purpose::Search, Shown::NoData, 0.0)]), Ending::NoData);
+        assert_eq!(ending(nothing, &[slow]), Ending::Doomed);
     }
 
     #[test]

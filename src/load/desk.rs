@@ -181,6 +181,11 @@ impl Desk {
         self.seconds.drain(..)
     }
 
+    /// Counts how long connections that serve one request each took to be opened, added.
+    pub fn opening_took(&mut self, now: u64, ns: u64) {
+        self.tally.opening_took(now, ns);
+    }
+
     /// Counts a connection that was opened.
     pub fn connected(&mut self, now: u64) {
         self.tally.connected(now);
@@ -245,7 +250,7 @@ impl Desk {
     /// A line has brought a whole answer.
     pub fn answered(&mut self, line: Line, reply: &Reply<'_>, lines: &mut impl Lines) {
         let now = lines.now();
-        let Some(flight) = self.land(line) else {
+        let Some(flight) = self.land(line, now) else {
             // An answer that nobody waits for: what follows it cannot be told apart.
             lines.give_back(line, false);
             return;
@@ -274,7 +279,7 @@ impl Desk {
     /// A line has ended without a whole answer. It has been given back already.
     pub fn lost(&mut self, line: Line, fate: Fate, lines: &mut impl Lines) {
         let now = lines.now();
-        if let Some(flight) = self.land(line) {
+        if let Some(flight) = self.land(line, now) {
             self.end(flight, flight.kind, fate, 0, now);
         }
         self.serve_waiting(lines);
@@ -284,7 +289,7 @@ impl Desk {
     pub fn close(mut self, lines: &mut impl Lines) -> (Tally, Roster, Vec<Second>) {
         let now = lines.now();
         for line in 0..self.flights.len() {
-            if let Some(flight) = self.land(line) {
+            if let Some(flight) = self.land(line, now) {
                 self.end(flight, flight.kind, Fate::TimedOut, 0, now);
             }
         }
@@ -311,6 +316,9 @@ impl Desk {
 
     /// Sends an arrival on a line. Its code is that of this very moment.
     fn send(&mut self, waiting: Waiting, line: Line, now: u64, lines: &mut impl Lines) {
+        if now > waiting.since {
+            self.tally.waited(waiting.due, now - waiting.since);
+        }
         let step = self.step(now);
         let cast = match waiting.leg {
             Leg::First => self.roster.cast(waiting.kind, step),
@@ -356,9 +364,10 @@ impl Desk {
         form.write(&filling, &mut self.scratch, &mut self.out);
     }
 
-    fn land(&mut self, line: Line) -> Option<Flight> {
+    fn land(&mut self, line: Line, now: u64) -> Option<Flight> {
         let flight = self.flights.get_mut(line)?.take()?;
         self.in_flight -= 1;
+        self.tally.held(flight.due, now.saturating_sub(flight.sent));
         Some(flight)
     }
 
@@ -368,6 +377,9 @@ impl Desk {
             Leg::First | Leg::Answer(_) => None,
         };
         let sent = errand.and_then(|errand| errand.sent);
+        if fate == Fate::Unsent {
+            self.tally.waited(waiting.due, now.saturating_sub(waiting.since));
+        }
         // Whoever stopped half-way has sent something.
         let fate = if sent.is_some() && fate == Fate::Unsent { Fate::TimedOut } else { fate };
         self.tally.ended(waiting.kind, fate, waiting.due, sent, now);
@@ -399,7 +411,7 @@ impl Desk {
         while let Some((_, line, serial)) = self.deadlines.front().copied().filter(|(deadline, ..)| *deadline <= now) {
             self.deadlines.pop_front();
             let still = self.flights.get(line).copied().flatten().is_some_and(|flight| flight.serial == serial);
-            if still && let Some(flight) = self.land(line) {
+            if still && let Some(flight) = self.land(line, now) {
                 lines.give_back(line, false);
                 self.end(flight, flight.kind, Fate::TimedOut, 0, now);
             }

@@ -86,6 +86,11 @@ impl Fate {
         !matches!(self, Fate::Unsent | Fate::Starved)
     }
 
+    /// Whether it is an answer of the target's, of whatever kind.
+    pub fn is_answer(self) -> bool {
+        !matches!(self, Fate::Unsent | Fate::Starved | Fate::TimedOut | Fate::BrokenOff | Fate::Garbage)
+    }
+
     /// The judge's word for it.
     fn outcome(self) -> Outcome {
         match self {

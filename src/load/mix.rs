@@ -61,6 +61,11 @@ impl Kind {
         }
     }
 
+    /// Whether a user does it once a second at most: a key is touched, and nothing else holds whoever has no factor back.
+    pub fn touches(self) -> bool {
+        matches!(self, Kind::Key | Kind::Unprotected)
+    }
+
     /// Whether an accepted one uses up a code of the present step.
     pub fn spends(self) -> bool {
         match self {

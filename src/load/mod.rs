@@ -5,7 +5,7 @@
 //! - [`quantity`] reads `250 ms`, `1000/s` and `99.9 %`.
 //! - [`pace`] says when each arrival is due, or [`crowd`] who comes when answered, [`mix`] what it carries, [`sizing`] how
 //!   many users that takes, [`objective`] what a run must show, [`search`] which rate to try next, [`scaling`] how
-//!   throughput grows, and [`nodes`] how many bear a rate. No clock, no network.
+//!   throughput grows, [`trend`] whether a queue does, and [`nodes`] how many bear a rate. No clock, no network.
 //! - [`pool`] is a file of enrolled users, [`seal`] encrypts what is secret in it, [`passphrase`] says where that comes
 //!   from, and [`enrol`] fills it.
 //! - [`users`] are the simulated users, [`roster`] hands them out, [`request`] writes what they send, [`answer`] reads
@@ -16,7 +16,8 @@
 //!   counts. [`engine`] gives it both on a [`thread`] of its own, over [`stream`]s, and [`run`] has one for each
 //!   core.
 //! - [`journey`] is the other way to load: users who walk through several actions, driven by goose.
-//! - [`noting`] and [`capacity`] put what a run or a search showed into a [`document`]; [`exposition`] is for whoever watches.
+//! - [`noting`] and [`capacity`] put what a run or a search showed into a [`document`]; [`limit`] is what limited it where the
+//!   target did not, and [`exposition`] is for whoever watches.
 
 pub mod answer;
 pub mod capacity;
@@ -33,6 +34,7 @@ pub mod hdr_log;
 pub mod histogram;
 pub mod journey;
 pub mod keychain;
+pub mod limit;
 pub mod manner;
 pub mod mix;
 pub mod nodes;
@@ -58,4 +60,5 @@ pub mod stream;
 pub mod summary;
 pub mod tally;
 pub mod thread;
+pub mod trend;
 pub mod users;

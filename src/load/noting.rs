@@ -1,5 +1,6 @@
 //! Makes the document of a run out of what it counted.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -11,7 +12,8 @@ use super::document::{
 use super::fate::Fate;
 use super::histogram::Times;
 use super::journey::Walked;
-use super::mix::Kind;
+use super::limit::{Limit, Reason};
+use super::mix::{Kind, Mix};
 use super::objective::{Standing, Timing};
 use super::profile::Validity;
 use super::quantity::Share;
@@ -52,7 +54,7 @@ impl TimesNote {
 impl SecondNote {
     /// What a second shows.
     pub fn of(at: u64, sums: &Sums, warm_up: Duration) -> Self {
-        let mut outcomes = std::collections::BTreeMap::new();
+        let mut outcomes = BTreeMap::new();
         for fate in Fate::ALL {
             let count = sums.counts.sum(|_, seen| seen == fate);
             if count > 0 {
@@ -74,25 +76,24 @@ impl SecondNote {
 }
 
 /// Why a run says nothing about the target: this program, or its users, were the limit.
-pub fn invalid(valid: &Validity, closed: bool, outcome: &Outcome) -> Vec<String> {
+pub fn invalid(valid: &Validity, closed: bool, outcome: &Outcome) -> Vec<Reason> {
     let mut why = Vec::new();
+    let mut sender = |words| why.push(Reason { limit: Limit::Sender, words });
     let whole = &outcome.whole;
     let limit = valid.lateness_p99;
     if let Some(late) = whole.timed.of(Timing::Lateness).quantile(0.99).filter(|late| *late > limit.0) {
         let late = super::quantity::Span(late);
-        why.push(format!("arrivals were taken up late: p99 {late}, allowed {limit}; this machine was the limit"));
+        sender(format!("arrivals were taken up late: p99 {late}, allowed {limit}; this machine was the limit"));
     }
     // Clients who wait hide a sender that cannot keep up: it is late to nothing but its own turns.
     if closed && outcome.busy > valid.busy.get() {
         let (busy, allowed) = (Share::of(outcome.busy), valid.busy);
-        why.push(format!(
-            "a sending thread was busy {busy} of the time, allowed {allowed}; this program was the limit"
-        ));
+        sender(format!("a sending thread was busy {busy} of the time, allowed {allowed}; this program was the limit"));
     }
     // Neither is one that wakes up late late to anything: clients come when their answer has been read.
     if let Some(held_up) = outcome.held_up.filter(|held_up| closed && *held_up > valid.held_up.get()) {
         let (held_up, allowed) = (Share::of(held_up), valid.held_up);
-        why.push(format!(
+        sender(format!(
             "a sending thread was ready and not let run {held_up} of the time, allowed {allowed}; this machine was the limit"
         ));
     }
@@ -102,15 +103,16 @@ pub fn invalid(valid: &Validity, closed: bool, outcome: &Outcome) -> Vec<String>
     ] {
         let count = whole.unopened(why_not);
         if count > 0 {
-            why.push(format!("{count} connections could not be opened, for {message}; this machine was the limit"));
+            sender(format!("{count} connections could not be opened, for {message}; this machine was the limit"));
         }
     }
     let starved = whole.counts.sum(|_, fate| fate == Fate::Starved);
     if whole.planned > 0 && (starved as f64) > (1.0 - valid.cast.get()) * whole.planned as f64 {
-        why.push(format!(
+        let words = format!(
             "{starved} of {} arrivals found no user with an unspent code; the pool was the limit",
             whole.planned
-        ));
+        );
+        why.push(Reason { limit: Limit::Users, words });
     }
     why
 }
@@ -130,7 +132,8 @@ pub fn of_run(session: &Session, outcome: &Outcome, seconds: Vec<SecondNote>, ab
         throttled: counted.throttled,
     });
     let closed = profile.pace.crowd.is_some();
-    let mut invalid = invalid(&profile.valid, closed, outcome);
+    let mut invalid: Vec<String> =
+        invalid(&profile.valid, closed, outcome).into_iter().map(|reason| reason.words).collect();
     if let Some(counted) = counted_by_target.as_ref().filter(|counted| counted.requests != outcome.requests) {
         // Requests that were given up may not have been read by the target.
         let given_up = whole.counts.sum(|_, fate| matches!(fate, Fate::TimedOut | Fate::BrokenOff | Fate::Garbage));
@@ -163,11 +166,7 @@ pub fn of_run(session: &Session, outcome: &Outcome, seconds: Vec<SecondNote>, ab
             action: profile.action.clone(),
             journey: profile.journey.as_ref().map(|journey| journey.acts().to_vec()).unwrap_or_default(),
             request: plan.forms.shown.clone(),
-            mix: Kind::ALL
-                .iter()
-                .map(|kind| (kind.name().to_owned(), profile.mix.weight(*kind)))
-                .filter(|(_, weight)| *weight > 0)
-                .collect(),
+            mix: weights(&profile.mix),
             model: if closed { Model::Closed } else { Model::Open },
             clients: profile
                 .pace
@@ -239,6 +238,12 @@ pub fn of_journey(session: &Session, walked: Walked, seconds: Vec<SecondNote>, a
     result
 }
 
+/// What a mix is made of.
+pub fn weights(mix: &Mix) -> BTreeMap<String, u32> {
+    let weights = Kind::ALL.iter().map(|kind| (kind.name().to_owned(), mix.weight(*kind)));
+    weights.filter(|(_, weight)| *weight > 0).collect()
+}
+
 fn outcomes(whole: &Sums) -> Vec<OutcomeCount> {
     let pairs = Kind::ALL.iter().flat_map(|kind| Fate::ALL.iter().map(move |fate| (*kind, *fate)));
     pairs
@@ -260,18 +265,17 @@ fn evidence(session: &Session, outcome: &Outcome) -> Vec<BreachNote> {
 
 fn verdict(outcome: &Outcome, invalid: &[String], aborted: Option<&str>, objectives: &[ObjectiveNote]) -> Verdict {
     let counts = &outcome.whole.counts;
-    let answered = counts.sum(|_, fate| {
-        !matches!(fate, Fate::Unsent | Fate::Starved | Fate::TimedOut | Fate::BrokenOff | Fate::Garbage)
-    });
+    let answered = counts.sum(|_, fate| fate.is_answer());
     let any = |standing| objectives.iter().any(|note| note.standing == standing);
     if outcome.breaches > 0 {
         Verdict::Breached
-    } else if aborted.is_some() {
-        Verdict::Missed
-    } else if !outcome.complete {
+    } else if aborted.is_none() && !outcome.complete {
         Verdict::Incomplete
     } else if !invalid.is_empty() {
+        // What ended an invalid run may have been what made it invalid.
         Verdict::Invalid
+    } else if aborted.is_some() {
+        Verdict::Missed
     } else if answered == 0 {
         Verdict::Unreachable
     } else if any(Standing::Missed) {

@@ -36,6 +36,16 @@ pub enum Spacing {
     Even,
 }
 
+impl Spacing {
+    /// Its name in profiles and results.
+    pub fn name(self) -> &'static str {
+        match self {
+            Spacing::Poisson => "poisson",
+            Spacing::Even => "even",
+        }
+    }
+}
+
 /// A herd: at each edge of a 30-second step so many more arrive, within a while.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Herd {

@@ -161,6 +161,16 @@ pub enum Connect {
     PerRequest,
 }
 
+impl Connect {
+    /// Its name in profiles and results.
+    pub fn name(self) -> &'static str {
+        match self {
+            Connect::KeepAlive => "keep-alive",
+            Connect::PerRequest => "per-request",
+        }
+    }
+}
+
 /// Which of a dialect's surfaces has this id.
 pub fn surface_of(dialect: &Dialect, surface: &str) -> Result<usize, String> {
     let ids = || dialect.surfaces.iter().map(crate::dialect::Surface::id).collect::<Vec<_>>();

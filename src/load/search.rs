@@ -41,6 +41,10 @@ pub enum Shown {
     Met,
     /// They were not.
     Missed,
+    /// One of them had nothing to measure, and none was missed.
+    NoData,
+    /// Nothing was answered.
+    Silent,
     /// Nothing about the target: this program was the limit.
     Invalid,
 }
@@ -84,6 +88,16 @@ pub enum End {
         /// That rate.
         at_least: Rate,
     },
+    /// At no rate was there anything to measure for an objective.
+    NoData {
+        /// The lowest rate that was tried.
+        tried: Rate,
+    },
+    /// The target answers nothing, not at the lowest rate either.
+    Unreachable {
+        /// The lowest rate that was tried.
+        tried: Rate,
+    },
 }
 
 /// How much lower than the first rate is tried when that one misses, in halvings.
@@ -96,9 +110,8 @@ const MOST_PROBES: u32 = 80;
 pub struct Search {
     bounds: Bounds,
     met: Option<Rate>,
-    missed: Option<Rate>,
-    /// Whether what bounds the answer from above was this program and not the target.
-    generator: bool,
+    /// The lowest rate above it that did not meet the objectives, and what it showed.
+    missed: Option<(Rate, Shown)>,
     rate: Rate,
     /// What the last probe of the present rate showed, if it has to be seen again.
     doubted: Option<Shown>,
@@ -112,17 +125,7 @@ impl Search {
     /// A search that has not begun.
     pub fn new(bounds: Bounds) -> Self {
         let rate = lower(bounds.from, ceiling(&bounds));
-        Search {
-            bounds,
-            met: None,
-            missed: None,
-            generator: false,
-            rate,
-            doubted: None,
-            lowered: 0,
-            probes: 0,
-            confirming: None,
-        }
+        Search { bounds, met: None, missed: None, rate, doubted: None, lowered: 0, probes: 0, confirming: None }
     }
 
     /// The first thing to do.
@@ -146,9 +149,7 @@ impl Search {
         self.doubted = None;
         match shown {
             Shown::Met => self.met = Some(self.rate),
-            Shown::Missed | Shown::Invalid => {
-                (self.missed, self.generator) = (Some(self.rate), shown == Shown::Invalid);
-            }
+            Shown::Missed | Shown::NoData | Shown::Silent | Shown::Invalid => self.missed = Some((self.rate, shown)),
         }
         self.narrow()
     }
@@ -159,10 +160,10 @@ impl Search {
         match (self.met, self.missed) {
             (Some(met), None) if met >= ceiling => self.begin_confirming(met),
             (Some(met), None) => self.go(lower(Rate::per_second(met.get() * 2.0), ceiling)),
-            (Some(met), Some(missed)) if missed.get() <= met.get() * (1.0 + self.bounds.within.get()) => {
+            (Some(met), Some((missed, _))) if missed.get() <= met.get() * (1.0 + self.bounds.within.get()) => {
                 self.begin_confirming(met)
             }
-            (Some(met), Some(missed)) => self.go(Rate::per_second(met.get().midpoint(missed.get()))),
+            (Some(met), Some((missed, _))) => self.go(Rate::per_second(met.get().midpoint(missed.get()))),
             (None, _) if self.lowered == HALVINGS => Next::End(self.end()),
             (None, _) => {
                 self.lowered += 1;
@@ -186,12 +187,21 @@ impl Search {
 
     fn end(&self) -> End {
         match (self.met, self.missed) {
-            (Some(at_least), Some(_)) if self.generator => End::GeneratorBound { at_least },
-            (Some(rate), Some(missed)) => End::Found { rate, missed },
+            (Some(at_least), Some((_, Shown::Invalid))) => End::GeneratorBound { at_least },
+            (Some(rate), Some((missed, _))) => End::Found { rate, missed },
             (Some(at_least), None) => unbounded(at_least, &self.bounds),
-            (None, _) if self.generator => End::GeneratorBound { at_least: Rate::per_second(0.0) },
-            (None, _) => End::Doomed { tried: self.rate },
+            (None, missed) => never(self.rate, missed.map_or(Shown::Missed, |(_, shown)| shown)),
         }
+    }
+}
+
+/// How a search ends that no rate met the objectives of, by what the lowest one showed.
+pub(super) fn never(tried: Rate, shown: Shown) -> End {
+    match shown {
+        Shown::Invalid => End::GeneratorBound { at_least: Rate::per_second(0.0) },
+        Shown::NoData => End::NoData { tried },
+        Shown::Silent => End::Unreachable { tried },
+        Shown::Met | Shown::Missed => End::Doomed { tried },
     }
 }
 
@@ -262,6 +272,23 @@ mod tests {
         assert!(matches!(play(bounds(1e6), up_to(30.0)).0, End::Found { rate, .. } if rate.get() > 28.0));
         let (end, _) = play(bounds(1e6), |_, _| Shown::Missed);
         assert_eq!(end, End::Doomed { tried: Rate::per_second(100.0 / 64.0) });
+    }
+
+    #[test]
+    fn nothing_to_measure_and_nothing_answered_are_ends_of_their_own() {
+        let lowest = Rate::per_second(100.0 / 64.0);
+        assert_eq!(play(bounds(1e6), |_, _| Shown::NoData).0, End::NoData { tried: lowest });
+        assert_eq!(play(bounds(1e6), |_, _| Shown::Silent).0, End::Unreachable { tried: lowest });
+        // A target that answers nobody when it is asked too much.
+        let target = |rate: f64, _| if rate <= 30.0 { Shown::Met } else { Shown::Silent };
+        assert!(matches!(play(bounds(1e6), target).0, End::Found { rate, .. } if rate.get() > 28.0));
+        // One that dies while it is confirmed.
+        let (end, _) = play_twice(
+            bounds(1e6),
+            |rate| up_to(1_000.0)(rate, 0),
+            |rate, at| if at < 3 { up_to(1_000.0)(rate, 0) } else { Shown::Silent },
+        );
+        assert!(matches!(end, End::Unreachable { .. }), "{end:?}");
     }
 
     #[test]
@@ -446,15 +473,19 @@ mod tests {
         }
 
         #[test]
-        fn a_search_ends_whatever_is_shown(shown in proptest::collection::vec(0_u8..3, 125)) {
-            let shown: Vec<Shown> =
-                shown.iter().map(|kind| [Shown::Met, Shown::Missed, Shown::Invalid][usize::from(*kind)]).collect();
+        fn a_search_ends_whatever_is_shown(shown in proptest::collection::vec(0_u8..5, 125)) {
+            let kinds = [Shown::Met, Shown::Missed, Shown::Invalid, Shown::NoData, Shown::Silent];
+            let shown: Vec<Shown> = shown.iter().map(|kind| kinds[usize::from(*kind)]).collect();
             let (end, probed) = play(bounds(1e6), |_, at| shown[at - 1]);
             prop_assert!(probed.len() <= 120);
             match end {
                 End::Found { rate, missed } => prop_assert!(missed > rate, "{end:?}"),
                 End::BeyondAsked { at_least } => prop_assert_eq!(at_least, bounds(1e6).up_to),
-                End::Doomed { .. } | End::GeneratorBound { .. } | End::UserBound { .. } => {}
+                End::Doomed { .. }
+                | End::NoData { .. }
+                | End::Unreachable { .. }
+                | End::GeneratorBound { .. }
+                | End::UserBound { .. } => {}
             }
         }
     }

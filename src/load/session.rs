@@ -309,7 +309,8 @@ impl Session {
     /// The highest rate of arrivals that the users sustain.
     pub fn users_bear(&self) -> Rate {
         let shards = u32::try_from(self.plan.cores.len()).unwrap_or(u32::MAX);
-        sizing::bearable(self.plan.crew.spending, codes_each(&self.profile, &self.plan.dialect), shards)
+        let codes = codes_each(&self.profile, &self.plan.dialect);
+        sizing::bearable(self.plan.crew.spending, codes, self.profile.mix.share(Kind::touches), shards)
     }
 
     /// How many valid codes a second the users have.
@@ -393,8 +394,8 @@ fn crew(users: &Users, needed: &Crew, profile: &Profile, what_for: For, shards: 
     if let Some(crew) = Crew::of_pool(there, needed) {
         return Ok(crew);
     }
-    let share = profile.mix.share(Kind::spends);
-    let bearable = sizing::bearable(there, share, shards);
+    let of = |holds: fn(Kind) -> bool| profile.mix.share(holds);
+    let bearable = sizing::bearable(there, of(Kind::spends), of(Kind::touches), shards);
     match what_for {
         // A search ends at what the users bear, and says so; it needs some users all the same.
         For::Search => {

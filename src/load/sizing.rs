@@ -46,7 +46,7 @@ impl Crew {
         let guessed = in_all * of(Kind::is_guess) / f64::from(guesses_each.max(1));
         let recovered = in_all * of(|kind| kind == Kind::RecoveryCode) / f64::from(RECOVERY_CODES);
         // A key is touched once a second at most, and by whoever has codes, too; whoever has neither acts no more often.
-        let touched = pace.most_in(TOUCH) * of(|kind| matches!(kind, Kind::Key | Kind::Unprotected));
+        let touched = pace.most_in(TOUCH) * of(Kind::touches);
         // Whoever sends nothing that is spent still needs somebody to send it.
         let spending = per_shard(spent).max(per_shard(touched)).max(shards);
         Crew { spending, guessing: per_shard(guessed), recovering: per_shard(recovered) }
@@ -72,16 +72,15 @@ pub fn sustained(users: u32) -> Rate {
     Rate::per_second(f64::from(users) / STEP.as_secs_f64())
 }
 
-/// The highest rate of arrivals that so many spending users sustain, where a share of the arrivals spends a code and a
-/// random count above the mean is allowed for.
-pub fn bearable(spending: u32, share: f64, shards: u32) -> Rate {
-    if share <= 0.0 {
-        return Rate::per_second(Rate::HIGHEST);
-    }
+/// The highest rate of arrivals that so many spending users sustain, where an arrival spends so many codes and takes so
+/// many touches of a security key on average, and a random count above the mean is allowed for.
+pub fn bearable(spending: u32, codes: f64, touches: f64, shards: u32) -> Rate {
     let part = f64::from(spending / shards.max(1));
     // The inverse of `many`: mean + SPREAD·√mean + 1 = part.
     let root = ((part - 1.0).max(0.0) + SPREAD * SPREAD / 4.0).sqrt() - SPREAD / 2.0;
-    Rate::per_second(root.max(0.0).powi(2) * f64::from(shards.max(1)) / STEP.as_secs_f64() / share)
+    let at_once = root.max(0.0).powi(2) * f64::from(shards.max(1));
+    let of = |long: Duration, each: f64| if each > 0.0 { at_once / long.as_secs_f64() / each } else { Rate::HIGHEST };
+    Rate::per_second(of(STEP, codes).min(of(TOUCH, touches)))
 }
 
 /// Standard deviations of a Poisson count that are allowed for: one run in thirty thousand has more.
@@ -137,9 +136,19 @@ mod tests {
     fn what_users_bear_is_what_a_rate_needs() {
         for (rate, shards) in [(10.0, 1), (1_000.0, 1), (1_000.0, 4), (33_000.0, 2)] {
             let crew = Crew::needed(&steady(rate, 60), &Mix::of_right_codes(), 8, shards);
-            let back = bearable(crew.spending, 1.0, shards).get();
+            let back = bearable(crew.spending, 1.0, 0.0, shards).get();
             assert!(back >= rate && back < rate * 1.03, "{rate} needs {crew:?}, which bears {back}");
         }
+    }
+
+    #[test]
+    fn what_users_with_keys_bear_is_what_a_rate_needs_too() {
+        let keys: Mix = crate::yaml::parse("mix", "{ key: 1, challenge-only: 1 }").expect("a mix");
+        let crew = Crew::needed(&steady(1_000.0, 60), &keys, 8, 1);
+        let back = bearable(crew.spending, 0.0, 0.5, 1).get();
+        assert!((1_000.0..1_030.0).contains(&back), "{crew:?} bears {back}");
+        assert_eq!(bearable(900, 1.0, 1.0, 1), bearable(900, 1.0, 0.0, 1));
+        assert_eq!(bearable(9, 0.0, 0.0, 1).get(), Rate::HIGHEST);
     }
 
     #[test]

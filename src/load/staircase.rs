@@ -7,7 +7,7 @@
 //! came last. The way there, in strides that double until the first turn and are halved at each, does not count.
 
 use super::quantity::Rate;
-use super::search::{Bounds, End, Shown, ceiling, lower, unbounded};
+use super::search::{Bounds, End, Shown, ceiling, lower, never, unbounded};
 
 /// A target that falls below this share of what the search had found meets the objectives at no rate.
 const LOWEST: f64 = 1.0 / 64.0;
@@ -87,14 +87,14 @@ impl Staircase {
         let direction = match shown {
             Shown::Met if self.step >= self.top => 0,
             Shown::Met => 1,
-            Shown::Missed | Shown::Invalid => -1,
+            Shown::Missed | Shown::NoData | Shown::Silent | Shown::Invalid => -1,
         };
         self.note(shown, direction);
         self.step = (self.step + direction * self.stride).min(self.top);
         if self.probes >= MOST_PROBES.max(4 * self.bounds.repeats) {
             // What never came to rest is read from all that was seen.
             self.from = if self.counts { self.from } else { 0 };
-            return Some(self.answer().unwrap_or_else(|| self.never(shown)));
+            return Some(self.answer().unwrap_or_else(|| never(self.lowest, shown)));
         }
         if self.counts && self.is_enough() {
             if let Some(end) = self.answer().filter(|_| !self.is_way()) {
@@ -103,7 +103,7 @@ impl Staircase {
             // It has gone somewhere else, and is looked for there.
             (self.counts, self.has_turned, self.stride) = (false, false, 2);
         }
-        (self.rate().get() < self.base.get() * LOWEST).then(|| self.never(shown))
+        (self.rate().get() < self.base.get() * LOWEST).then(|| never(self.lowest, shown))
     }
 
     /// Whether what was shown counts, and how far the next stride goes.
@@ -179,14 +179,6 @@ impl Staircase {
             End::GeneratorBound { at_least: rate }
         } else {
             End::Found { rate, missed }
-        }
-    }
-
-    fn never(&self, shown: Shown) -> End {
-        if shown == Shown::Invalid {
-            End::GeneratorBound { at_least: Rate::per_second(0.0) }
-        } else {
-            End::Doomed { tried: self.lowest }
         }
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! One shard writes it and no other looks on. Once a second it hands a [`Second`] over; at the end, the [`Tally`].
 
+use std::time::Duration;
+
 use super::fate::Fate;
 use super::histogram::Times;
 use super::mix::Kind;
@@ -114,6 +116,12 @@ pub struct Sums {
     pub requests: u64,
     /// Arrivals that waited for a connection; of a journey, acts whose user waited for his next code.
     pub waited: u64,
+    /// How long was waited for connections, in nanoseconds, all added.
+    pub waited_ns: u64,
+    /// How long requests held their connections, in nanoseconds, all added.
+    pub held_ns: u64,
+    /// How long connections took to be opened, in nanoseconds, all added; of those alone that serve one request each.
+    pub opening_ns: u64,
     /// Valid codes that were refused, and were on their way across the edge of a step.
     pub across_edge: u64,
     /// Connections that were opened.
@@ -129,11 +137,15 @@ pub struct Sums {
 impl Sums {
     fn new(times: impl Fn() -> Times) -> Self {
         let (planned, requests, waited, across_edge, opened) = (0, 0, 0, 0, 0);
+        let (waited_ns, held_ns, opening_ns) = (0, 0, 0);
         let unopened = [0; Unopened::ALL.len()];
         Sums {
             planned,
             requests,
             waited,
+            waited_ns,
+            held_ns,
+            opening_ns,
             across_edge,
             opened,
             unopened,
@@ -152,6 +164,19 @@ impl Sums {
         Self::new(Times::of_second)
     }
 
+    /// How long a request held its connection on average; where it had one of its own, that it was opened included.
+    pub fn held_mean(&self) -> Option<Duration> {
+        let held_ns = self.held_ns.saturating_add(self.opening_ns);
+        (self.requests > 0).then(|| Duration::from_nanos(held_ns / self.requests))
+    }
+
+    /// How long a request waited on average because there may be no more connections; that one was being opened is the
+    /// target's time.
+    pub fn waited_mean(&self) -> Option<Duration> {
+        let waited_ns = self.waited_ns.saturating_sub(self.opening_ns);
+        (self.requests > 0).then(|| Duration::from_nanos(waited_ns / self.requests))
+    }
+
     /// How many connections could not be opened for this reason.
     pub fn unopened(&self, why: Unopened) -> u64 {
         self.unopened[why as usize]
@@ -162,6 +187,9 @@ impl Sums {
         self.planned += other.planned;
         self.requests += other.requests;
         self.waited += other.waited;
+        self.waited_ns = self.waited_ns.saturating_add(other.waited_ns);
+        self.held_ns = self.held_ns.saturating_add(other.held_ns);
+        self.opening_ns = self.opening_ns.saturating_add(other.opening_ns);
         self.across_edge += other.across_edge;
         self.opened += other.opened;
         for (count, other) in self.unopened.iter_mut().zip(other.unopened) {
@@ -268,6 +296,21 @@ impl Tally {
     /// It has to wait for a connection; or whoever acts of his own accord, for his next code.
     pub fn waits(&mut self, due: u64) {
         self.each(due, |sums| sums.waited += 1);
+    }
+
+    /// A connection was waited for.
+    pub fn waited(&mut self, due: u64, ns: u64) {
+        self.each(due, |sums| sums.waited_ns = sums.waited_ns.saturating_add(ns));
+    }
+
+    /// A request has held its connection.
+    pub fn held(&mut self, due: u64, ns: u64) {
+        self.each(due, |sums| sums.held_ns = sums.held_ns.saturating_add(ns));
+    }
+
+    /// Connections for one request each were opened in so long, added.
+    pub fn opening_took(&mut self, now: u64, ns: u64) {
+        self.each(now, |sums| sums.opening_ns = sums.opening_ns.saturating_add(ns));
     }
 
     /// A request has been put on the wire.

@@ -357,6 +357,7 @@ fn with_few_file_descriptors(address: std::net::SocketAddr) {
     // Those connections that there are carry the load.
     assert_eq!(count(&outcome, Kind::Right, Fate::Accepted), 50, "{:?}", outcome.whole.counts);
     let valid = stepup::load::profile::find("verify").expect("the profile").valid;
-    let why = stepup::load::noting::invalid(&valid, false, &outcome).join("; ");
+    let reasons = stepup::load::noting::invalid(&valid, false, &outcome);
+    let why = reasons.iter().map(|reason| reason.words.as_str()).collect::<Vec<_>>().join("; ");
     assert!(why.contains("no file descriptor was left"), "{why}");
 }

@@ -19,13 +19,13 @@ use stepup::load::tally::Tally;
 use stepup::load::users::{PoolSeed, Users};
 
 const MS: u64 = 1_000_000;
-const SERVICE_NS: u64 = MS;
 
-/// A target that answers each request a millisecond later, but for two seconds in the middle.
+/// A target that answers each request a while later, but for two seconds in the middle.
 #[derive(Default)]
 struct Simulated {
     now: u64,
     free: Vec<Line>,
+    service_ns: u64,
     /// Who is answered when.
     due: BTreeMap<(u64, Line), ()>,
     frozen: Option<(u64, u64)>,
@@ -40,9 +40,9 @@ impl Lines for Simulated {
     }
     fn want(&mut self, _waiting: usize) {}
     fn send(&mut self, line: Line, _bytes: &[u8]) {
-        let answered = self.now + SERVICE_NS;
+        let answered = self.now + self.service_ns;
         let answered = match self.frozen {
-            Some((from, to)) if answered >= from && self.now < to => to + SERVICE_NS,
+            Some((from, to)) if answered >= from && self.now < to => to + self.service_ns,
             _ => answered,
         };
         self.due.insert((answered, line), ());
@@ -52,8 +52,13 @@ impl Lines for Simulated {
     }
 }
 
-/// Ten seconds of a thousand arrivals a second over fifty lines; what was counted.
+/// Ten seconds of a thousand arrivals a second over fifty lines, each answered after a millisecond; what was counted.
 fn played(frozen: Option<(u64, u64)>) -> Tally {
+    played_on(Simulated { free: (0..50).collect(), service_ns: MS, frozen, ..Simulated::default() })
+}
+
+/// Ten seconds of a thousand arrivals a second.
+fn played_on(mut lines: Simulated) -> Tally {
     let dialect = Arc::new(stepup::target::find("embedded").expect("the target").dialect);
     let base = "http://127.0.0.1:4873".parse().expect("an address");
     let forms = request::forms(&dialect, "profile-set:fullname", &base, Connect::KeepAlive).expect("forms");
@@ -78,7 +83,6 @@ fn played(frozen: Option<(u64, u64)>) -> Tally {
         Reader::new(dialect, "profile-set:fullname"),
         Tally::new(0),
     );
-    let mut lines = Simulated { free: (0..50).collect(), frozen, ..Simulated::default() };
     while !desk.is_done() {
         let news = lines.due.keys().next().copied();
         let next = desk.next_due().into_iter().chain(news.map(|(due, _)| due)).min().expect("something is due");
@@ -120,4 +124,16 @@ fn a_freeze_shows_in_the_response_times_that_a_closed_loop_would_hide() {
     assert!(p99_ms(&frozen, Timing::ServiceTime) <= 1, "{}", p99_ms(&frozen, Timing::ServiceTime));
     // The target was late, not the generator.
     assert_eq!(p99_ms(&frozen, Timing::Lateness), 0);
+}
+
+#[test]
+fn what_is_waited_for_a_connection_is_told_from_what_the_target_takes() {
+    // One line and two milliseconds are half of what comes: the last of ten thousand waits for ten seconds.
+    let tally = played_on(Simulated { free: vec![0], service_ns: 2 * MS, ..Simulated::default() });
+    assert_eq!(tally.whole.held_mean(), Some(Duration::from_millis(2)));
+    let waited = tally.whole.waited_mean().expect("ten thousand requests");
+    assert!((4_900..5_100).contains(&waited.as_millis()), "{waited:?}");
+    let enough = played(None);
+    assert_eq!(enough.whole.held_mean(), Some(Duration::from_millis(1)));
+    assert_eq!(enough.whole.waited_mean(), Some(Duration::ZERO));
 }

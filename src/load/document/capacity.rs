@@ -1,5 +1,6 @@
 //! The document that a search for the capacity writes: `result.json` of kind capacity.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
 use jiff::Timestamp;
@@ -7,7 +8,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::load::{GeneratorNote, TargetNote};
+use crate::load::limit::Limit;
 use crate::load::objective::Objective;
+use crate::load::pace::Spacing;
+use crate::load::request::Connect;
 use crate::load::scaling::Fit;
 use crate::load::search::{Purpose, Shown};
 
@@ -30,6 +34,9 @@ pub struct CapacityResult {
     pub action: String,
     /// What a rate must show to be borne.
     pub objectives: Vec<Objective>,
+    /// How it was made; results of earlier versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<SearchNote>,
     /// What chance depended on.
     pub seed: u64,
     /// When it began.
@@ -93,6 +100,43 @@ pub enum Ending {
     UserBound,
     /// The highest rate that was asked for meets the objectives.
     BeyondAsked,
+    /// There were no more connections, while the target was as fast as at lower rates.
+    ConnectionBound,
+    /// At no rate was there anything to measure for one of the objectives.
+    NoData,
+    /// The target answers nothing, not at the lowest rate either.
+    Unreachable,
+}
+
+impl Ending {
+    /// Whether the target bears at least the rate that was borne, and nobody knows what it does not bear.
+    pub fn is_lower_bound(self) -> bool {
+        match self {
+            Ending::GeneratorBound | Ending::UserBound | Ending::BeyondAsked | Ending::ConnectionBound => true,
+            Ending::Found | Ending::Doomed | Ending::NoData | Ending::Unreachable => false,
+        }
+    }
+}
+
+/// How a search was made, beside its objectives.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SearchNote {
+    /// What was sent, by weight.
+    pub mix: BTreeMap<String, u32>,
+    /// How many connections there may have been.
+    pub connections: u32,
+    /// Whether they were used again.
+    pub connect: Connect,
+    /// How arrivals were spaced.
+    pub arrivals: Spacing,
+    /// How long a probe lasted at the least, and a confirmation, in seconds; the warm-up left out.
+    pub probe_s: f64,
+    /// See above.
+    pub confirm_s: f64,
+    /// How near the two sides of the answer had to come, as a share.
+    pub within: f64,
+    /// How often each side was to be confirmed.
+    pub repeats: u32,
 }
 
 /// How much a crowd gets through.
@@ -142,6 +186,9 @@ pub struct Probe {
     pub shown: Shown,
     /// What was missed, or why it says nothing.
     pub why: Vec<String>,
+    /// What was the limit, where it says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<Limit>,
     /// Arrivals that were accepted, a second.
     pub accepted_per_s: f64,
     /// The share that was answered as it had to be.
@@ -152,8 +199,43 @@ pub struct Probe {
     pub response_p99_us: Option<f64>,
     /// The mean service time, in microseconds.
     pub service_mean_us: Option<f64>,
+    /// How long a request held its connection on average, in microseconds, and how long it waited because there may be no
+    /// more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_mean_us: Option<f64>,
+    /// See above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waited_mean_us: Option<f64>,
+    /// By how many seconds response times rose each second, as the best straight line has it: the share of the arrivals that
+    /// was not answered as fast as they came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rise: Option<f64>,
     /// The lateness of 99 percent, in microseconds.
     pub lateness_p99_us: Option<f64>,
     /// The share of the time in which the busiest sending thread did not sleep.
     pub busy: f64,
+}
+
+#[cfg(test)]
+impl Probe {
+    /// A probe of which nothing is known but what it showed.
+    pub(crate) fn bare(rate: f64, purpose: Purpose, shown: Shown) -> Self {
+        Probe {
+            rate,
+            purpose,
+            shown,
+            why: Vec::new(),
+            limit: None,
+            accepted_per_s: 0.0,
+            success: None,
+            response_p50_us: None,
+            response_p99_us: None,
+            service_mean_us: None,
+            held_mean_us: None,
+            waited_mean_us: None,
+            rise: None,
+            lateness_p99_us: None,
+            busy: 0.0,
+        }
+    }
 }

@@ -4,7 +4,7 @@ mod capacity;
 mod goose;
 mod load;
 
-pub use capacity::{CapacityResult, Confirmed, CrowdNote, Ending, FORMAT as CAPACITY, Probe};
+pub use capacity::{CapacityResult, Confirmed, CrowdNote, Ending, FORMAT as CAPACITY, Probe, SearchNote};
 pub use goose::{GooseNote, GooseRequests};
 pub use load::{
     BreachNote, Breaches, ClientsNote, CountedNote, FORMAT as LOAD, GeneratorNote, LoadResult, Model, ObjectiveNote,

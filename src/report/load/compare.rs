@@ -2,7 +2,7 @@
 
 use super::terminal::{confirmed, ended};
 use super::words::{number, share};
-use crate::load::document::{CapacityResult, Ending};
+use crate::load::document::{CapacityResult, Ending, SearchNote};
 use crate::report::text::clean;
 
 /// What two searches show of each other.
@@ -41,10 +41,51 @@ fn range(result: &CapacityResult) -> Option<Range> {
     let least = result.borne_throughout_per_s().map_or(borne, |least| least.min(borne));
     let most = match result.end? {
         Ending::Found => confirmed.map_or(borne, |confirmed| confirmed.most_per_s.max(borne)).max(result.missed_per_s?),
-        Ending::GeneratorBound | Ending::UserBound | Ending::BeyondAsked => f64::INFINITY,
-        Ending::Doomed => return None,
+        end if end.is_lower_bound() => f64::INFINITY,
+        _ => return None,
     };
     (result.breaches == 0).then_some(Range { least, most })
+}
+
+fn differing<const N: usize>(pairs: [(&'static str, String, String); N]) -> impl Iterator<Item = String> {
+    let differ = pairs.into_iter().filter(|(_, before, after)| before != after);
+    differ.map(|(what, before, after)| format!("{what}: {} and {}", clean(&before), clean(&after)))
+}
+
+/// In what two searches did not ask for the same; empty where they did. What an earlier version did not note differs
+/// from nothing.
+pub fn asked_otherwise(one: &CapacityResult, other: &CapacityResult) -> Vec<String> {
+    let objectives =
+        |result: &CapacityResult| result.objectives.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let mix = |search: &SearchNote| {
+        search.mix.iter().map(|(kind, weight)| format!("{kind} {weight}")).collect::<Vec<_>>().join(", ")
+    };
+    let noted = one.search.as_ref().zip(other.search.as_ref());
+    let mixes = noted.map(|(one, other)| ("the mix", mix(one), mix(other)));
+    let asked = [
+        ("the action", one.action.clone(), other.action.clone()),
+        ("the objectives", objectives(one), objectives(other)),
+    ];
+    differing(asked).chain(mixes.into_iter().flat_map(|mixes| differing([mixes]))).collect()
+}
+
+/// In what two searches were not made in the same way, although they may have asked for the same.
+pub fn made_otherwise(one: &CapacityResult, other: &CapacityResult) -> Vec<String> {
+    let sender = [
+        ("the threads that sent", one.generator.threads.to_string(), other.generator.threads.to_string()),
+        ("their priority", one.generator.priority.name().to_owned(), other.generator.priority.name().to_owned()),
+    ];
+    let noted = one.search.as_ref().zip(other.search.as_ref()).map(|(one, other)| {
+        let lines = |search: &SearchNote| format!("{} ({})", search.connections, search.connect.name());
+        let long = |search: &SearchNote| format!("{} s", search.confirm_s);
+        let arrivals = |search: &SearchNote| search.arrivals.name().to_owned();
+        [
+            ("the connections", lines(one), lines(other)),
+            ("the arrivals", arrivals(one), arrivals(other)),
+            ("how long a confirmation lasted", long(one), long(other)),
+        ]
+    });
+    differing(sender).chain(noted.into_iter().flat_map(differing)).collect()
 }
 
 impl<'a> Comparison<'a> {
@@ -79,8 +120,10 @@ impl<'a> Comparison<'a> {
                 _ if result.breaches > 0 => "let through what it must not",
                 None => "was interrupted",
                 Some(Ending::Doomed) => "met the objectives at no rate",
-                Some(Ending::GeneratorBound | Ending::UserBound | Ending::BeyondAsked) => "is a lower bound alone",
+                Some(Ending::NoData) => "had nothing to measure",
+                Some(Ending::Unreachable) => "was not answered",
                 Some(Ending::Found) => return None,
+                Some(_) => "is a lower bound alone",
             };
             Some(format!("the one {name} {why}"))
         };
@@ -91,17 +134,8 @@ impl<'a> Comparison<'a> {
     /// Why the two say nothing of each other; empty where they were made alike.
     fn unlike(&self) -> Vec<String> {
         let (before, after) = (self.before, self.after);
-        let objectives =
-            |result: &CapacityResult| result.objectives.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        let pairs = [
-            ("the target", before.target.name.clone(), after.target.name.clone()),
-            ("the action", before.action.clone(), after.action.clone()),
-            ("the objectives", objectives(before), objectives(after)),
-            ("the threads that sent", before.generator.threads.to_string(), after.generator.threads.to_string()),
-            ("their priority", before.generator.priority.name().to_owned(), after.generator.priority.name().to_owned()),
-        ];
-        let differ = pairs.into_iter().filter(|(_, before, after)| before != after);
-        differ.map(|(what, before, after)| format!("{what}: {} and {}", clean(&before), clean(&after))).collect()
+        let target = [("the target", before.target.name.clone(), after.target.name.clone())];
+        differing(target).chain(asked_otherwise(before, after)).chain(made_otherwise(before, after)).collect()
     }
 
     /// What is told of it, line by line.
@@ -212,6 +246,32 @@ mod tests {
         assert_eq!(ended(&found), "Capacity: 1,000/s met the objectives, 1,040/s did not");
         found.complete = false;
         assert!(ended(&found).ends_with("1,040/s did not; interrupted before all clients were measured"));
+    }
+
+    #[test]
+    fn what_was_sent_and_over_how_many_connections_belongs_to_what_must_be_alike() {
+        let mut before = result(1_000.0, 1_040.0, 990.0, 1_010.0, "found");
+        let mut after = before.clone();
+        let note = |mix: &str, connections: u32| {
+            serde_json::from_value(serde_json::json!({
+                "mix": { (mix): 1 }, "connections": connections, "connect": "keep-alive", "arrivals": "poisson",
+                "probe_s": 4.0, "confirm_s": 8.0, "within": 0.02, "repeats": 3,
+            }))
+            .expect("a note")
+        };
+        after.search = Some(note("wrong", 8));
+        // An earlier version did not note it.
+        assert_eq!(asked_otherwise(&before, &after), Vec::<String>::new());
+        before.search = Some(note("right", 64));
+        assert_eq!(asked_otherwise(&before, &after), ["the mix: right 1 and wrong 1"]);
+        assert_eq!(made_otherwise(&before, &after), ["the connections: 64 (keep-alive) and 8 (keep-alive)"]);
+        after.end = Some(Ending::ConnectionBound);
+        assert_eq!(
+            ended(&after),
+            "Connection-bound: at least 1,000/s; at 1,040/s all 8 connections were in use, and each request was answered as \
+             fast as at lower rates"
+        );
+        assert_eq!(Comparison::of(&before, &after).difference(), Difference::Unknown);
     }
 
     #[test]

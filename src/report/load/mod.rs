@@ -10,7 +10,7 @@ mod run_charts;
 mod terminal;
 mod words;
 
-pub use compare::{Comparison, Difference};
+pub use compare::{Comparison, Difference, asked_otherwise, made_otherwise};
 
 use super::Format;
 use crate::load::document::{CapacityResult, LoadResult};

@@ -163,9 +163,24 @@ pub(super) fn ended(result: &CapacityResult) -> String {
             format!("User-bound: at least {borne}; {} users have no more codes to spend", result.users)
         }
         Some(Ending::BeyondAsked) => format!("At least {borne}, the highest rate that the profile asks for"),
+        Some(Ending::ConnectionBound) => {
+            let all =
+                result.search.as_ref().map_or("all connections were".to_owned(), |search| all_of(search.connections));
+            format!(
+                "Connection-bound: at least {borne}; at {missed} {all} in use, and each request was answered as fast as at \
+                 lower rates"
+            )
+        }
+        Some(Ending::NoData) => format!("No data: an objective had nothing to measure at any rate, down to {missed}"),
+        Some(Ending::Unreachable) => format!("Unreachable: nothing was answered, not at {missed} either"),
     };
     let is_cut_short = result.end.is_some() && !result.complete && result.breaches == 0;
     if is_cut_short { format!("{ended}; interrupted before all clients were measured") } else { ended }
+}
+
+/// So many connections, when they are all that there may be, and that they were.
+fn all_of(connections: u32) -> String {
+    if connections == 1 { "its connection was".to_owned() } else { format!("all {connections} connections were") }
 }
 
 /// What the confirmations showed.
@@ -192,11 +207,9 @@ fn times(met: usize, missed: usize) -> String {
 /// What the lowest rate that missed the objectives missed: what bounds the target, as far as a client sees it.
 pub(super) fn bound_by(result: &CapacityResult) -> Option<String> {
     let missed = result.missed_per_s?;
-    let probe = result
-        .probes
-        .iter()
-        .rev()
-        .find(|probe| probe.shown == Shown::Missed && (probe.rate - missed).abs() <= missed * 1e-9);
+    let probe = result.probes.iter().rev().find(|probe| {
+        !matches!(probe.shown, Shown::Met | Shown::Invalid) && (probe.rate - missed).abs() <= missed * 1e-9
+    });
     Some(format!("at {}/s: {}", number(missed), clean(&probe?.why.join("; "))))
 }
 
@@ -263,6 +276,8 @@ pub(super) fn probe_words(purpose: Purpose, shown: Shown) -> (&'static str, &'st
     let shown = match shown {
         Shown::Met => "met",
         Shown::Missed => "missed",
+        Shown::NoData => "no data",
+        Shown::Silent => "no answer",
         Shown::Invalid => "invalid",
     };
     (purpose, shown)

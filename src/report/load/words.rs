@@ -1,13 +1,6 @@
 //! Times, rates and shares as people read them.
 
-/// A time in microseconds.
-pub(super) fn time(us: f64) -> String {
-    match us {
-        us if us < 1_000.0 => format!("{us:.0} µs"),
-        us if us < 1_000_000.0 => format!("{:.2} ms", us / 1e3),
-        us => format!("{:.2} s", us / 1e6),
-    }
-}
+pub(super) use crate::load::summary::time;
 
 /// A time at a tick of an axis: round already.
 pub(super) fn tick(us: f64) -> String {

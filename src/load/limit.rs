@@ -1,0 +1,92 @@
+//! What a run or a search was limited by where it was not the target.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::document::Probe;
+use super::search::Shown;
+
+/// What was the limit in place of the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Limit {
+    /// This program, or this machine.
+    Sender,
+    /// The users, who had no unspent code.
+    Users,
+}
+
+/// Why a run says nothing about the target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason {
+    /// What was the limit.
+    pub limit: Limit,
+    /// In words.
+    pub words: String,
+}
+
+/// A target that takes so many times as long for a request as it did at a lower rate has become slower.
+const SLOWER: f64 = 1.5;
+/// Whoever waits for a connection for such a share of the time that a request has one, waits for connections.
+const WAITS: f64 = 0.1;
+
+/// Whether a rate was missed because there were no more connections: arrivals waited for one, while a request held its
+/// own no longer than at lower rates.
+///
+/// By Little's law *N* connections bear *N / S* requests a second, where *S* is the time that a request holds its
+/// connection. A target that is at its limit makes *S* longer; one that is not would answer as many more as there were
+/// more connections. So whoever has fewer than half as many again as a target works on at once measures his connections.
+pub fn were_connections(probes: &[Probe], missed: f64) -> bool {
+    let of_rate = |probe: &&Probe| probe.shown == Shown::Missed && (probe.rate - missed).abs() <= missed * 1e-9;
+    let times: Vec<(f64, f64)> =
+        probes.iter().filter(of_rate).filter_map(|probe| probe.held_mean_us.zip(probe.waited_mean_us)).collect();
+    let lower = probes.iter().filter(|probe| probe.shown == Shown::Met && probe.rate < missed);
+    let Some(least) = lower.filter_map(|probe| probe.held_mean_us).reduce(f64::min).filter(|_| !times.is_empty())
+    else {
+        return false;
+    };
+    let held: f64 = times.iter().map(|(held, _)| held).sum();
+    let waited: f64 = times.iter().map(|(_, waited)| waited).sum();
+    held < SLOWER * least * times.len() as f64 && waited > WAITS * held
+}
+
+/// What made the last probe that says nothing say nothing.
+pub fn of_last_invalid(probes: &[Probe]) -> Option<Limit> {
+    probes.iter().rev().find(|probe| probe.shown == Shown::Invalid).and_then(|probe| probe.limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::search::Purpose;
+
+    fn probe(rate: f64, shown: Shown, held_us: f64, waited_us: f64) -> Probe {
+        let (held_mean_us, waited_mean_us) = (Some(held_us), Some(waited_us));
+        Probe { held_mean_us, waited_mean_us, ..Probe::bare(rate, Purpose::Search, shown) }
+    }
+
+    #[test]
+    fn connections_are_the_limit_where_they_are_waited_for_and_the_target_is_as_fast_as_ever() {
+        // Two connections, twenty milliseconds: a hundred a second.
+        let fast = [probe(50.0, Shown::Met, 20_000.0, 100.0), probe(102.0, Shown::Missed, 20_400.0, 400_000.0)];
+        assert!(were_connections(&fast, 102.0));
+        // The same rates of a target that makes everyone wait: 64 connections.
+        let slow = [probe(50.0, Shown::Met, 20_000.0, 0.0), probe(102.0, Shown::Missed, 640_000.0, 400_000.0)];
+        assert!(!were_connections(&slow, 102.0));
+        // Slow at any rate, and nobody waits.
+        let idle = [probe(50.0, Shown::Met, 20_000.0, 0.0), probe(102.0, Shown::Missed, 20_400.0, 1_000.0)];
+        assert!(!were_connections(&idle, 102.0));
+        // Nothing to compare with: it was never faster.
+        assert!(!were_connections(&fast[1..], 102.0));
+        assert!(!were_connections(&fast, 50.0));
+    }
+
+    #[test]
+    fn what_made_the_last_probe_say_nothing_is_the_limit() {
+        let users = Probe { limit: Some(Limit::Users), ..probe(9.0, Shown::Invalid, 1.0, 0.0) };
+        assert_eq!(of_last_invalid(&[users.clone(), probe(1.0, Shown::Met, 1.0, 0.0)]), Some(Limit::Users));
+        let sender = Probe { limit: Some(Limit::Sender), ..users.clone() };
+        assert_eq!(of_last_invalid(&[users, sender]), Some(Limit::Sender));
+        assert_eq!(of_last_invalid(&[]), None);
+    }
+}
