@@ -29,6 +29,7 @@ impl Capacity {
 
     async fn play(self) -> Result<u8, Failure> {
         let mut interruptions = listen()?;
+        let (fed, _endpoint) = self.common.metrics().await?;
         let (session, out) = self.common.begin(&self.profile, For::Search, &mut interruptions).await?;
         let stop = Arc::new(AtomicBool::new(false));
         let heard = Arc::clone(&stop);
@@ -37,7 +38,10 @@ impl Capacity {
         let mut search = tokio::task::spawn_blocking(move || {
             capacity::search(&session, &heard, |seen| match seen {
                 Seen::Begins(doing) => told.doing(doing),
-                Seen::Second(second) => told.second(second, || None),
+                Seen::Second(second) => {
+                    fed.note(second);
+                    told.second(second, || None);
+                }
                 Seen::Probe(_) | Seen::Crowd(_) => told.say(&capacity::line(seen).unwrap_or_default()),
             })
         });

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use super::dashboard::Watch;
 use super::interrupt::Interruptions;
-use super::prometheus::{self, Fed};
+use super::prometheus::{self, Endpoint, Fed};
 use super::{Failure, check, exit, folder, report};
 use crate::load::document::{SecondNote, Verdict};
 use crate::load::hdr_log::HdrLog;
@@ -37,9 +37,6 @@ pub(super) struct Load {
     /// A built-in load profile, or a file.
     #[arg(value_name = "PROFILE")]
     profile: String,
-    /// An address of this machine at which Prometheus finds `/metrics` while the run lasts.
-    #[arg(long, value_name = "ADDR")]
-    prometheus: Option<std::net::SocketAddr>,
     #[command(flatten)]
     common: Common,
 }
@@ -70,6 +67,9 @@ pub(super) struct Common {
     /// The certificates (PEM) of the authorities that an https target's certificate must come from.
     #[arg(long, value_name = "FILE")]
     cacert: Option<PathBuf>,
+    /// An address of this machine at which Prometheus finds `/metrics` meanwhile.
+    #[arg(long, value_name = "ADDR")]
+    prometheus: Option<std::net::SocketAddr>,
 }
 
 impl From<Unready> for Failure {
@@ -83,6 +83,16 @@ impl From<Unready> for Failure {
 }
 
 impl Common {
+    /// Whoever asks for metrics is answered until what is returned beside them is dropped.
+    pub(super) async fn metrics(&self) -> Result<(Fed, Option<Endpoint>), Failure> {
+        let fed = Fed::default();
+        let endpoint = match self.prometheus {
+            Some(address) => Some(prometheus::serve(address, fed.clone()).await?),
+            None => None,
+        };
+        Ok((fed, endpoint))
+    }
+
     /// Brings the session up, and makes the folder of the reports before anything is sent.
     pub(super) async fn begin(
         self,
@@ -144,11 +154,7 @@ impl Load {
     pub(super) fn run(self) -> Result<u8, Failure> {
         super::runtime()?.block_on(async {
             let mut interruptions = listen()?;
-            let fed = Fed::default();
-            let _endpoint = match self.prometheus {
-                Some(address) => Some(prometheus::serve(address, fed.clone()).await?),
-                None => None,
-            };
+            let (fed, _endpoint) = self.common.metrics().await?;
             let (session, out) = self.common.begin(&self.profile, For::Pace, &mut interruptions).await?;
             play(session, &out, fed, interruptions).await
         })

@@ -87,12 +87,23 @@ fn more_connections_than_files_may_be_open_are_refused_before_anything_is_sent()
 }
 
 #[test]
-fn whoever_watches_finds_metrics_while_the_run_lasts() {
+fn whoever_watches_finds_metrics_while_a_run_or_a_search_lasts() {
+    // The line of a second, or of a probe, is said when it has been counted.
+    for (command, line) in [("load", "planned"), ("capacity", "probe ")] {
+        let answer = metrics_after(command, line);
+        assert!(answer.starts_with("HTTP/1.1 200"), "{command}: {answer}");
+        assert!(answer.contains("stepup_load_outcomes_total{outcome=\"accepted\"} "), "{command}: {answer}");
+    }
+}
+
+/// What is answered to whoever asks for metrics once a command has said a line.
+fn metrics_after(command: &str, line: &str) -> String {
     use std::io::{BufRead as _, BufReader, Read as _, Write as _};
     let place = Place::new();
-    let profile = place.file("profile.yaml", &PROFILE.replace("600 ms", "60 s"));
+    let search = "capacity: { arrivals: 1, from: 64/s, up-to: 100000/s, probe: 200 ms, confirm: 60 s, warm-up: 0 s }\n";
+    let profile = place.file("profile.yaml", &(PROFILE.replace("600 ms", "60 s") + search));
     let mut child = Command::new(env!("CARGO_BIN_EXE_stepup"))
-        .args(["load", "--prometheus", "127.0.0.1:0", "--out"])
+        .args([command, "--prometheus", "127.0.0.1:0", "--out"])
         .args([place.0.path().join("out"), profile])
         .stderr(std::process::Stdio::piped())
         .stdout(std::process::Stdio::null())
@@ -102,16 +113,14 @@ fn whoever_watches_finds_metrics_while_the_run_lasts() {
     let address =
         said.find_map(|line| Some(line.strip_prefix("metrics: http://")?.strip_suffix("/metrics")?.to_owned()));
     let address = address.expect("it says where");
-    // The line of a second is said when it has been counted.
-    said.find(|line| line.contains("planned")).expect("a second ends");
+    said.find(|said| said.contains(line)).expect("it says so");
     let mut stream = std::net::TcpStream::connect(&address).expect("it listens");
     stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").expect("it is asked");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("it answers");
     child.kill().expect("it ends");
     child.wait().expect("it has ended");
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    assert!(answer.contains("stepup_load_outcomes_total{outcome=\"accepted\"} "), "{answer}");
+    answer
 }
 
 #[test]

@@ -237,6 +237,9 @@ mod tests {
         assert_eq!(Comparison::of(&before, &lower).difference(), Difference::Lower);
         let told = confirmed(&before).expect("a line");
         assert!(told.starts_with("confirmed 2 of 5 times: 1,000/s accepted"), "{told}");
+        before.probes = (0..9).map(|_| probe(1_000.0, "met")).collect();
+        let told = confirmed(&before).expect("a line");
+        assert!(told.starts_with("confirmed 2 of 5 times in 9 longer probes up and down: 1,000/s"), "{told}");
         assert!(told.ends_with("; the target was slower for a while, and missed 920/s"), "{told}");
     }
 

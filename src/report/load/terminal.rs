@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 
 use super::goose;
 use super::words::{number, share, time};
-use crate::load::document::{CapacityResult, Ending, LoadResult, Model, Verdict};
+use crate::load::document::{CapacityResult, Ending, LoadResult, Model, Probe, Verdict};
 use crate::load::objective::Standing;
 use crate::load::search::{Purpose, Shown};
 use crate::report::text::{clean, counted};
@@ -189,8 +189,12 @@ pub(super) fn confirmed(result: &CapacityResult) -> Option<String> {
     let slower = confirmed
         .missed_below_per_s
         .map_or_else(String::new, |rate| format!("; the target was slower for a while, and missed {}/s", number(rate)));
+    let runs = confirmed.runs + confirmed.missed_runs.map_or(0, NonZeroUsize::get);
+    let longer = |probe: &&Probe| probe.purpose == Purpose::Confirmation && probe.shown != Shown::Invalid;
+    let all = result.probes.iter().filter(longer).count();
+    let of_all = if all > runs { format!(" in {all} longer probes up and down") } else { String::new() };
     Some(format!(
-        "confirmed {}: {}/s accepted, from {} to {}/s (spread {}){slower}",
+        "confirmed {}{of_all}: {}/s accepted, from {} to {}/s (spread {}){slower}",
         times(confirmed.runs, confirmed.missed_runs.map_or(0, NonZeroUsize::get)),
         number(confirmed.accepted_per_s),
         number(confirmed.least_per_s),
