@@ -1,5 +1,6 @@
 //! `stepup capacity`: find the highest rate that meets the objectives.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,8 +8,8 @@ use clap::Args;
 
 use super::dashboard::Watch;
 use super::load::{Common, finish, listen};
-use super::{Failure, exit};
-use crate::load::capacity::{self, Seen};
+use super::{Failure, exit, report};
+use crate::load::capacity::{self, Searched, Seen};
 use crate::load::document::{CapacityResult, Ending};
 use crate::load::session::For;
 use crate::report::Document;
@@ -58,9 +59,13 @@ impl Capacity {
         };
         watch.close();
         let result = result.map_err(|error| Failure::new(exit::USAGE, format!("a probe cannot be made: {error}")))?;
+        let Searched { result, unnoted } = result;
         let code = code(&result);
         finish(&out, &Document::Capacity(Box::new(result)))?;
-        Ok(code)
+        match unnoted {
+            Some(error) => Err(report::unwritable(Path::new("the pool"), &error)),
+            None => Ok(code),
+        }
     }
 }
 
@@ -69,6 +74,8 @@ fn code(result: &CapacityResult) -> u8 {
         _ if result.breaches > 0 => exit::DEVIATING,
         None => exit::INCOMPLETE,
         Some(_) if !result.complete => exit::INCOMPLETE,
+        // Nothing was met before the users were at their end.
+        Some(Ending::UserBound) if result.borne_per_s.is_none() => exit::INVALID,
         Some(Ending::Found | Ending::UserBound | Ending::BeyondAsked) => exit::HELD,
         Some(Ending::Doomed) => exit::DEVIATING,
         Some(Ending::GeneratorBound | Ending::ConnectionBound) => exit::INVALID,

@@ -237,7 +237,7 @@ async fn play(session: Session, out: &Path, fed: Fed, mut interruptions: Interru
     };
     watch.close();
     let ran = ran.map_err(|error| Failure::new(exit::USAGE, format!("the run cannot be made: {error}")))?;
-    session.note_spent(ran.spent_through()).map_err(|error| report::unwritable(Path::new("the pool"), &error))?;
+    let noted = session.note_spent(ran.spent_through());
     let Seen { seconds, log, unwritten, aborted, .. } = seen;
     unwritten
         .map_or_else(|| end_log(log, ran.outcome()), Err)
@@ -248,6 +248,7 @@ async fn play(session: Session, out: &Path, fed: Fed, mut interruptions: Interru
     };
     let code = code(result.verdict);
     finish(out, &Document::Load(Box::new(result)))?;
+    noted.map_err(|error| report::unwritable(Path::new("the pool"), &error))?;
     Ok(code)
 }
 

@@ -78,8 +78,10 @@ impl Nodes {
             };
             let (nodes, mean_per_s) = (*nodes, confirmed.accepted_per_s);
             let slower = if confirmed.missed_below_per_s.is_some() { ", for it was slower for a while" } else { "" };
-            super::say!("{nodes} measured: {mean_per_s:.0}/s accepted, {least_per_s:.0}/s at least{slower}");
+            let (mean, least) = (Rate::per_second(mean_per_s), Rate::per_second(least_per_s));
+            super::say!("{nodes} measured: {mean} accepted, {least} at least{slower}");
             let missed_per_s = capacity.missed_per_s.filter(|_| capacity.end == Some(Ending::Found));
+            let missed_per_s = missed_per_s.map(|missed| missed * capacity.accepted_share());
             measured.push(Measured { nodes, least_per_s, mean_per_s, missed_per_s });
             first.get_or_insert(capacity);
         }

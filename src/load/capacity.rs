@@ -10,6 +10,7 @@ use super::crowd::Crowd;
 use super::document::{
     CAPACITY, CapacityResult, Confirmed, CrowdNote, Ending, Probe, SearchNote, SecondNote, TargetNote,
 };
+use super::fate::Fate;
 use super::limit::{self, Limit};
 use super::mix::Kind;
 use super::noting;
@@ -21,21 +22,32 @@ use super::run::{self, Outcome};
 use super::scaling;
 use super::search::{Bounds, End, Next, Purpose, Search, Shown};
 use super::session::Session;
-use super::tally::Sums;
+use super::tally::{Sums, Unopened};
 use super::trend::{self, Slope};
+use crate::judge::Verdict;
 
-/// In a probe, which may be far beyond what the target bears, nobody is waited for longer.
+/// In a probe, which may be far beyond what the target bears, nobody is waited for longer than this, or than twice as long
+/// as an objective allows.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// All connections are in use where each is for such a share of the time.
+const IN_USE: f64 = 0.9;
+/// Where a larger share than this is answered otherwise than it must be, it is not connections that there are too few of.
+const AMISS: f64 = 0.01;
 
 /// How many more users a probe starts with than it has arrivals on average.
 const SLACK: f64 = 1.1;
 
+/// What a search showed.
+#[derive(Debug)]
+pub struct Searched {
+    /// The document.
+    pub result: CapacityResult,
+    /// Why it could not be noted in the pool which codes have been spent, where it could not.
+    pub unnoted: Option<std::io::Error>,
+}
+
 /// Searches until it ends, is stopped, or the second factor fails. `watch` sees each probe.
-pub fn search(
-    session: &Session,
-    stop: &AtomicBool,
-    mut watch: impl FnMut(Seen<'_>),
-) -> std::io::Result<CapacityResult> {
+pub fn search(session: &Session, stop: &AtomicBool, mut watch: impl FnMut(Seen<'_>)) -> std::io::Result<Searched> {
     let started = SystemTime::now();
     let wanted = session.profile.capacity;
     let users_bear = session.users_bear();
@@ -58,7 +70,7 @@ pub fn search(
         };
         let lasts = wanted.warm_up.0 + wanted.lasting(rate, usual);
         let pace = Pace::constant(rate, lasts, session.profile.pace.spacing);
-        let patience = session.profile.patience.min(PATIENCE);
+        let patience = patience(session);
         let seed = session.plan.seed.wrapping_add(probes.len() as u64);
         let plan = session.probe(pace, wanted.warm_up.0, patience, seed);
         watch(Seen::Begins(&format!("{} of {rate}", purpose_word(purpose))));
@@ -68,9 +80,11 @@ pub fn search(
             roster.rewind(arrivals.ceil() as usize, step);
         }
         let mut means = Vec::new();
-        let measured = whole_seconds(plan.warm_up, lasts);
+        let measured = noting::whole_seconds(plan.warm_up, lasts);
+        let mut accepted = 0;
         let mut outcome = run::conduct_with(&plan, rosters, stop, |at, sums| {
             let mean = sums.timed.of(Timing::ResponseTime).mean().filter(|_| measured.contains(&at));
+            accepted += if measured.contains(&at) { accepted_of(sums) } else { 0 };
             means.extend(mean.map(|mean| (at as f64, mean.as_secs_f64())));
             watch(Seen::Second(&SecondNote::of(at, sums, plan.warm_up)));
         })?;
@@ -80,7 +94,12 @@ pub fn search(
         if stop.load(Ordering::Relaxed) {
             break None;
         }
-        let probe = probe(session, (rate, purpose), lasts - wanted.warm_up.0, &outcome, trend::slope(&means));
+        let whole_s = measured.end.saturating_sub(measured.start);
+        let mut probe = probe(session, (rate, purpose), lasts - wanted.warm_up.0, &outcome, trend::slope(&means));
+        if whole_s > 0 {
+            // What is answered after the end, out of a queue that nobody joins any more, was not borne.
+            probe.accepted_per_s = accepted as f64 / whole_s as f64;
+        }
         let shown = probe.shown;
         watch(Seen::Probe(&probe));
         probes.push(probe);
@@ -109,9 +128,9 @@ pub fn search(
         .map(|note| (f64::from(note.clients), note.accepted_per_s))
         .collect();
     let spent = rosters.iter().map(super::roster::Roster::spent_through).max().unwrap_or_default();
-    session.note_spent(spent)?;
+    let unnoted = session.note_spent(spent).err();
     let instant = |time| Timestamp::try_from(time).unwrap_or_default();
-    Ok(CapacityResult {
+    let result = CapacityResult {
         format: CAPACITY.to_owned(),
         tool: format!("stepup {}", env!("CARGO_PKG_VERSION")),
         target: TargetNote { name: session.target.clone(), base: session.base.to_string() },
@@ -135,7 +154,8 @@ pub fn search(
         scaling: scaling::fit(&measured),
         crowds,
         generator,
-    })
+    };
+    Ok(Searched { result, unnoted })
 }
 
 /// The rate that was found to be borne.
@@ -175,9 +195,31 @@ fn ending(end: End, probes: &[Probe]) -> Ending {
     }
 }
 
-/// The seconds that lie within what is measured from their beginning to their end.
-fn whole_seconds(warm_up: Duration, lasts: Duration) -> std::ops::Range<u64> {
-    warm_up.as_secs() + u64::from(warm_up.subsec_nanos() > 0)..lasts.as_secs()
+/// How long anybody is waited for in a probe: no less than an objective allows.
+fn patience(session: &Session) -> Duration {
+    let allowed = session.profile.objectives.iter().map(|objective| match objective {
+        Objective::Time { below, .. } => *below,
+        Objective::AtLeast(..) | Objective::AtMost(..) => Duration::ZERO,
+    });
+    let longest = allowed.max().unwrap_or_default();
+    session.profile.patience.min(PATIENCE.max(longest.saturating_mul(2)))
+}
+
+/// How many arrivals were accepted that had to be.
+fn accepted_of(sums: &Sums) -> u64 {
+    sums.counts.sum(|kind: Kind, fate| fate == Fate::Accepted && !fate.is_breach(kind))
+}
+
+/// Whether all connections were in use, and nothing was amiss but that they were waited for.
+fn is_saturated(session: &Session, measured: Duration, whole: &Sums) -> bool {
+    let connections = search_note(session).connections;
+    let all_ns = measured.as_nanos() as f64 * f64::from(connections);
+    let in_use = (whole.held_ns as f64 + whole.opening_ns as f64) / all_ns.max(1.0);
+    let ended = whole.counts.sum(|_, _| true);
+    let fine =
+        |kind: Kind, fate: Fate| fate.judged(kind) == Verdict::Exact || matches!(fate, Fate::Unsent | Fate::Starved);
+    let amiss = ended - whole.counts.sum(fine);
+    in_use >= IN_USE && whole.unopened(Unopened::ByTarget) == 0 && (amiss as f64) <= AMISS * ended as f64
 }
 
 fn search_note(session: &Session) -> SearchNote {
@@ -210,12 +252,12 @@ fn crowd(
     let mut pace = Pace::constant(wanted.up_to, wanted.warm_up.0 + measured, session.profile.pace.spacing);
     pace.crowd = Some(Crowd { clients, think: Duration::ZERO });
     let seed = session.plan.seed.wrapping_add(1_000 + before as u64);
-    let plan = session.probe(pace, wanted.warm_up.0, session.profile.patience.min(PATIENCE), seed);
+    let plan = session.probe(pace, wanted.warm_up.0, patience(session), seed);
     let outcome = run::conduct_with(&plan, rosters, stop, |at, sums| {
         watch(Seen::Second(&SecondNote::of(at, sums, plan.warm_up)));
     })?;
     let whole = &outcome.whole;
-    let accepted = whole.counts.sum(|kind: Kind, fate| fate == super::fate::Fate::Accepted && !fate.is_breach(kind));
+    let accepted = accepted_of(whole);
     let note = CrowdNote {
         clients,
         accepted_per_s: accepted as f64 / measured.as_secs_f64().max(1e-9),
@@ -286,7 +328,7 @@ fn probe(
     };
     let us = |duration: Duration| duration.as_secs_f64() * 1e6;
     let at = |quantile, of| whole.quantile(quantile, of).map(us);
-    let accepted = whole.counts.sum(|kind: Kind, fate| fate == super::fate::Fate::Accepted && !fate.is_breach(kind));
+    let accepted = accepted_of(whole);
     Probe {
         rate: rate.get(),
         purpose,
@@ -300,6 +342,7 @@ fn probe(
         service_mean_us: whole.timed.of(Timing::ServiceTime).mean().map(us),
         held_mean_us: whole.held_mean().map(us),
         waited_mean_us: whole.waited_mean().map(us),
+        saturated: is_saturated(session, measured, whole),
         rise: slope.map(|slope| slope.value),
         lateness_p99_us: at(Quantile::P99, Timing::Lateness),
         busy: outcome.busy,
@@ -392,6 +435,7 @@ mod tests {
         let times = |probe: Probe, held_mean_us, waited_mean_us| Probe { held_mean_us, waited_mean_us, ..probe };
         let light = times(probe(10.0, Purpose::Search, Shown::Met, 10.0), Some(100.0), Some(0.0));
         let waits = times(probe(51.0, Purpose::Confirmation, Shown::Missed, 50.0), Some(110.0), Some(9_000.0));
+        let waits = Probe { saturated: true, ..waits };
         let slow = Probe { held_mean_us: Some(900.0), ..waits.clone() };
         assert_eq!(ending(found, &[light.clone(), waits]), Ending::ConnectionBound);
         assert_eq!(ending(found, &[light, slow.clone()]), Ending::Found);

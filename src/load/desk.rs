@@ -181,7 +181,7 @@ impl Desk {
         self.seconds.drain(..)
     }
 
-    /// Counts how long connections that serve one request each took to be opened, added.
+    /// Counts how long connections took to be opened, added.
     pub fn opening_took(&mut self, now: u64, ns: u64) {
         self.tally.opening_took(now, ns);
     }

@@ -134,7 +134,8 @@ pub fn run(
     for second in seconds {
         let _ = tell.send(second);
     }
-    let busy = 1.0 - asleep_ns as f64 / whole as f64;
+    // Whoever has sent nothing was busy with nothing.
+    let busy = if tally.requests == 0 { 0.0 } else { 1.0 - asleep_ns as f64 / whole as f64 };
     let held_up = held_up.map(|held_up| nanos(held_up) as f64 / whole as f64);
     Ok(Done { tally, roster, busy: busy.clamp(0.0, 1.0), held_up, priority })
 }
@@ -191,7 +192,7 @@ struct Connections {
     /// Before this no connection is tried.
     not_before: u64,
     opened: u64,
-    /// How long they took, in nanoseconds, added; of those that serve one request each.
+    /// How long they took, in nanoseconds, added.
     opening_ns: u64,
     unopened: Vec<Unopened>,
     serial: u32,
@@ -385,9 +386,7 @@ impl Connections {
                 connection.state = State::Free;
                 let since = connection.since;
                 self.opened += 1;
-                if self.setup.connect == Connect::PerRequest {
-                    self.opening_ns += self.now().saturating_sub(since);
-                }
+                self.opening_ns += self.now().saturating_sub(since);
                 self.back_off_ns = BACK_OFF_NS;
                 self.watch(line, NEWS);
                 self.free.push(line);

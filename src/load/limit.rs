@@ -30,16 +30,16 @@ const SLOWER: f64 = 1.5;
 /// Whoever waits for a connection for such a share of the time that a request has one, waits for connections.
 const WAITS: f64 = 0.1;
 
-/// Whether a rate was missed because there were no more connections: arrivals waited for one, while a request held its
-/// own no longer than at lower rates.
+/// Whether a rate was missed because there were no more connections: all were in use and waited for, what was answered was
+/// answered rightly, and a request held its own no longer than at lower rates.
 ///
 /// By Little's law *N* connections bear *N / S* requests a second, where *S* is the time that a request holds its
 /// connection. A target that is at its limit makes *S* longer; one that is not would answer as many more as there were
 /// more connections. So whoever has fewer than half as many again as a target works on at once measures his connections.
 pub fn were_connections(probes: &[Probe], missed: f64) -> bool {
     let of_rate = |probe: &&Probe| probe.shown == Shown::Missed && (probe.rate - missed).abs() <= missed * 1e-9;
-    let times: Vec<(f64, f64)> =
-        probes.iter().filter(of_rate).filter_map(|probe| probe.held_mean_us.zip(probe.waited_mean_us)).collect();
+    let missing = || probes.iter().filter(of_rate);
+    let times: Vec<(f64, f64)> = missing().filter_map(|probe| probe.held_mean_us.zip(probe.waited_mean_us)).collect();
     let lower = probes.iter().filter(|probe| probe.shown == Shown::Met && probe.rate < missed);
     let Some(least) = lower.filter_map(|probe| probe.held_mean_us).reduce(f64::min).filter(|_| !times.is_empty())
     else {
@@ -47,7 +47,7 @@ pub fn were_connections(probes: &[Probe], missed: f64) -> bool {
     };
     let held: f64 = times.iter().map(|(held, _)| held).sum();
     let waited: f64 = times.iter().map(|(_, waited)| waited).sum();
-    held < SLOWER * least * times.len() as f64 && waited > WAITS * held
+    missing().all(|probe| probe.saturated) && held < SLOWER * least * times.len() as f64 && waited > WAITS * held
 }
 
 /// What made the last probe that says nothing say nothing.
@@ -62,7 +62,12 @@ mod tests {
 
     fn probe(rate: f64, shown: Shown, held_us: f64, waited_us: f64) -> Probe {
         let (held_mean_us, waited_mean_us) = (Some(held_us), Some(waited_us));
-        Probe { held_mean_us, waited_mean_us, ..Probe::bare(rate, Purpose::Search, shown) }
+        Probe {
+            held_mean_us,
+            waited_mean_us,
+            saturated: shown == Shown::Missed,
+            ..Probe::bare(rate, Purpose::Search, shown)
+        }
     }
 
     #[test]
@@ -70,6 +75,9 @@ mod tests {
         // Two connections, twenty milliseconds: a hundred a second.
         let fast = [probe(50.0, Shown::Met, 20_000.0, 100.0), probe(102.0, Shown::Missed, 20_400.0, 400_000.0)];
         assert!(were_connections(&fast, 102.0));
+        // The same where they were not all in use, or something else was amiss.
+        let amiss = [fast[0].clone(), Probe { saturated: false, ..fast[1].clone() }];
+        assert!(!were_connections(&amiss, 102.0));
         // The same rates of a target that makes everyone wait: 64 connections.
         let slow = [probe(50.0, Shown::Met, 20_000.0, 0.0), probe(102.0, Shown::Missed, 640_000.0, 400_000.0)];
         assert!(!were_connections(&slow, 102.0));

@@ -75,6 +75,9 @@ impl SecondNote {
     }
 }
 
+/// Of a shorter run it is not known for which share of it a thread was awake.
+const LONG_ENOUGH: Duration = Duration::from_secs(1);
+
 /// Why a run says nothing about the target: this program, or its users, were the limit.
 pub fn invalid(valid: &Validity, closed: bool, outcome: &Outcome) -> Vec<Reason> {
     let mut why = Vec::new();
@@ -89,6 +92,16 @@ pub fn invalid(valid: &Validity, closed: bool, outcome: &Outcome) -> Vec<Reason>
     if closed && outcome.busy > valid.busy.get() {
         let (busy, allowed) = (Share::of(outcome.busy), valid.busy);
         sender(format!("a sending thread was busy {busy} of the time, allowed {allowed}; this program was the limit"));
+    }
+    // Arrivals are taken up before answers are read, so that a sender without time left is not late: its answers wait.
+    let awake = (outcome.busy + outcome.held_up.unwrap_or_default()).min(1.0);
+    if !closed && awake > valid.busy.get() && outcome.took >= LONG_ENOUGH {
+        let (busy, held_up, allowed) =
+            (Share::of(outcome.busy), Share::of(outcome.held_up.unwrap_or_default()), valid.busy);
+        sender(format!(
+            "a sending thread was busy {busy} of the time and ready but not let run {held_up}, together allowed {allowed}; \
+             this machine was the limit"
+        ));
     }
     // Neither is one that wakes up late late to anything: clients come when their answer has been read.
     if let Some(held_up) = outcome.held_up.filter(|held_up| closed && *held_up > valid.held_up.get()) {
@@ -211,7 +224,7 @@ pub fn of_run(session: &Session, outcome: &Outcome, seconds: Vec<SecondNote>, ab
                 .collect(),
             planned_per_s: whole.planned as f64 / measured,
             sent_per_s: sent as f64 / measured,
-            accepted_per_s: accepted as f64 / measured,
+            accepted_per_s: accepted_each(&seconds, profile.warm_up, lasts).unwrap_or(accepted as f64 / measured),
         },
         outcomes: outcomes(whole),
         breaches: Breaches { count: outcome.breaches, evidence: evidence(session, outcome) },
@@ -236,6 +249,20 @@ pub fn of_journey(session: &Session, walked: Walked, seconds: Vec<SecondNote>, a
     result.verdict = verdict(&outcome, &result.invalid, aborted, &result.objectives);
     result.goose = Some(goose);
     result
+}
+
+/// How many were accepted in a second of those that lie within what is measured: what is answered later, out of a queue
+/// that is worked off when nobody comes any more, was not borne. None where no whole second was.
+fn accepted_each(seconds: &[SecondNote], warm_up: Duration, lasts: Duration) -> Option<f64> {
+    let measured = whole_seconds(warm_up, lasts);
+    let within = seconds.iter().filter(|second| measured.contains(&second.at));
+    let long = measured.end.saturating_sub(measured.start);
+    (long > 0).then(|| within.map(|second| second.accepted).sum::<u64>() as f64 / long as f64)
+}
+
+/// The seconds that lie within what is measured from their beginning to their end.
+pub fn whole_seconds(warm_up: Duration, lasts: Duration) -> std::ops::Range<u64> {
+    warm_up.as_secs() + u64::from(warm_up.subsec_nanos() > 0)..lasts.as_secs()
 }
 
 /// What a mix is made of.
@@ -274,11 +301,9 @@ fn verdict(outcome: &Outcome, invalid: &[String], aborted: Option<&str>, objecti
     } else if !invalid.is_empty() {
         // What ended an invalid run may have been what made it invalid.
         Verdict::Invalid
-    } else if aborted.is_some() {
-        Verdict::Missed
     } else if answered == 0 {
         Verdict::Unreachable
-    } else if any(Standing::Missed) {
+    } else if aborted.is_some() || any(Standing::Missed) {
         Verdict::Missed
     } else if any(Standing::NoData) {
         Verdict::NoData

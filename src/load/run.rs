@@ -109,11 +109,15 @@ impl Measured for Sums {
     }
 
     fn share(&self, part: Part) -> Option<Share> {
-        let ended = self.counts.sum(|_, _| true);
+        // Whoever found no user is not the target's failure; too many make a run invalid.
+        let starved = self.counts.sum(|_, fate| fate == super::fate::Fate::Starved);
+        let ended = self.counts.sum(|_, _| true) - starved;
         let of = |some: u64, all: u64| (all > 0).then(|| Share::of(some as f64 / all as f64));
         match part {
             Part::Success => of(self.counts.sum(|kind, fate| fate.judged(kind) == crate::judge::Verdict::Exact), ended),
-            Part::Achieved => of(self.counts.sum(|_, fate| fate.was_sent()), self.planned.max(ended)),
+            Part::Achieved => {
+                of(self.counts.sum(|_, fate| fate.was_sent()), self.planned.saturating_sub(starved).max(ended))
+            }
             Part::Throttled => of(self.counts.sum(|_, fate| fate == super::fate::Fate::Throttled), ended),
         }
     }

@@ -120,7 +120,7 @@ pub struct Sums {
     pub waited_ns: u64,
     /// How long requests held their connections, in nanoseconds, all added.
     pub held_ns: u64,
-    /// How long connections took to be opened, in nanoseconds, all added; of those alone that serve one request each.
+    /// How long connections took to be opened, in nanoseconds, all added.
     pub opening_ns: u64,
     /// Valid codes that were refused, and were on their way across the edge of a step.
     pub across_edge: u64,
@@ -164,7 +164,7 @@ impl Sums {
         Self::new(Times::of_second)
     }
 
-    /// How long a request held its connection on average; where it had one of its own, that it was opened included.
+    /// How long a request held its connection on average, that connections were opened included.
     pub fn held_mean(&self) -> Option<Duration> {
         let held_ns = self.held_ns.saturating_add(self.opening_ns);
         (self.requests > 0).then(|| Duration::from_nanos(held_ns / self.requests))
@@ -308,7 +308,7 @@ impl Tally {
         self.each(due, |sums| sums.held_ns = sums.held_ns.saturating_add(ns));
     }
 
-    /// Connections for one request each were opened in so long, added.
+    /// Connections were opened in so long, added.
     pub fn opening_took(&mut self, now: u64, ns: u64) {
         self.each(now, |sums| sums.opening_ns = sums.opening_ns.saturating_add(ns));
     }

@@ -10,7 +10,7 @@ name: short
 action: profile-set:fullname
 pace: [{ constant: { rate: 100/s, for: 60 s } }]
 connections: 8
-valid: { lateness-p99: 5 s }
+valid: { busy: 100 %, lateness-p99: 5 s }
 objectives: [success >= 90 %]
 ";
 

@@ -264,7 +264,7 @@ routines:
     assert_eq!(code, Some(0), "{said}");
     let profile = folder.path().join("keys.yaml");
     let text = "name: keys\naction: profile-set:fullname\npace: [{ constant: { rate: 2/s, for: 2 s } }]\narrivals: even\n\
-                connections: 4\nmix: { key: 1 }\nvalid: { lateness-p99: 5 s }\nobjectives: [success >= 100 %]\n";
+                connections: 4\nmix: { key: 1 }\nvalid: { busy: 100 %, lateness-p99: 5 s }\nobjectives: [success >= 100 %]\n";
     std::fs::write(&profile, text).expect("written");
     let out = folder.path().join("out");
     let out = out.to_str().expect("a path");

@@ -24,7 +24,7 @@ const OPEN: [&str; 4] = ["star", "stage-publish", "dist-tag-add:other", "dist-ta
 fn options(action: &str, mix: &str, pace: &str) -> Options {
     let text = format!(
         "name: all\naction: {action}\npace: [{{ constant: {pace} }}]\narrivals: even\nconnections: 8\nmix: {mix}\n\
-         valid: {{ lateness-p99: 5 s }}\nobjectives: [success >= 100 %]\n"
+         valid: {{ busy: 100 %, lateness-p99: 5 s }}\nobjectives: [success >= 100 %]\n"
     );
     Options {
         profile: profile::read(&Source::Written { name: "p.yaml".to_owned(), text }).expect("a profile"),

@@ -74,13 +74,22 @@ pub struct CapacityResult {
 }
 
 impl CapacityResult {
-    /// What was borne throughout, a second: the least that a confirmation accepted, or where a lower rate was missed
-    /// while the target was slower, the highest below it that was met. None where no rate was confirmed.
+    /// The share of the arrivals that is accepted: what a rate of arrivals is worth in verifications.
+    pub fn accepted_share(&self) -> f64 {
+        let confirmed = self.confirmed.as_ref().map(|confirmed| confirmed.accepted_per_s);
+        let share =
+            confirmed.zip(self.borne_per_s.filter(|borne| *borne > 0.0)).map(|(accepted, borne)| accepted / borne);
+        share.unwrap_or(1.0)
+    }
+
+    /// How many verifications a second were borne throughout: the least that a confirmation accepted, or where a lower rate
+    /// was missed while the target was slower, what the highest below it that was met is worth. None where no rate was
+    /// confirmed.
     pub fn borne_throughout_per_s(&self) -> Option<f64> {
         let confirmed = self.confirmed.as_ref()?;
         let slowest = confirmed.missed_below_per_s.map(|missed| {
             let met = self.probes.iter().filter(|probe| probe.shown == Shown::Met && probe.rate < missed);
-            met.map(|probe| probe.rate).fold(0.0, f64::max)
+            met.map(|probe| probe.rate).fold(0.0, f64::max) * self.accepted_share()
         });
         Some(slowest.unwrap_or(confirmed.least_per_s).min(confirmed.least_per_s))
     }
@@ -206,6 +215,9 @@ pub struct Probe {
     /// See above.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waited_mean_us: Option<f64>,
+    /// Whether all connections were in use, and nothing was amiss but that they were waited for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub saturated: bool,
     /// By how many seconds response times rose each second, as the best straight line has it: the share of the arrivals that
     /// was not answered as fast as they came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -233,6 +245,7 @@ impl Probe {
             service_mean_us: None,
             held_mean_us: None,
             waited_mean_us: None,
+            saturated: false,
             rise: None,
             lateness_p99_us: None,
             busy: 0.0,

@@ -37,10 +37,14 @@ pub struct Comparison<'a> {
 /// the objectives.
 fn range(result: &CapacityResult) -> Option<Range> {
     let confirmed = result.confirmed.as_ref();
-    let borne = result.borne_per_s?;
+    // Verifications a second on both sides: of some mixes but a part is accepted.
+    let share = result.accepted_share();
+    let borne = result.borne_per_s? * share;
     let least = result.borne_throughout_per_s().map_or(borne, |least| least.min(borne));
     let most = match result.end? {
-        Ending::Found => confirmed.map_or(borne, |confirmed| confirmed.most_per_s.max(borne)).max(result.missed_per_s?),
+        Ending::Found => {
+            confirmed.map_or(borne, |confirmed| confirmed.most_per_s.max(borne)).max(result.missed_per_s? * share)
+        }
         end if end.is_lower_bound() => f64::INFINITY,
         _ => return None,
     };
@@ -102,7 +106,9 @@ impl<'a> Comparison<'a> {
             (Some(before), Some(after)) if before.most.is_finite() && after.most.is_finite() => {
                 Difference::WithinSpread
             }
-            (Some(before), None) if self.is_doomed_below(before.least) => Difference::Lower,
+            (Some(before), None) if self.is_doomed_below(before.least / self.before.accepted_share()) => {
+                Difference::Lower
+            }
             (Some(_), Some(_)) | (None, _) | (_, None) => Difference::Unknown,
         }
     }
@@ -249,6 +255,15 @@ mod tests {
         assert_eq!(ended(&found), "Capacity: 1,000/s met the objectives, 1,040/s did not");
         found.complete = false;
         assert!(ended(&found).ends_with("1,040/s did not; interrupted before all clients were measured"));
+    }
+
+    #[test]
+    fn of_a_mix_of_which_a_part_is_accepted_the_accepted_are_compared() {
+        let before = result(1_000.0, 1_020.0, 499.0, 501.0, "found");
+        let difference = |after: &CapacityResult| Comparison::of(&before, after).difference();
+        assert_eq!(difference(&result(600.0, 612.0, 299.0, 301.0, "found")), Difference::Lower);
+        assert_eq!(difference(&result(990.0, 1_010.0, 494.0, 496.0, "found")), Difference::WithinSpread);
+        assert_eq!(difference(&result(1_100.0, 1_122.0, 549.0, 551.0, "found")), Difference::Higher);
     }
 
     #[test]

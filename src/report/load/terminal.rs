@@ -7,6 +7,7 @@ use super::goose;
 use super::words::{number, share, time};
 use crate::load::document::{CapacityResult, Ending, LoadResult, Model, Probe, Verdict};
 use crate::load::objective::Standing;
+use crate::load::quantity::Rate;
 use crate::load::search::{Purpose, Shown};
 use crate::report::text::{clean, counted};
 
@@ -224,7 +225,13 @@ pub(super) fn users(result: &CapacityResult) -> String {
         return format!("{users}, without a second factor");
     }
     let (sustain, bear) = (number(result.users_sustain_per_s), number(result.users_bear_per_s));
-    format!("{users}, who sustain {sustain} valid codes a second, one for each 30 s; of this mix they bear {bear}/s")
+    let sustained = format!("{users}, who sustain {sustain} valid codes a second, one for each 30 s");
+    // A mix that spends no codes is borne at any rate.
+    if result.users_bear_per_s >= Rate::HIGHEST {
+        sustained
+    } else {
+        format!("{sustained}; of this mix they bear {bear}/s")
+    }
 }
 
 /// The law that fits the crowds.

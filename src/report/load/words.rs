@@ -13,8 +13,9 @@ pub(super) fn tick(us: f64) -> String {
 
 /// A count or a rate, in groups of three digits.
 pub(super) fn number(value: f64) -> String {
-    if value.abs() < 10.0 && value.fract() != 0.0 {
-        return format!("{value:.1}");
+    if value.abs() < 100.0 && value.fract() != 0.0 {
+        let places = if value.abs() >= 10.0 { 1 } else { 2 };
+        return format!("{value:.places$}").trim_end_matches('0').trim_end_matches('.').to_owned();
     }
     let digits = format!("{:.0}", value.abs());
     let mut grouped = String::new();
@@ -41,6 +42,7 @@ mod tests {
     fn quantities_read_well() {
         assert_eq!([time(12.4), time(1_500.0), time(2_340_000.0)], ["12 µs", "1.50 ms", "2.34 s"]);
         assert_eq!([tick(100.0), tick(1_000.0), tick(1e7)], ["100 µs", "1 ms", "10 s"]);
+        assert_eq!([number(12.24), number(12.04), number(0.03)], ["12.2", "12", "0.03"]);
         assert_eq!([number(0.0), number(2.5), number(999.6), number(1_234_567.0)], ["0", "2.5", "1,000", "1,234,567"]);
         assert_eq!([share(0.999), share(0.000_2), share(0.0)], ["99.9 %", "0.020 %", "0.0 %"]);
     }
