@@ -344,3 +344,49 @@ fn sender(plan: &Plan, outcome: &Outcome) -> GeneratorNote {
 fn load_average() -> Option<f64> {
     std::fs::read_to_string("/proc/loadavg").ok()?.split_whitespace().next()?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(busy: f64, held_up: f64, took: Duration) -> Outcome {
+        Outcome {
+            started: std::time::SystemTime::UNIX_EPOCH,
+            took,
+            whole: Sums::of_run(),
+            requests: 0,
+            breaches: 0,
+            evidence: Vec::new(),
+            rosters: Vec::new(),
+            busy,
+            held_up: Some(held_up),
+            priority: Priority::Normal,
+            complete: true,
+        }
+    }
+
+    #[test]
+    fn a_sender_by_schedule_that_has_no_time_left_is_the_limit() {
+        let valid = crate::load::profile::find("verify").expect("the profile").valid;
+        let long = Duration::from_secs(8);
+        let limits = |outcome: &Outcome| {
+            invalid(&valid, false, outcome).into_iter().map(|reason| reason.limit).collect::<Vec<_>>()
+        };
+        // Three loops that never sleep on its core.
+        assert_eq!(limits(&outcome(0.22, 0.746, long)), [Limit::Sender]);
+        assert_eq!(limits(&outcome(0.52, 0.004, long)), []);
+        assert_eq!(limits(&outcome(0.99, 0.01, Duration::from_millis(2))), []);
+    }
+
+    #[test]
+    fn what_is_answered_after_the_end_was_not_borne() {
+        let sums = Sums::of_run();
+        let second = |at, accepted| SecondNote { accepted, ..SecondNote::of(at, &sums, Duration::from_secs(1)) };
+        let seconds = [second(0, 9), second(1, 8_000), second(2, 8_100), second(3, 7_000), second(4, 300)];
+        let each =
+            |warm_up, lasts| accepted_each(&seconds, Duration::from_millis(warm_up), Duration::from_millis(lasts));
+        assert_eq!(each(1_000, 3_000), Some(8_050.0));
+        assert_eq!(each(500, 3_900), Some(8_050.0));
+        assert_eq!(each(500, 1_900), None);
+    }
+}

@@ -266,3 +266,23 @@ fn desk(plan: &Plan, shard: Shard, roster: Roster, epoch_ns: u64) -> Desk {
         Tally::new(u64::try_from(plan.warm_up.as_nanos()).unwrap_or(u64::MAX)),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::fate::Fate;
+    use crate::load::mix::Kind;
+
+    #[test]
+    fn whoever_found_no_user_counts_neither_for_nor_against_the_target() {
+        let mut tally = Tally::new(0);
+        for (due, fate) in
+            [Fate::Accepted, Fate::Accepted, Fate::Refused, Fate::Unsent, Fate::Starved].into_iter().enumerate()
+        {
+            tally.taken_up(due as u64, due as u64);
+            tally.ended(Kind::Right, fate, due as u64, None, due as u64);
+        }
+        assert_eq!(tally.whole.share(Part::Success), Some(Share::of(0.5)));
+        assert_eq!(tally.whole.share(Part::Achieved), Some(Share::of(0.75)));
+    }
+}
