@@ -171,6 +171,14 @@ impl Mix {
         self.weight(Kind::Unprotected) == 0
     }
 
+    /// How many codes an arrival spends on average. Each code that was accepted is replayed once, and a replay that finds none
+    /// is a valid code in its place.
+    pub fn codes_each(&self) -> f64 {
+        let spent = self.share(Kind::spends);
+        let replayed = self.share(|kind| kind == Kind::Replayed);
+        spent + ((replayed - spent) / 2.0).max(0.0)
+    }
+
     /// The share of those kinds for which something holds.
     pub fn share(&self, holds: impl Fn(Kind) -> bool) -> f64 {
         let some: u64 = Kind::ALL.iter().filter(|kind| holds(**kind)).map(|kind| u64::from(self.weight(*kind))).sum();
@@ -238,5 +246,8 @@ mod tests {
         assert_eq!(mix.share(Kind::spends), 0.5);
         assert_eq!(mix.share(Kind::is_guess), 0.5);
         assert_eq!(Mix::default().share(Kind::spends), 0.0);
+        assert_eq!(mix.codes_each(), 0.5);
+        // Nine replays of ten: four of them have nothing to replay, and are there to be replayed.
+        assert_eq!(Mix { right: 1, replayed: 9, ..Mix::default() }.codes_each(), 0.5);
     }
 }

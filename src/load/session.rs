@@ -347,8 +347,8 @@ fn walks(profile: &Profile, what_for: For, threads: Option<u32>) -> Result<bool,
 
 /// How many codes an arrival of a profile spends on average. An act that is prepared for spends one on that, too.
 fn codes_each(profile: &Profile, dialect: &Dialect) -> f64 {
+    let Some(journey) = &profile.journey else { return profile.mix.codes_each() };
     let of_mix = profile.mix.share(Kind::spends);
-    let Some(journey) = &profile.journey else { return of_mix };
     let prepared =
         |act: &&Act| dialect.surfaces.iter().any(|surface| surface.id() == act.action && !surface.prepare.is_empty());
     let acts = journey.acts();
@@ -394,8 +394,7 @@ fn crew(users: &Users, needed: &Crew, profile: &Profile, what_for: For, shards: 
     if let Some(crew) = Crew::of_pool(there, needed) {
         return Ok(crew);
     }
-    let of = |holds: fn(Kind) -> bool| profile.mix.share(holds);
-    let bearable = sizing::bearable(there, of(Kind::spends), of(Kind::touches), shards);
+    let bearable = sizing::bearable(there, profile.mix.codes_each(), profile.mix.share(Kind::touches), shards);
     match what_for {
         // A search ends at what the users bear, and says so; it needs some users all the same.
         For::Search => {

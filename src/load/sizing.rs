@@ -42,7 +42,7 @@ impl Crew {
         let per_shard = |expected: f64| many(expected / f64::from(shards)).saturating_mul(shards);
         let in_all = pace.expected(pace.lasts().as_secs_f64()) + herds(pace);
         let of = |holds: fn(Kind) -> bool| mix.share(holds);
-        let spent = pace.most_in(STEP) * of(Kind::spends);
+        let spent = pace.most_in(STEP) * mix.codes_each();
         let guessed = in_all * of(Kind::is_guess) / f64::from(guesses_each.max(1));
         let recovered = in_all * of(|kind| kind == Kind::RecoveryCode) / f64::from(RECOVERY_CODES);
         // A key is touched once a second at most, and by whoever has codes, too; whoever has neither acts no more often.
