@@ -98,11 +98,16 @@ pub fn run(
     let held_up_before = thread::held_up();
     let mut asleep_ns = 0;
     let mut until = u64::MAX;
+    let mut offered: Option<Awake> = None;
     loop {
         let now = connections.now();
         if stop.load(Ordering::Relaxed) || desk.is_over(now) {
             desk.stop();
             until = until.min(now.saturating_add(nanos(drain)));
+            // How busy it was while somebody came, and not while the last answers are waited for.
+            if now >= LONG_ENOUGH_NS {
+                offered.get_or_insert_with(|| Awake::until(now, asleep_ns, held_up_before));
+            }
         }
         if desk.is_done() || now >= until {
             break;
@@ -128,16 +133,36 @@ pub fn run(
             desk.keep_up(&mut connections);
         }
     }
-    let held_up = thread::held_up().zip(held_up_before).map(|(after, before)| after.saturating_sub(before));
-    let whole = connections.now().max(1);
+    let Awake { busy, held_up } = offered.unwrap_or_else(|| Awake::until(connections.now(), asleep_ns, held_up_before));
     let (tally, roster, seconds) = desk.close(&mut connections);
     for second in seconds {
         let _ = tell.send(second);
     }
     // Whoever has sent nothing was busy with nothing.
-    let busy = if tally.requests == 0 { 0.0 } else { 1.0 - asleep_ns as f64 / whole as f64 };
-    let held_up = held_up.map(|held_up| nanos(held_up) as f64 / whole as f64);
-    Ok(Done { tally, roster, busy: busy.clamp(0.0, 1.0), held_up, priority })
+    let busy = if tally.requests == 0 { 0.0 } else { busy };
+    Ok(Done { tally, roster, busy, held_up, priority })
+}
+
+/// Of a shorter time it is not known for which share of it a thread was awake.
+const LONG_ENOUGH_NS: u64 = 1_000_000_000;
+
+/// For which shares of the time a thread did not sleep, and was ready to run and not let.
+#[derive(Debug, Clone, Copy)]
+struct Awake {
+    busy: f64,
+    held_up: Option<f64>,
+}
+
+impl Awake {
+    /// From the start of the run until now.
+    fn until(now: u64, asleep_ns: u64, held_up_before: Option<Duration>) -> Self {
+        let whole = now.max(1) as f64;
+        let held_up = thread::held_up().zip(held_up_before).map(|(after, before)| after.saturating_sub(before));
+        Awake {
+            busy: (1.0 - asleep_ns as f64 / whole).clamp(0.0, 1.0),
+            held_up: held_up.map(|held_up| nanos(held_up) as f64 / whole),
+        }
+    }
 }
 
 fn nanos(duration: Duration) -> u64 {

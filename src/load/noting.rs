@@ -78,6 +78,9 @@ impl SecondNote {
 /// Of a shorter run it is not known for which share of it a thread was awake.
 const LONG_ENOUGH: Duration = Duration::from_secs(1);
 
+/// A sender by schedule that is ready and not let run for a larger share of the time reads answers too late.
+const MOST_HELD_UP: f64 = 0.5;
+
 /// Why a run says nothing about the target: this program, or its users, were the limit.
 pub fn invalid(valid: &Validity, closed: bool, outcome: &Outcome) -> Vec<Reason> {
     let mut why = Vec::new();
@@ -94,13 +97,14 @@ pub fn invalid(valid: &Validity, closed: bool, outcome: &Outcome) -> Vec<Reason>
         sender(format!("a sending thread was busy {busy} of the time, allowed {allowed}; this program was the limit"));
     }
     // Arrivals are taken up before answers are read, so that a sender without time left is not late: its answers wait.
-    let awake = (outcome.busy + outcome.held_up.unwrap_or_default()).min(1.0);
-    if !closed && awake > valid.busy.get() && outcome.took >= LONG_ENOUGH {
-        let (busy, held_up, allowed) =
-            (Share::of(outcome.busy), Share::of(outcome.held_up.unwrap_or_default()), valid.busy);
+    let held_up = outcome.held_up.unwrap_or_default();
+    let is_spent =
+        (outcome.busy + held_up).min(1.0) > valid.busy.get() || held_up > MOST_HELD_UP.max(valid.held_up.get());
+    if !closed && is_spent && outcome.took >= LONG_ENOUGH {
+        let (busy, held_up, allowed) = (Share::of(outcome.busy), Share::of(held_up), valid.busy);
         sender(format!(
-            "a sending thread was busy {busy} of the time and ready but not let run {held_up}, together allowed {allowed}; \
-             this machine was the limit"
+            "a sending thread was busy {busy} of the time and ready but not let run {held_up}; together {allowed} is allowed, \
+             and half the time of the second; this machine was the limit"
         ));
     }
     // Neither is one that wakes up late late to anything: clients come when their answer has been read.
@@ -374,6 +378,7 @@ mod tests {
         };
         // Three loops that never sleep on its core.
         assert_eq!(limits(&outcome(0.22, 0.746, long)), [Limit::Sender]);
+        assert_eq!(limits(&outcome(0.1, 0.6, long)), [Limit::Sender]);
         assert_eq!(limits(&outcome(0.52, 0.004, long)), []);
         assert_eq!(limits(&outcome(0.99, 0.01, Duration::from_millis(2))), []);
     }
