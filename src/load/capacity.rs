@@ -29,8 +29,11 @@ use crate::judge::Verdict;
 /// In a probe, which may be far beyond what the target bears, nobody is waited for longer than this, or than twice as long
 /// as an objective allows.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// All connections are in use where each is for such a share of the time.
+/// All connections are in use where each is for such a share of the time; fewer of them wait for arrivals for more of it,
+/// by [`IDLE`] over the root of their number, as every second arrival has to wait by then (Halfin and Whitt, 1981).
 const IN_USE: f64 = 0.9;
+/// See above.
+const IDLE: f64 = 0.5;
 /// Where a larger share than this is answered otherwise than it must be, it is not connections that there are too few of.
 const AMISS: f64 = 0.01;
 
@@ -79,14 +82,14 @@ pub fn search(session: &Session, stop: &AtomicBool, mut watch: impl FnMut(Seen<'
         for roster in &mut rosters {
             roster.rewind(arrivals.ceil() as usize, step);
         }
-        let mut means = Vec::new();
         let measured = noting::whole_seconds(plan.warm_up, lasts);
-        let mut accepted = 0;
+        let (mut seconds, mut means) = (Vec::new(), Vec::new());
         let mut outcome = run::conduct_with(&plan, rosters, stop, |at, sums| {
             let mean = sums.timed.of(Timing::ResponseTime).mean().filter(|_| measured.contains(&at));
-            accepted += if measured.contains(&at) { accepted_of(sums) } else { 0 };
             means.extend(mean.map(|mean| (at as f64, mean.as_secs_f64())));
-            watch(Seen::Second(&SecondNote::of(at, sums, plan.warm_up)));
+            let second = SecondNote::of(at, sums, plan.warm_up);
+            watch(Seen::Second(&second));
+            seconds.push(second);
         })?;
         rosters = std::mem::take(&mut outcome.rosters);
         breaches += outcome.breaches;
@@ -94,12 +97,12 @@ pub fn search(session: &Session, stop: &AtomicBool, mut watch: impl FnMut(Seen<'
         if stop.load(Ordering::Relaxed) {
             break None;
         }
-        let whole_s = measured.end.saturating_sub(measured.start);
-        let mut probe = probe(session, (rate, purpose), lasts - wanted.warm_up.0, &outcome, trend::slope(&means));
-        if whole_s > 0 {
-            // What is answered after the end, out of a queue that nobody joins any more, was not borne.
-            probe.accepted_per_s = accepted as f64 / whole_s as f64;
-        }
+        let course = Course {
+            lasted: lasts - wanted.warm_up.0,
+            accepted_per_s: noting::accepted_each(&seconds, measured),
+            slope: trend::slope(&means),
+        };
+        let probe = probe(session, (rate, purpose), &course, &outcome);
         let shown = probe.shown;
         watch(Seen::Probe(&probe));
         probes.push(probe);
@@ -211,15 +214,21 @@ fn accepted_of(sums: &Sums) -> u64 {
 }
 
 /// Whether all connections were in use, and nothing was amiss but that they were waited for.
-fn is_saturated(session: &Session, measured: Duration, whole: &Sums) -> bool {
-    let connections = search_note(session).connections;
-    let all_ns = measured.as_nanos() as f64 * f64::from(connections);
-    let in_use = (whole.held_ns as f64 + whole.opening_ns as f64) / all_ns.max(1.0);
+fn is_saturated(connections: u32, lasted: Duration, whole: &Sums) -> bool {
+    let connections = f64::from(connections.max(1));
+    let in_use = (whole.held_ns as f64 + whole.opening_ns as f64) / (lasted.as_nanos() as f64 * connections).max(1.0);
     let ended = whole.counts.sum(|_, _| true);
     let fine =
         |kind: Kind, fate: Fate| fate.judged(kind) == Verdict::Exact || matches!(fate, Fate::Unsent | Fate::Starved);
     let amiss = ended - whole.counts.sum(fine);
-    in_use >= IN_USE && whole.unopened(Unopened::ByTarget) == 0 && (amiss as f64) <= AMISS * ended as f64
+    in_use >= (1.0 - IDLE / connections.sqrt()).min(IN_USE)
+        && whole.unopened(Unopened::ByTarget) == 0
+        && (amiss as f64) <= AMISS * ended as f64
+}
+
+/// How many connections there may be: each thread that sends has one at least.
+fn connections(session: &Session) -> u32 {
+    session.profile.connections.max(u32::try_from(session.plan.cores.len()).unwrap_or(u32::MAX))
 }
 
 fn search_note(session: &Session) -> SearchNote {
@@ -227,8 +236,7 @@ fn search_note(session: &Session) -> SearchNote {
     let wanted = profile.capacity;
     SearchNote {
         mix: noting::weights(&profile.mix),
-        // Each thread that sends has one at least.
-        connections: profile.connections.max(u32::try_from(session.plan.cores.len()).unwrap_or(u32::MAX)),
+        connections: connections(session),
         connect: profile.connect,
         arrivals: profile.pace.spacing,
         probe_s: wanted.probe.0.as_secs_f64(),
@@ -296,14 +304,20 @@ fn confirmed(probes: &[Probe], rate: Rate) -> Option<Confirmed> {
     })
 }
 
-/// What a probe of a rate showed. `slope` is that of its response times, where it is known.
-fn probe(
-    session: &Session,
-    (rate, purpose): (Rate, Purpose),
-    measured: Duration,
-    outcome: &Outcome,
+/// How a probe went, from second to second.
+#[derive(Debug)]
+struct Course {
+    /// How long it lasted, the warm-up left out.
+    lasted: Duration,
+    /// How many were accepted a second; none where no whole second was.
+    accepted_per_s: Option<f64>,
+    /// How response times rose, where there were seconds enough.
     slope: Option<Slope>,
-) -> Probe {
+}
+
+/// What a probe of a rate showed.
+fn probe(session: &Session, (rate, purpose): (Rate, Purpose), course: &Course, outcome: &Outcome) -> Probe {
+    let Course { lasted, accepted_per_s, slope } = course;
     let whole = &outcome.whole;
     let profile = &session.profile;
     let (mut why, limit, shown) = match noting::invalid(&profile.valid, false, outcome) {
@@ -328,21 +342,21 @@ fn probe(
     };
     let us = |duration: Duration| duration.as_secs_f64() * 1e6;
     let at = |quantile, of| whole.quantile(quantile, of).map(us);
-    let accepted = accepted_of(whole);
+    let on_the_whole = || accepted_of(whole) as f64 / lasted.as_secs_f64().max(1e-9);
     Probe {
         rate: rate.get(),
         purpose,
         shown,
         why,
         limit,
-        accepted_per_s: accepted as f64 / measured.as_secs_f64().max(1e-9),
+        accepted_per_s: accepted_per_s.unwrap_or_else(on_the_whole),
         success: whole.share(Part::Success).map(Share::get),
         response_p50_us: at(Quantile::MEDIAN, Timing::ResponseTime),
         response_p99_us: at(Quantile::P99, Timing::ResponseTime),
         service_mean_us: whole.timed.of(Timing::ServiceTime).mean().map(us),
         held_mean_us: whole.held_mean().map(us),
         waited_mean_us: whole.waited_mean().map(us),
-        saturated: is_saturated(session, measured, whole),
+        saturated: is_saturated(connections(session), *lasted, whole),
         rise: slope.map(|slope| slope.value),
         lateness_p99_us: at(Quantile::P99, Timing::Lateness),
         busy: outcome.busy,
@@ -426,6 +440,27 @@ mod tests {
 
     fn probe(rate: f64, purpose: Purpose, shown: Shown, accepted: f64) -> Probe {
         Probe { accepted_per_s: accepted, ..Probe::bare(rate, purpose, shown) }
+    }
+
+    #[test]
+    fn connections_are_all_in_use_where_they_are_busy_and_what_they_bring_is_right() {
+        let saturated = |connections: u32, held_ms: u64, fate: Fate| {
+            let mut tally = super::super::tally::Tally::new(0);
+            for due in 0..100 {
+                tally.taken_up(due, due);
+                tally.held(due, held_ms * 1_000_000);
+                tally.ended(Kind::Right, if due < 90 { Fate::Accepted } else { fate }, due, Some(due), due);
+            }
+            is_saturated(connections, Duration::from_secs(1), &tally.whole)
+        };
+        // A hundred requests of 20 ms are two seconds of a connection each second.
+        assert!(saturated(2, 20, Fate::Accepted) && saturated(2, 20, Fate::Unsent));
+        assert!(!saturated(64, 20, Fate::Accepted));
+        // A target that fails is not short of connections.
+        assert!(!saturated(2, 20, Fate::ServerError));
+        // One of two is idle for a third of the time before anybody waits for long; of a hundred, hardly any.
+        assert!(saturated(2, 14, Fate::Accepted) && !saturated(2, 12, Fate::Accepted));
+        assert!(saturated(100, 910, Fate::Accepted) && !saturated(100, 850, Fate::Accepted));
     }
 
     #[test]

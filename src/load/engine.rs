@@ -105,7 +105,7 @@ pub fn run(
             desk.stop();
             until = until.min(now.saturating_add(nanos(drain)));
             // How busy it was while somebody came, and not while the last answers are waited for.
-            if now >= LONG_ENOUGH_NS {
+            if now >= nanos(LONG_ENOUGH) {
                 offered.get_or_insert_with(|| Awake::until(now, asleep_ns, held_up_before));
             }
         }
@@ -144,7 +144,7 @@ pub fn run(
 }
 
 /// Of a shorter time it is not known for which share of it a thread was awake.
-const LONG_ENOUGH_NS: u64 = 1_000_000_000;
+pub const LONG_ENOUGH: Duration = Duration::from_secs(1);
 
 /// For which shares of the time a thread did not sleep, and was ready to run and not let.
 #[derive(Debug, Clone, Copy)]

@@ -74,7 +74,12 @@ pub fn needed(measured: &[Measured], rate: f64, head_room: f64) -> Option<Answer
             // What a point may lie below the law is taken off.
             let bears_per_s = fit.throughput(f64::from(nodes))? * (1.0 - fit.misfit);
             let is_measured = measured.iter().any(|one| one.nodes == nodes);
-            let enough = !is_measured && bears_per_s * usable >= rate;
+            // A law that has more nodes bear what they were measured not to says nothing of fewer.
+            let has_bear = |one: &&Measured| {
+                fit.throughput(f64::from(one.nodes)).is_some_and(|all| all * (1.0 - fit.misfit) * usable >= rate)
+            };
+            let is_refuted = limits().filter(has_bear).any(|one| one.nodes > nodes && !bears(one));
+            let enough = !is_measured && !is_refuted && bears_per_s * usable >= rate;
             enough.then_some(Answer::Fitted { nodes, bears_per_s, misfit: fit.misfit })
         })
     });
@@ -130,6 +135,11 @@ mod tests {
         };
         assert!((bears_per_s - 4_800.0).abs() < 1.0 && misfit < 1e-6);
         assert_eq!(needed(&all, 5_800.0, 0.0), Some(Answer::Measured { nodes: 8 }));
+        // By the law three bear 2,727; four that were slower for a while bore less throughout.
+        assert!(matches!(needed(&all, 2_600.0, 0.0), Some(Answer::Fitted { nodes: 3, .. })));
+        let mut slower = all;
+        slower[2].least_per_s = 2_500.0;
+        assert!(matches!(needed(&slower, 2_600.0, 0.0), Some(Answer::Fitted { nodes: 5, .. })));
         assert!(matches!(needed(&all, 9_000.0, 0.0), Some(Answer::Beyond { measured: 8, at_least: 9.. })));
     }
 }

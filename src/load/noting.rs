@@ -9,6 +9,7 @@ use super::document::{
     BreachNote, Breaches, ClientsNote, CountedNote, GeneratorNote, LOAD, LoadResult, Model, ObjectiveNote,
     OutcomeCount, Percentile, ProfileNote, SecondNote, TargetNote, TimesNote, Totals, UsersNote, Verdict,
 };
+use super::engine::LONG_ENOUGH;
 use super::fate::Fate;
 use super::histogram::Times;
 use super::journey::Walked;
@@ -74,9 +75,6 @@ impl SecondNote {
         }
     }
 }
-
-/// Of a shorter run it is not known for which share of it a thread was awake.
-const LONG_ENOUGH: Duration = Duration::from_secs(1);
 
 /// A sender by schedule that is ready and not let run for a larger share of the time reads answers too late.
 const MOST_HELD_UP: f64 = 0.5;
@@ -228,7 +226,8 @@ pub fn of_run(session: &Session, outcome: &Outcome, seconds: Vec<SecondNote>, ab
                 .collect(),
             planned_per_s: whole.planned as f64 / measured,
             sent_per_s: sent as f64 / measured,
-            accepted_per_s: accepted_each(&seconds, profile.warm_up, lasts).unwrap_or(accepted as f64 / measured),
+            accepted_per_s: accepted_each(&seconds, whole_seconds(profile.warm_up, lasts))
+                .unwrap_or(accepted as f64 / measured),
         },
         outcomes: outcomes(whole),
         breaches: Breaches { count: outcome.breaches, evidence: evidence(session, outcome) },
@@ -257,8 +256,7 @@ pub fn of_journey(session: &Session, walked: Walked, seconds: Vec<SecondNote>, a
 
 /// How many were accepted in a second of those that lie within what is measured: what is answered later, out of a queue
 /// that is worked off when nobody comes any more, was not borne. None where no whole second was.
-fn accepted_each(seconds: &[SecondNote], warm_up: Duration, lasts: Duration) -> Option<f64> {
-    let measured = whole_seconds(warm_up, lasts);
+pub fn accepted_each(seconds: &[SecondNote], measured: std::ops::Range<u64>) -> Option<f64> {
     let within = seconds.iter().filter(|second| measured.contains(&second.at));
     let long = measured.end.saturating_sub(measured.start);
     (long > 0).then(|| within.map(|second| second.accepted).sum::<u64>() as f64 / long as f64)
@@ -388,8 +386,9 @@ mod tests {
         let sums = Sums::of_run();
         let second = |at, accepted| SecondNote { accepted, ..SecondNote::of(at, &sums, Duration::from_secs(1)) };
         let seconds = [second(0, 9), second(1, 8_000), second(2, 8_100), second(3, 7_000), second(4, 300)];
-        let each =
-            |warm_up, lasts| accepted_each(&seconds, Duration::from_millis(warm_up), Duration::from_millis(lasts));
+        let each = |warm_up, lasts| {
+            accepted_each(&seconds, whole_seconds(Duration::from_millis(warm_up), Duration::from_millis(lasts)))
+        };
         assert_eq!(each(1_000, 3_000), Some(8_050.0));
         assert_eq!(each(500, 3_900), Some(8_050.0));
         assert_eq!(each(500, 1_900), None);

@@ -104,26 +104,9 @@ fn connections_that_are_all_in_use_are_not_the_registrys_limit() {
 
 #[test]
 fn an_interrupted_search_reports_the_probes_that_it_made() {
-    use std::io::{BufRead as _, BufReader};
-    let place = Place::new();
-    let profile = place.file("profile.yaml", &(PROFILE.to_owned() + &QUICK.replace("128/s", "100000/s")));
-    let out = place.0.path().join("out");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_stepup"))
-        .args(["capacity", "--out"])
-        .args([&out, &profile])
-        .stderr(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .expect("it runs");
-    let mut said = BufReader::new(child.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
-    said.find(|line| line.starts_with("probe ")).expect("a probe ends");
-    let process = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(process, rustix::process::Signal::INT).expect("it is told");
-    let rest: Vec<String> = said.collect();
-    assert_eq!(child.wait().expect("it ends").code(), Some(5), "{rest:?}");
-    let document: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(out.join("result.json")).expect("a document")).expect("JSON");
-    assert_eq!((&document["complete"], &document["end"]), (&json!(false), &json!(null)));
+    let profile = PROFILE.to_owned() + &QUICK.replace("128/s", "100000/s");
+    let document = Place::new().interrupt("capacity", &profile, "probe ");
+    assert_eq!(document["end"], json!(null));
     assert!(document["probes"].as_array().is_some_and(|probes| !probes.is_empty()), "{document}");
 }
 

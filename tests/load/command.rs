@@ -47,29 +47,12 @@ fn clients_who_wait_are_a_model_of_their_own_and_the_report_says_so() {
 
 #[test]
 fn an_interrupted_run_reports_what_was_measured() {
-    use std::io::{BufRead as _, BufReader};
     let place = Place::new();
-    let profile = place.file("profile.yaml", &PROFILE.replace("600 ms", "60 s"));
-    let out = place.0.path().join("out");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_stepup"))
-        .args(["load", "--out"])
-        .args([&out, &profile])
-        .stderr(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .expect("it runs");
-    let mut said = BufReader::new(child.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
-    said.find(|line| line.contains("planned")).expect("a second ends");
-    let process = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(process, rustix::process::Signal::INT).expect("it is told");
-    // Whoever does not listen any more would end it.
-    let rest: Vec<String> = said.collect();
-    assert_eq!(child.wait().expect("it ends").code(), Some(5), "{rest:?}");
-    let document: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(out.join("result.json")).expect("a document")).expect("JSON");
-    assert_eq!((&document["complete"], &document["verdict"]), (&false.into(), &"incomplete".into()));
+    let document = place.interrupt("load", &PROFILE.replace("600 ms", "60 s"), "planned");
+    assert_eq!(document["verdict"], "incomplete");
     assert!(document["totals"]["accepted"].as_u64() > Some(50), "{}", document["totals"]);
-    assert!(std::fs::read_to_string(out.join("index.html")).expect("a page").contains("Incomplete: interrupted"));
+    let page = std::fs::read_to_string(place.out().join("index.html")).expect("a page");
+    assert!(page.contains("Incomplete: interrupted"));
 }
 
 #[test]
@@ -98,18 +81,11 @@ fn whoever_watches_finds_metrics_while_a_run_or_a_search_lasts() {
 
 /// What is answered to whoever asks for metrics once a command has said a line.
 fn metrics_after(command: &str, line: &str) -> String {
-    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-    let place = Place::new();
+    use std::io::{Read as _, Write as _};
     let search = "capacity: { arrivals: 1, from: 64/s, up-to: 100000/s, probe: 200 ms, confirm: 60 s, warm-up: 0 s }\n";
-    let profile = place.file("profile.yaml", &(PROFILE.replace("600 ms", "60 s") + search));
-    let mut child = Command::new(env!("CARGO_BIN_EXE_stepup"))
-        .args([command, "--prometheus", "127.0.0.1:0", "--out"])
-        .args([place.0.path().join("out"), profile])
-        .stderr(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .expect("it runs");
-    let mut said = BufReader::new(child.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
+    let place = Place::new();
+    let profile = PROFILE.replace("600 ms", "60 s") + search;
+    let (mut child, mut said) = place.begin(command, &profile, &["--prometheus", "127.0.0.1:0"]);
     let address =
         said.find_map(|line| Some(line.strip_prefix("metrics: http://")?.strip_suffix("/metrics")?.to_owned()));
     let address = address.expect("it says where");

@@ -5,14 +5,7 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 
-const PROFILE: &str = "
-name: short
-action: profile-set:fullname
-pace: [{ constant: { rate: 100/s, for: 60 s } }]
-connections: 8
-valid: { busy: 100 %, lateness-p99: 5 s }
-objectives: [success >= 90 %]
-";
+use crate::place::{PROFILE, Place};
 
 /// Nothing takes longer.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -44,12 +37,12 @@ impl Shown {
 
 /// Runs a load on a terminal of this kind, interrupts it when this is shown, and returns all that was shown.
 async fn interrupted(term: &str, when: &str) -> (Option<i32>, String) {
-    let folder = tempfile::tempdir().expect("a folder");
-    std::fs::write(folder.path().join("profile.yaml"), PROFILE).expect("written");
+    let place = Place::new();
+    place.file("profile.yaml", &PROFILE.replace("600 ms", "60 s").replace("99 %]", "90 %]"));
     let (pty, pts) = pty_process::open().expect("a pseudo-terminal");
     pty.resize(pty_process::Size::new(40, 120)).expect("a size");
     let command = pty_process::Command::new(env!("CARGO_BIN_EXE_stepup"))
-        .current_dir(folder.path())
+        .current_dir(place.0.path())
         .args(["load", "profile.yaml", "--out", "out"])
         .env("TERM", term)
         .env_remove("NO_COLOR");

@@ -1,11 +1,10 @@
 //! `stepup load` with a journey, which goose drives: what is counted, what fails a run, and what goose must not do.
 
-use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
 
 use serde_json::Value;
 
+use crate::place::{Place, said};
 use crate::stub::registry;
 
 /// Few who walk, and slowly, so that a busy machine keeps up, and with no more codes in a walk than are to be had at once
@@ -23,34 +22,10 @@ valid: { busy: 100 %, held-up: 100 % }
 objectives: [success >= 99 %]
 ";
 
-struct Place(tempfile::TempDir);
-
-impl Place {
-    fn new() -> Self {
-        Place(tempfile::tempdir().expect("a folder"))
-    }
-
-    fn command(&self, profile: &str, more: &[&str]) -> (Command, PathBuf) {
-        std::fs::write(self.0.path().join("profile.yaml"), profile).expect("written");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_stepup"));
-        command.current_dir(self.0.path()).args(["load", "profile.yaml", "--out", "out"]).args(more);
-        (command, self.0.path().join("out"))
-    }
-
-    fn walk(&self, profile: &str, more: &[&str]) -> (Option<i32>, Value, String) {
-        let (mut command, out) = self.command(profile, more);
-        let output = command.output().expect("it runs");
-        (output.status.code(), document(&out), said(&output))
-    }
-}
-
-fn document(out: &Path) -> Value {
-    let bytes = std::fs::read(out.join("result.json")).unwrap_or_default();
-    serde_json::from_slice(&bytes).unwrap_or_default()
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+/// Walks a journey: the exit code, the document, and what was said.
+fn walk(place: &Place, profile: &str, more: &[&str]) -> (Option<i32>, Value, String) {
+    let (code, document, output) = place.run("load", profile, more);
+    (code, document, said(&output))
 }
 
 fn files(folder: &Path) -> Vec<String> {
@@ -70,7 +45,7 @@ fn sum(document: &Value, kind: &str, fate: &str) -> u64 {
 #[test]
 fn a_journey_holds_and_the_registry_goose_and_the_report_count_the_same() {
     let place = Place::new();
-    let (code, document, said) = place.walk(JOURNEY, &[]);
+    let (code, document, said) = walk(&place, JOURNEY, &[]);
     assert_eq!(code, Some(0), "{said}");
     assert_eq!((&document["verdict"], &document["invalid"]), (&"held".into(), &Value::Array(vec![])), "{said}");
     let requests = document["totals"]["requests_with_warm_up"].as_u64().expect("a count");
@@ -113,7 +88,7 @@ fn an_act_of_several_requests_is_prepared_and_what_that_takes_is_told_apart() {
     let acts = JOURNEY.find("  - ").expect("acts")..JOURNEY.find("valid:").expect("an end of them");
     let mut journey = JOURNEY.to_owned();
     journey.replace_range(acts, "  - { action: \"unpublish:all\", proof: right }\n");
-    let (code, document, said) = Place::new().walk(&journey, &[]);
+    let (code, document, said) = walk(&Place::new(), &journey, &[]);
     assert_eq!(code, Some(0), "{said}");
     // Each has published what it takes back, with a code.
     let (accepted, proofs) = (&document["totals"]["accepted"], &document["counted_by_target"]["accepted_proofs"]);
@@ -131,7 +106,7 @@ fn a_registry_that_lets_an_act_through_fails_the_run() {
         ("publish-unchallenged", "challenge-only", "missing-challenge"),
         ("replay-accepted", "replayed", "replay-accepted"),
     ] {
-        let (code, document, said) = Place::new().walk(JOURNEY, &["--mutant", mutant]);
+        let (code, document, said) = walk(&Place::new(), JOURNEY, &["--mutant", mutant]);
         assert_eq!((code, &document["verdict"]), (Some(1), &"breached".into()), "{mutant}: {said}");
         let evidence = &document["breaches"]["evidence"][0];
         assert_eq!((&evidence["kind"], &evidence["verdict"]), (&kind.into(), &verdict.into()), "{mutant}: {said}");
@@ -142,16 +117,8 @@ fn a_registry_that_lets_an_act_through_fails_the_run() {
 #[test]
 fn an_interrupted_journey_reports_what_was_measured() {
     let place = Place::new();
-    let (mut command, out) = place.command(&JOURNEY.replace("2500 ms", "60 s"), &[]);
-    let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it runs");
-    let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
-    lines.find(|line| line.contains("planned")).expect("a second ends");
-    let process = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(process, rustix::process::Signal::INT).expect("it is told");
-    let rest: Vec<String> = lines.collect();
-    assert_eq!(child.wait().expect("it ends").code(), Some(5), "{rest:?}");
-    let document = document(&out);
-    assert_eq!((&document["complete"], &document["verdict"]), (&false.into(), &"incomplete".into()), "{rest:?}");
+    let document = place.interrupt("load", &JOURNEY.replace("2500 ms", "60 s"), "planned");
+    assert_eq!(document["verdict"], "incomplete");
     assert!(document["totals"]["accepted"].as_u64() > Some(4), "{}", document["totals"]);
     assert_eq!(document["totals"]["requests_with_warm_up"], document["counted_by_target"]["requests"]);
 }
@@ -171,14 +138,14 @@ fn users_of_a_pool_walk_on_a_registry_that_lives_on_and_their_codes_are_noted_as
     let journey = JOURNEY.replace("number: 4", "number: 2").replace("60/s", "2/s").replace("2500 ms", "1 s");
     let before = std::fs::read_to_string(place.0.path().join("pool.jsonl")).expect("a pool");
     let accepted = registry.accepted_proofs();
-    let (code, document, said) = place.walk(&journey, &["--target", "mine.yaml", "--pool", "pool.jsonl"]);
+    let (code, document, said) = walk(&place, &journey, &["--target", "mine.yaml", "--pool", "pool.jsonl"]);
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(Some(registry.accepted_proofs() - accepted), document["totals"]["accepted"].as_u64(), "{said}");
     let after = std::fs::read_to_string(place.0.path().join("pool.jsonl")).expect("a pool");
     assert!(after.starts_with(&before) && after[before.len()..].contains("spent"), "{}", &after[before.len()..]);
     // Too few users for what is asked are refused before anything is sent.
     let (code, _, said) =
-        place.walk(&journey.replace("2/s", "200/s"), &["--target", "mine.yaml", "--pool", "pool.jsonl"]);
+        walk(&place, &journey.replace("2/s", "200/s"), &["--target", "mine.yaml", "--pool", "pool.jsonl"]);
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("the pool has 90 users"), "{said}");
 }

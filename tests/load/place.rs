@@ -1,7 +1,10 @@
 //! Where the commands are run, and what they are given.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
 
 /// A short run of valid codes, slow enough that a busy machine keeps up.
 pub const PROFILE: &str = "
@@ -27,21 +30,51 @@ impl Place {
         path
     }
 
+    /// Where reports go.
+    pub fn out(&self) -> PathBuf {
+        self.0.path().join("out")
+    }
+
+    /// The document that a command wrote; null without one.
+    pub fn document(&self) -> Value {
+        let bytes = std::fs::read(self.out().join("result.json")).unwrap_or_default();
+        serde_json::from_slice(&bytes).unwrap_or_default()
+    }
+
+    /// A command with a profile.
+    pub fn command(&self, command: &str, profile: &str, more: &[&str]) -> Command {
+        self.file("profile.yaml", profile);
+        let mut stepup = Command::new(env!("CARGO_BIN_EXE_stepup"));
+        stepup.current_dir(self.0.path()).args([command, "profile.yaml", "--out", "out"]).args(more);
+        stepup
+    }
+
     /// Runs a command with a profile: its exit code, the document that it wrote, and what it said.
-    pub fn run(&self, command: &str, profile: &str, more: &[&str]) -> (Option<i32>, serde_json::Value, Output) {
-        let profile = self.file("profile.yaml", profile);
-        let out = self.0.path().join("out");
-        let output = Command::new(env!("CARGO_BIN_EXE_stepup"))
-            .arg(command)
-            .arg(profile)
-            .arg("--out")
-            .arg(&out)
-            .args(more)
-            .output()
-            .expect("it runs");
-        let document = std::fs::read(out.join("result.json")).ok();
-        let document = document.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-        (output.status.code(), document, output)
+    pub fn run(&self, command: &str, profile: &str, more: &[&str]) -> (Option<i32>, Value, Output) {
+        let output = self.command(command, profile, more).output().expect("it runs");
+        (output.status.code(), self.document(), output)
+    }
+
+    /// Begins a command with a profile; what it says on standard error is read line by line.
+    pub fn begin(&self, command: &str, profile: &str, more: &[&str]) -> (Child, impl Iterator<Item = String> + use<>) {
+        let mut command = self.command(command, profile, more);
+        let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it runs");
+        let lines = BufReader::new(child.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
+        (child, lines)
+    }
+
+    /// Runs a command that is interrupted when it has said a line, which must end it with 5: the document that it wrote.
+    pub fn interrupt(&self, command: &str, profile: &str, line: &str) -> Value {
+        let (mut child, mut lines) = self.begin(command, profile, &[]);
+        lines.find(|said| said.contains(line)).expect("it says so");
+        let process = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(process, rustix::process::Signal::INT).expect("it is told");
+        // Whoever does not listen any more would end it.
+        let rest: Vec<String> = lines.collect();
+        assert_eq!(child.wait().expect("it ends").code(), Some(5), "{rest:?}");
+        let document = self.document();
+        assert_eq!(document["complete"], false, "{rest:?}");
+        document
     }
 }
 
