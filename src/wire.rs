@@ -120,9 +120,16 @@ impl Wire {
         Wire::built(base, Reuse::Never, trust, Some(address), (CONNECT_TIMEOUT, ANSWER_TIMEOUT))
     }
 
-    /// Such a client that waits so long for a connection, and for an answer.
-    pub fn patient(base: Url, reuse: Reuse, trust: Trust, patience: Duration) -> Result<Self, String> {
-        Wire::built(base, reuse, trust, None, (patience, patience))
+    /// Such a client that waits so long for a connection, and for an answer, and goes to the address if one is given, past
+    /// any proxy.
+    pub fn patient(
+        base: Url,
+        reuse: Reuse,
+        trust: Trust,
+        address: Option<SocketAddr>,
+        patience: Duration,
+    ) -> Result<Self, String> {
+        Wire::built(base, reuse, trust, address, (patience, patience))
     }
 
     fn built(

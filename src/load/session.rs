@@ -209,11 +209,6 @@ impl Session {
             false => consenting(&base, target.consent.as_deref(), authorities.clone(), resolver).await?,
         };
         let tls = tls(&base, authorities.as_deref()).map_err(Unready::Options)?;
-        if walks && !is_loopback(&base) {
-            let message =
-                format!("profile {} is a journey, which keeps to this machine, and {base} is not on it", profile.name);
-            return Err(Unready::Options(message));
-        }
         let of_walkers = authorities.clone();
         let manner = Manner::of(&dialect, &profile, &base).map_err(Unready::Options)?;
         let preparing = match manner.is_prepared {

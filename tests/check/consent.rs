@@ -237,24 +237,54 @@ async fn a_host_is_loaded_where_its_target_file_allows_it_and_the_host_itself_co
     assert_eq!((registry.statistics().requests, registry.accepted_proofs()), (outcome.requests, 30));
 }
 
+/// What `load` or `capacity` with the profile `p.yaml` says of a host with an address that is not called this machine's, and
+/// leads here, and how many requests came. The proxy that the environment names leads nowhere.
+async fn elsewhere(folder: &Path, command: &str, served: &'static str) -> (Option<i32>, String, u64) {
+    let (address, registry) = front(served).await;
+    let port = address.port();
+    let text = format!(
+        "name: mine\nstart: running\nbase: http://[::ffff:127.0.0.1]:{port}/\nskew: {{ behind: 1, ahead: 1 }}\n\
+         allow: {{ host: \"[::ffff:7f00:1]:{port}\", what: [load], consent: {CONSENT} }}\n"
+    );
+    std::fs::write(folder.join("mine.yaml"), text).expect("written");
+    let arguments = [command, "p.yaml", "--target", "mine.yaml", "--pool", "pool.jsonl", "--out", "out"];
+    let (code, said) = stepup(folder, "http://127.0.0.1:1", &arguments).await;
+    (code, said, registry.statistics().requests)
+}
+
+#[cfg(feature = "goose")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journey_is_walked_on_a_host_that_consents_and_on_no_other() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let journey = "\
+name: walk
+model: closed
+clients: { number: 2, think: 60 ms, for: 1 s, up-to: 2/s }
+journey:
+  - { action: publish, proof: none }
+  - { action: publish }
+valid: { busy: 100 %, held-up: 100 % }
+objectives: [success >= 99 %]
+";
+    std::fs::write(folder.path().join("p.yaml"), journey).expect("written");
+    pool(folder.path());
+    let (code, said, requests) = elsewhere(folder.path(), "load", "").await;
+    assert_eq!((code, requests), (Some(2), 1), "{said}");
+    assert!(said.contains("needs the host's own consent"), "{said}");
+    let (code, said, requests) = elsewhere(folder.path(), "load", CONSENT).await;
+    assert_eq!(code, Some(0), "{said}");
+    let text = std::fs::read_to_string(folder.path().join("out/result.json")).expect("a result");
+    let result: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(result["totals"]["requests_with_warm_up"], requests, "{said}");
+    assert!(result["totals"]["accepted"].as_u64() > Some(0), "{said}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn load_and_capacity_refuse_a_host_without_consent_before_anything_is_sent() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     std::fs::write(folder.path().join("p.yaml"), PROFILE).expect("written");
     pool(folder.path());
-    // An address that is not called this machine's, and leads here.
-    let run = async |command: &str, served: &'static str| {
-        let (address, registry) = front(served).await;
-        let port = address.port();
-        let text = format!(
-            "name: mine\nstart: running\nbase: http://[::ffff:127.0.0.1]:{port}/\n\
-             allow: {{ host: \"[::ffff:7f00:1]:{port}\", what: [load], consent: {CONSENT} }}\n"
-        );
-        std::fs::write(folder.path().join("mine.yaml"), text).expect("written");
-        let arguments = [command, "p.yaml", "--target", "mine.yaml", "--pool", "pool.jsonl", "--out", "out"];
-        let (code, said) = stepup(folder.path(), "http://127.0.0.1:1", &arguments).await;
-        (code, said, registry.statistics().requests)
-    };
+    let run = async |command: &str, served: &'static str| elsewhere(folder.path(), command, served).await;
     for command in ["load", "capacity"] {
         let (code, said, requests) = run(command, "").await;
         assert_eq!((code, requests), (Some(2), 1), "{said}");

@@ -35,7 +35,7 @@ use crate::load::tally::{Sums, Tally};
 use crate::load::thread::{self, Priority};
 use crate::persona::key::Maker;
 use crate::persona::ledger::{GUARD_MS, Skew};
-use crate::wire::{Reuse, Trust, Wire};
+use crate::wire::{Reuse, Trust, Wire, is_loopback};
 
 /// Goose forgets what it has measured once it has started all its users. Nobody acts before that is over.
 const AHEAD: Duration = Duration::from_secs(1);
@@ -131,7 +131,7 @@ fn ground(
     let (behind, ahead) = plan.skew;
     let skew = Skew { behind: behind.into(), ahead: ahead.into() };
     let stage = Stage {
-        wire: Wire::new(session.base.clone(), Reuse::WhenIdle)?,
+        wire: wire(session)?,
         dialect: Arc::clone(&plan.dialect),
         clock: Clock::system(),
         skew,
@@ -286,7 +286,9 @@ fn wire(session: &Session) -> Result<Wire, String> {
         Connect::PerRequest => Reuse::Never,
     };
     let trust = session.authorities.clone().map_or(Trust::System, Trust::Authorities);
-    Wire::patient(session.base.clone(), reuse, trust, session.plan.patience)
+    // The address that has consented, so that no name leads elsewhere a moment later.
+    let address = Some(session.plan.address).filter(|_| !is_loopback(&session.base));
+    Wire::patient(session.base.clone(), reuse, trust, address, session.plan.patience)
 }
 
 /// The type of a function that goose calls.
