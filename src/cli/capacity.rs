@@ -60,10 +60,14 @@ impl Capacity {
         watch.close();
         let result = result.map_err(|error| Failure::new(exit::USAGE, format!("a probe cannot be made: {error}")))?;
         let Searched { result, unnoted } = result;
+        let broken_off = result.broken_off.clone();
         let code = code(&result);
         finish(&out, &Document::Capacity(Box::new(result)))?;
-        match unnoted {
-            Some(error) => Err(report::unwritable(Path::new("the pool"), &error)),
+        if let Some(error) = unnoted {
+            return Err(report::unwritable(Path::new("the pool"), &error));
+        }
+        match broken_off {
+            Some(why) => Err(Failure::new(exit::INCOMPLETE, format!("the search was broken off: {why}"))),
             None => Ok(code),
         }
     }

@@ -236,8 +236,10 @@ async fn play(session: Session, out: &Path, fed: Fed, mut interruptions: Interru
         }
     };
     watch.close();
+    // Of a run that failed nobody knows which codes it sent; they were of no later step than this one.
+    let spent = ran.as_ref().map_or_else(|_| session.present_step(), Ran::spent_through);
+    let noted = session.note_spent(spent);
     let ran = ran.map_err(|error| Failure::new(exit::USAGE, format!("the run cannot be made: {error}")))?;
-    let noted = session.note_spent(ran.spent_through());
     let Seen { seconds, log, unwritten, aborted, .. } = seen;
     unwritten
         .map_or_else(|| end_log(log, ran.outcome()), Err)

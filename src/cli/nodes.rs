@@ -37,11 +37,14 @@ impl FromStr for Counted {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once('=') {
+        // A path may have a `=` in it as well.
+        let counted = text.split_once('=').filter(|(nodes, _)| !nodes.contains(['/', '.']));
+        match counted {
             None => Ok(Counted { nodes: 1, result: PathBuf::from(text) }),
             Some((nodes, result)) => {
                 let nodes = nodes.parse().ok().filter(|nodes| (1..=100_000).contains(nodes));
-                let nodes = nodes.ok_or_else(|| format!("`{text}`: allowed: `2=RESULT`, from 1 to 100000 nodes"))?;
+                let hint = "allowed: `2=RESULT`, from 1 to 100000 nodes; a path with a `=` in it begins with `./`";
+                let nodes = nodes.ok_or_else(|| format!("`{text}`: {hint}"))?;
                 Ok(Counted { nodes, result: PathBuf::from(result) })
             }
         }
@@ -95,7 +98,7 @@ impl Nodes {
             ),
             Some(Answer::Beyond { measured, at_least }) => {
                 super::say!(
-                    "no answer {asked}: {} at most, which do not bear it",
+                    "no answer {asked}: {} at most, which were not seen to bear it",
                     counted(measured as usize, "measured node")
                 );
                 super::say!("at least {at_least}, as long as nodes do not help each other; measure more to know");
@@ -111,5 +114,22 @@ impl Nodes {
             }
         }
         Ok(exit::HELD)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_may_have_an_equals_sign_in_it() {
+        let read = |text: &str| text.parse::<Counted>().map(|counted| (counted.nodes, counted.result));
+        assert_eq!(read("4=runs/four"), Ok((4, PathBuf::from("runs/four"))));
+        assert_eq!(read("4=runs/n=4"), Ok((4, PathBuf::from("runs/n=4"))));
+        assert_eq!(read("runs/n=4"), Ok((1, PathBuf::from("runs/n=4"))));
+        assert_eq!(read("./n=4"), Ok((1, PathBuf::from("./n=4"))));
+        for wrong in ["n=4", "0=four", "-1=four", "100001=four"] {
+            assert!(read(wrong).expect_err(wrong).contains("begins with `./`"));
+        }
     }
 }

@@ -22,21 +22,12 @@ use super::run::{self, Outcome};
 use super::scaling;
 use super::search::{Bounds, End, Next, Purpose, Search, Shown};
 use super::session::Session;
-use super::tally::{Sums, Unopened};
+use super::tally::Sums;
 use super::trend::{self, Slope};
-use crate::judge::Verdict;
 
 /// In a probe, which may be far beyond what the target bears, nobody is waited for longer than this, or than twice as long
 /// as an objective allows.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// All connections are in use where each is for such a share of the time; fewer of them wait for arrivals for more of it,
-/// by [`IDLE`] over the root of their number, as every second arrival has to wait by then (Halfin and Whitt, 1981).
-const IN_USE: f64 = 0.9;
-/// See above.
-const IDLE: f64 = 0.5;
-/// Where a larger share than this is answered otherwise than it must be, it is not connections that there are too few of.
-const AMISS: f64 = 0.01;
-
 /// How many more users a probe starts with than it has arrivals on average.
 const SLACK: f64 = 1.1;
 
@@ -49,7 +40,8 @@ pub struct Searched {
     pub unnoted: Option<std::io::Error>,
 }
 
-/// Searches until it ends, is stopped, or the second factor fails. `watch` sees each probe.
+/// Searches until it ends, is stopped, or the second factor fails. `watch` sees each probe. An error is one of the first
+/// probe; what was measured before a later one is kept.
 pub fn search(session: &Session, stop: &AtomicBool, mut watch: impl FnMut(Seen<'_>)) -> std::io::Result<Searched> {
     let started = SystemTime::now();
     let wanted = session.profile.capacity;
@@ -62,6 +54,7 @@ pub fn search(session: &Session, stop: &AtomicBool, mut watch: impl FnMut(Seen<'
     let mut probes: Vec<Probe> = Vec::new();
     let mut breaches = 0;
     let mut generator = noting::generator(&session.plan);
+    let mut broken_off = None;
     let end = loop {
         let (rate, purpose) = match next {
             Next::End(end) => break Some(end),
@@ -84,13 +77,22 @@ pub fn search(session: &Session, stop: &AtomicBool, mut watch: impl FnMut(Seen<'
         }
         let measured = noting::whole_seconds(plan.warm_up, lasts);
         let (mut seconds, mut means) = (Vec::new(), Vec::new());
-        let mut outcome = run::conduct_with(&plan, rosters, stop, |at, sums| {
+        let outcome = run::conduct_with(&plan, rosters, stop, |at, sums| {
             let mean = sums.timed.of(Timing::ResponseTime).mean().filter(|_| measured.contains(&at));
             means.extend(mean.map(|mean| (at as f64, mean.as_secs_f64())));
             let second = SecondNote::of(at, sums, plan.warm_up);
             watch(Seen::Second(&second));
             seconds.push(second);
-        })?;
+        });
+        let mut outcome = match outcome {
+            Ok(outcome) => outcome,
+            Err(error) if probes.is_empty() => return Err(error),
+            Err(error) => {
+                broken_off = Some(error);
+                rosters = Vec::new();
+                break None;
+            }
+        };
         rosters = std::mem::take(&mut outcome.rosters);
         breaches += outcome.breaches;
         noting::add_sender(&mut generator, &outcome);
@@ -113,11 +115,18 @@ pub fn search(session: &Session, stop: &AtomicBool, mut watch: impl FnMut(Seen<'
     };
     let mut crowds = Vec::new();
     for clients in session.profile.capacity_clients() {
-        if stop.load(Ordering::Relaxed) || breaches > 0 {
+        if stop.load(Ordering::Relaxed) || breaches > 0 || broken_off.is_some() {
             break;
         }
         watch(Seen::Begins(&format!("{clients} clients who never think")));
-        let (note, outcome) = crowd(session, clients, rosters, crowds.len(), stop, &mut watch)?;
+        let (note, outcome) = match crowd(session, clients, rosters, crowds.len(), stop, &mut watch) {
+            Ok(crowd) => crowd,
+            Err(error) => {
+                broken_off = Some(error);
+                rosters = Vec::new();
+                break;
+            }
+        };
         rosters = outcome.rosters;
         breaches += outcome.breaches;
         if !stop.load(Ordering::Relaxed) {
@@ -130,7 +139,8 @@ pub fn search(session: &Session, stop: &AtomicBool, mut watch: impl FnMut(Seen<'
         .filter(|note| note.invalid.is_empty())
         .map(|note| (f64::from(note.clients), note.accepted_per_s))
         .collect();
-    let spent = rosters.iter().map(super::roster::Roster::spent_through).max().unwrap_or_default();
+    // Of a run that failed nobody knows which codes it sent; they were of no later step than this one.
+    let spent = rosters.iter().map(Roster::spent_through).max().unwrap_or_else(|| session.present_step());
     let unnoted = session.note_spent(spent).err();
     let instant = |time| Timestamp::try_from(time).unwrap_or_default();
     let result = CapacityResult {
@@ -144,7 +154,8 @@ pub fn search(session: &Session, stop: &AtomicBool, mut watch: impl FnMut(Seen<'
         seed: session.plan.seed,
         started: instant(started),
         finished: instant(SystemTime::now()),
-        complete: end.is_some() && !stop.load(Ordering::Relaxed),
+        complete: end.is_some() && broken_off.is_none() && !stop.load(Ordering::Relaxed),
+        broken_off: broken_off.map(|error| error.to_string()),
         confirmed: end.and_then(|end| confirmed(&probes, borne(end)?)),
         end: end.map(|end| ending(end, &probes)),
         borne_per_s: end.and_then(borne).map(Rate::get),
@@ -213,30 +224,12 @@ fn accepted_of(sums: &Sums) -> u64 {
     sums.counts.sum(|kind: Kind, fate| fate == Fate::Accepted && !fate.is_breach(kind))
 }
 
-/// Whether all connections were in use, and nothing was amiss but that they were waited for.
-fn is_saturated(connections: u32, lasted: Duration, whole: &Sums) -> bool {
-    let connections = f64::from(connections.max(1));
-    let in_use = (whole.held_ns as f64 + whole.opening_ns as f64) / (lasted.as_nanos() as f64 * connections).max(1.0);
-    let ended = whole.counts.sum(|_, _| true);
-    let fine =
-        |kind: Kind, fate: Fate| fate.judged(kind) == Verdict::Exact || matches!(fate, Fate::Unsent | Fate::Starved);
-    let amiss = ended - whole.counts.sum(fine);
-    in_use >= (1.0 - IDLE / connections.sqrt()).min(IN_USE)
-        && whole.unopened(Unopened::ByTarget) == 0
-        && (amiss as f64) <= AMISS * ended as f64
-}
-
-/// How many connections there may be: each thread that sends has one at least.
-fn connections(session: &Session) -> u32 {
-    session.profile.connections.max(u32::try_from(session.plan.cores.len()).unwrap_or(u32::MAX))
-}
-
 fn search_note(session: &Session) -> SearchNote {
     let Session { profile, .. } = session;
     let wanted = profile.capacity;
     SearchNote {
         mix: noting::weights(&profile.mix),
-        connections: connections(session),
+        connections: session.connections(),
         connect: profile.connect,
         arrivals: profile.pace.spacing,
         probe_s: wanted.probe.0.as_secs_f64(),
@@ -356,7 +349,7 @@ fn probe(session: &Session, (rate, purpose): (Rate, Purpose), course: &Course, o
         service_mean_us: whole.timed.of(Timing::ServiceTime).mean().map(us),
         held_mean_us: whole.held_mean().map(us),
         waited_mean_us: whole.waited_mean().map(us),
-        saturated: is_saturated(connections(session), *lasted, whole),
+        saturated: limit::is_saturated(session.connections(), *lasted, whole),
         rise: slope.map(|slope| slope.value),
         lateness_p99_us: at(Quantile::P99, Timing::Lateness),
         busy: outcome.busy,
@@ -440,27 +433,6 @@ mod tests {
 
     fn probe(rate: f64, purpose: Purpose, shown: Shown, accepted: f64) -> Probe {
         Probe { accepted_per_s: accepted, ..Probe::bare(rate, purpose, shown) }
-    }
-
-    #[test]
-    fn connections_are_all_in_use_where_they_are_busy_and_what_they_bring_is_right() {
-        let saturated = |connections: u32, held_ms: u64, fate: Fate| {
-            let mut tally = super::super::tally::Tally::new(0);
-            for due in 0..100 {
-                tally.taken_up(due, due);
-                tally.held(due, held_ms * 1_000_000);
-                tally.ended(Kind::Right, if due < 90 { Fate::Accepted } else { fate }, due, Some(due), due);
-            }
-            is_saturated(connections, Duration::from_secs(1), &tally.whole)
-        };
-        // A hundred requests of 20 ms are two seconds of a connection each second.
-        assert!(saturated(2, 20, Fate::Accepted) && saturated(2, 20, Fate::Unsent));
-        assert!(!saturated(64, 20, Fate::Accepted));
-        // A target that fails is not short of connections.
-        assert!(!saturated(2, 20, Fate::ServerError));
-        // One of two is idle for a third of the time before anybody waits for long; of a hundred, hardly any.
-        assert!(saturated(2, 14, Fate::Accepted) && !saturated(2, 12, Fate::Accepted));
-        assert!(saturated(100, 910, Fate::Accepted) && !saturated(100, 850, Fate::Accepted));
     }
 
     #[test]

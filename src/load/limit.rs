@@ -1,10 +1,16 @@
 //! What a run or a search was limited by where it was not the target.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::document::Probe;
+use super::fate::Fate;
+use super::mix::Kind;
 use super::search::Shown;
+use super::tally::{Sums, Unopened};
+use crate::judge::Verdict;
 
 /// What was the limit in place of the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -29,6 +35,37 @@ pub struct Reason {
 const SLOWER: f64 = 1.5;
 /// Whoever waits for a connection for such a share of the time that a request has one, waits for connections.
 const WAITS: f64 = 0.1;
+/// All connections are in use where each is for such a share of the time; fewer of them wait for arrivals for more of it,
+/// by [`IDLE`] over the root of their number, as every second arrival has to wait by then (Halfin and Whitt, 1981).
+const IN_USE: f64 = 0.9;
+/// See above.
+const IDLE: f64 = 0.5;
+/// Where a larger share than this is answered otherwise than it must be, it is not connections that there are too few of.
+const AMISS: f64 = 0.01;
+
+/// The share of the time in which a connection was in use or being opened, on average of them all; more than all of it
+/// where what came within the time was still worked off after it.
+pub fn in_use(connections: u32, lasted: Duration, whole: &Sums) -> f64 {
+    let used_ns = whole.held_ns as f64 + whole.opening_ns as f64;
+    used_ns / (lasted.as_nanos() as f64 * f64::from(connections.max(1))).max(1.0)
+}
+
+/// Whether all connections were in use, and nothing was amiss but that they were waited for.
+pub fn is_saturated(connections: u32, lasted: Duration, whole: &Sums) -> bool {
+    let ended = whole.counts.sum(|_, _| true);
+    let fine =
+        |kind: Kind, fate: Fate| fate.judged(kind) == Verdict::Exact || matches!(fate, Fate::Unsent | Fate::Starved);
+    let amiss = ended - whole.counts.sum(fine);
+    in_use(connections, lasted, whole) >= (1.0 - IDLE / f64::from(connections.max(1)).sqrt()).min(IN_USE)
+        && whole.unopened(Unopened::ByTarget) == 0
+        && (amiss as f64) <= AMISS * ended as f64
+}
+
+/// Whether a run was short of connections: all were in use, and waited for.
+pub fn is_short_of_connections(connections: u32, lasted: Duration, whole: &Sums) -> bool {
+    let waits = |(waited, held): (Duration, Duration)| waited.as_secs_f64() > WAITS * held.as_secs_f64();
+    is_saturated(connections, lasted, whole) && whole.waited_mean().zip(whole.held_mean()).is_some_and(waits)
+}
 
 /// Whether a rate was missed because there were no more connections: all were in use and waited for, what was answered was
 /// answered rightly, and a request held its own no longer than at lower rates.
@@ -68,6 +105,44 @@ mod tests {
             saturated: shown == Shown::Missed,
             ..Probe::bare(rate, Purpose::Search, shown)
         }
+    }
+
+    #[test]
+    fn connections_are_all_in_use_where_they_are_busy_and_what_they_bring_is_right() {
+        let saturated = |connections: u32, held_ms: u64, fate: Fate| {
+            let mut tally = crate::load::tally::Tally::new(0);
+            for due in 0..100 {
+                tally.taken_up(due, due);
+                tally.held(due, held_ms * 1_000_000);
+                tally.ended(Kind::Right, if due < 90 { Fate::Accepted } else { fate }, due, Some(due), due);
+            }
+            is_saturated(connections, Duration::from_secs(1), &tally.whole)
+        };
+        // A hundred requests of 20 ms are two seconds of a connection each second.
+        assert!(saturated(2, 20, Fate::Accepted) && saturated(2, 20, Fate::Unsent));
+        assert!(!saturated(64, 20, Fate::Accepted));
+        // A target that fails is not short of connections.
+        assert!(!saturated(2, 20, Fate::ServerError));
+        // One of two is idle for a third of the time before anybody waits for long; of a hundred, hardly any.
+        assert!(saturated(2, 14, Fate::Accepted) && !saturated(2, 12, Fate::Accepted));
+        assert!(saturated(100, 910, Fate::Accepted) && !saturated(100, 850, Fate::Accepted));
+    }
+
+    #[test]
+    fn a_run_is_short_of_connections_where_they_are_waited_for() {
+        let short = |held_ms: u64, waited_ms: u64| {
+            let mut tally = crate::load::tally::Tally::new(0);
+            for due in 0..100 {
+                tally.taken_up(due, due);
+                tally.requested(due);
+                tally.held(due, held_ms * 1_000_000);
+                tally.waited(due, waited_ms * 1_000_000);
+                tally.ended(Kind::Right, Fate::Accepted, due, Some(due), due);
+            }
+            is_short_of_connections(2, Duration::from_secs(1), &tally.whole)
+        };
+        assert!(short(20, 40) && !short(20, 1), "they are waited for");
+        assert!(!short(5, 40), "they are idle half the time");
     }
 
     #[test]

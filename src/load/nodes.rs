@@ -89,11 +89,13 @@ pub fn needed(measured: &[Measured], rate: f64, head_room: f64) -> Option<Answer
     if let Some(nodes) = measured_nodes {
         return Some(Answer::Measured { nodes });
     }
-    let not_borne = |one: &Measured| one.missed_per_s.unwrap_or(one.mean_per_s) / f64::from(one.nodes.max(1));
-    let each = limits().map(not_borne).fold(0.0, f64::max);
-    let at_least =
-        if each > 0.0 { (rate / usable / each).ceil().max(f64::from(most) + 1.0) } else { f64::from(u32::MAX) };
-    Some(Answer::Beyond { measured: most, at_least: at_least as u32 })
+    let not_borne = |one: &Measured| one.missed_per_s.unwrap_or(one.mean_per_s);
+    let each = limits().map(|one| not_borne(one) / f64::from(one.nodes.max(1))).fold(0.0, f64::max);
+    let by_each = if each > 0.0 { (rate / usable / each).ceil() } else { f64::from(u32::MAX) };
+    // Between what they bore and what they missed nobody knows.
+    let ruled_out = limits().filter(|one| not_borne(one) * usable <= rate).map(|one| one.nodes).max();
+    let at_least = (by_each as u32).max(ruled_out.unwrap_or_default().saturating_add(1));
+    Some(Answer::Beyond { measured: most, at_least })
 }
 
 #[cfg(test)]
@@ -111,6 +113,9 @@ mod tests {
         assert_eq!(needed(&one, 900.0, 0.3), Some(Answer::Beyond { measured: 1, at_least: 2 }));
         assert_eq!(needed(&one, 5_000.0, 0.5), Some(Answer::Beyond { measured: 1, at_least: 10 }));
         assert_eq!(needed(&[], 1.0, 0.0), Some(Answer::Unmeasured));
+        // One bears 980 and misses 1,020; whether it bears 1,000 was not tried.
+        assert_eq!(needed(&one, 1_000.0, 0.0), Some(Answer::Beyond { measured: 1, at_least: 1 }));
+        assert_eq!(needed(&one, 1_020.0, 0.0), Some(Answer::Beyond { measured: 1, at_least: 2 }));
         // Two of which each bears a hair less than 1,020 bear 2,030.
         assert_eq!(needed(&one, 2_030.0, 0.0), Some(Answer::Beyond { measured: 1, at_least: 2 }));
         let bounded = Measured { missed_per_s: None, ..one[0] };

@@ -6,14 +6,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::document::{
-    BreachNote, Breaches, ClientsNote, CountedNote, GeneratorNote, LOAD, LoadResult, Model, ObjectiveNote,
-    OutcomeCount, Percentile, ProfileNote, SecondNote, TargetNote, TimesNote, Totals, UsersNote, Verdict,
+    BreachNote, Breaches, ClientsNote, ConnectionsNote, CountedNote, GeneratorNote, LOAD, LoadResult, Model,
+    ObjectiveNote, OutcomeCount, Percentile, ProfileNote, SecondNote, TargetNote, TimesNote, Totals, UsersNote,
+    Verdict,
 };
 use super::engine::LONG_ENOUGH;
 use super::fate::Fate;
 use super::histogram::Times;
 use super::journey::Walked;
-use super::limit::{Limit, Reason};
+use super::limit::{self, Limit, Reason};
 use super::mix::{Kind, Mix};
 use super::objective::{Standing, Timing};
 use super::profile::Validity;
@@ -202,6 +203,7 @@ pub fn of_run(session: &Session, outcome: &Outcome, seconds: Vec<SecondNote>, ab
         invalid,
         verdict,
         generator: sender(plan, outcome),
+        connections: Some(connections(session, lasts.saturating_sub(profile.warm_up), whole)),
         users: UsersNote {
             there: session.users,
             needed: *needed,
@@ -250,8 +252,19 @@ pub fn of_journey(session: &Session, walked: Walked, seconds: Vec<SecondNote>, a
     result.invalid.extend(mistakes);
     let aborted = result.aborted.as_deref();
     result.verdict = verdict(&outcome, &result.invalid, aborted, &result.objectives);
-    result.goose = Some(goose);
+    (result.goose, result.connections) = (Some(goose), None);
     result
+}
+
+fn connections(session: &Session, lasted: Duration, whole: &Sums) -> ConnectionsNote {
+    let number = session.connections();
+    ConnectionsNote {
+        number,
+        in_use: limit::in_use(number, lasted, whole).min(1.0),
+        held_mean_us: whole.held_mean().map(us),
+        waited_mean_us: whole.waited_mean().map(us),
+        short: limit::is_short_of_connections(number, lasted, whole),
+    }
 }
 
 /// How many were accepted in a second of those that lie within what is measured: what is answered later, out of a queue

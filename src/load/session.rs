@@ -308,6 +308,11 @@ impl Session {
         sizing::bearable(self.plan.crew.spending, codes, self.profile.mix.share(Kind::touches), shards)
     }
 
+    /// How many connections there may be: each thread that sends has one at least.
+    pub fn connections(&self) -> u32 {
+        self.profile.connections.max(u32::try_from(self.plan.cores.len()).unwrap_or(u32::MAX))
+    }
+
     /// How many valid codes a second the users have.
     pub fn users_sustain(&self) -> Rate {
         sizing::sustained(if self.profile.mix.takes_factors() { self.plan.crew.spending } else { 0 })

@@ -103,6 +103,65 @@ fn connections_that_are_all_in_use_are_not_the_registrys_limit() {
 }
 
 #[test]
+fn a_search_that_this_machine_lets_down_reports_what_was_measured_before() {
+    let search = "arrivals: even\ncapacity: { arrivals: 1, from: 64/s, up-to: 128/s, probe: 1 s, confirm: 1 s, repeats: 9, \
+                  warm-up: 0 s }\n";
+    let place = Place::new();
+    let (mut child, mut lines) = place.begin("capacity", &(PROFILE.to_owned() + search), &["--threads", "1"]);
+    lines.find(|said| said.starts_with("probe ")).expect("it says so");
+    // From now on no probe has all the files that it takes; a report is one.
+    let files = format!("/proc/{}/fd", child.id());
+    let is_timer = |entry: &std::fs::DirEntry| {
+        std::fs::read_link(entry.path()).is_ok_and(|to| to.to_string_lossy().contains("timerfd"))
+    };
+    let timer = loop {
+        let open = std::fs::read_dir(&files).expect("its files").filter_map(Result::ok);
+        let timers = open.filter(is_timer).filter_map(|entry| entry.file_name().to_str()?.parse::<u64>().ok());
+        if let Some(timer) = timers.max() {
+            break timer;
+        }
+        std::thread::yield_now();
+    };
+    let few = rustix::process::Rlimit { current: Some(timer - 1), maximum: Some(timer - 1) };
+    let process = rustix::process::Pid::from_child(&child);
+    rustix::process::prlimit(Some(process), rustix::process::Resource::Nofile, few).expect("it is told");
+    let rest: Vec<String> = lines.collect();
+    assert_eq!(child.wait().expect("it ends").code(), Some(5), "{rest:?}");
+    let document = place.document();
+    assert!(document["broken_off"].as_str().is_some_and(|why| why.contains("Too many open files")), "{rest:?}");
+    assert_eq!((&document["end"], &document["complete"]), (&json!(null), &json!(false)));
+    assert!(document["probes"].as_array().is_some_and(|probes| !probes.is_empty()), "{document}");
+    let summary = std::fs::read_to_string(place.out().join("summary.md")).expect("a summary");
+    assert!(summary.contains("broken off, for this machine could not go on"), "{summary}");
+}
+
+#[test]
+fn a_run_says_that_connections_may_have_been_its_limit() {
+    let at = |connections: u32| {
+        let place = Place::new();
+        // Four a second, of four tenths of a second each, are more than one connection bears.
+        let profile = PROFILE
+            .replace("connections: 8", &format!("connections: {connections}"))
+            .replace("success >= 99 %", "p99 response_time < 20 s")
+            + "arrivals: even\npatience: 20 s\n";
+        let pace = profile.find("pace:").expect("a pace")..profile.find("connections:").expect("connections");
+        let mut profile = profile;
+        profile.replace_range(pace, "pace: [{ constant: { rate: 4/s, for: 3 s } }]\n");
+        let target = "name: slow\nabout: slow\nstart: embedded\nverifiers: { number: 100, time: 400 ms }\n\
+                      skew: { behind: 1, ahead: 1 }\n";
+        let target = place.file("target.yaml", target);
+        place.run("load", &profile, &["--threads", "1", "--target", target.to_str().expect("a path")])
+    };
+    let (code, document, output) = at(1);
+    assert_eq!((code, &document["connections"]["short"]), (Some(0), &json!(true)), "{}", said(&output));
+    assert!(said(&output).contains("connections: the only one was in use"), "{}", said(&output));
+    assert!(said(&output).contains("they may be the limit, and not the target"), "{}", said(&output));
+    let (code, document, output) = at(8);
+    assert_eq!((code, &document["connections"]["short"]), (Some(0), &json!(false)), "{}", said(&output));
+    assert!(said(&output).contains("connections: up to 8, in use"), "{}", said(&output));
+}
+
+#[test]
 fn an_interrupted_search_reports_the_probes_that_it_made() {
     let profile = PROFILE.to_owned() + &QUICK.replace("128/s", "100000/s");
     let document = Place::new().interrupt("capacity", &profile, "probe ");

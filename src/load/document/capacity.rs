@@ -45,6 +45,9 @@ pub struct CapacityResult {
     pub finished: Timestamp,
     /// Whether it came to its end.
     pub complete: bool,
+    /// Why this machine could not go on, where it could not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broken_off: Option<String>,
     /// How it ended; none when it was interrupted or the second factor failed.
     pub end: Option<Ending>,
     /// The highest rate that met the objectives; none when none did.

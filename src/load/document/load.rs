@@ -46,6 +46,9 @@ pub struct LoadResult {
     pub verdict: Verdict,
     /// What sent.
     pub generator: GeneratorNote,
+    /// How connections were used; none of a journey, whose clients do not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connections: Option<ConnectionsNote>,
     /// The users, and what they sustain.
     pub users: UsersNote,
     /// Sums over the run, the warm-up left out.
@@ -213,6 +216,21 @@ pub struct GeneratorNote {
     pub held_up: Option<f64>,
     /// How many wanted to run on this machine on average of the last minute, when the run ended; where the system says.
     pub load_average: Option<f64>,
+}
+
+/// How connections were used, the warm-up left out.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct ConnectionsNote {
+    /// How many there might be.
+    pub number: u32,
+    /// The share of the time in which one was in use or being opened, on average of them all.
+    pub in_use: f64,
+    /// How long a request held one on average, in microseconds.
+    pub held_mean_us: Option<f64>,
+    /// How long a request waited for one on average because there might be no more, in microseconds.
+    pub waited_mean_us: Option<f64>,
+    /// Whether all were in use and waited for, and nothing else was amiss: they may have been the limit, and not the target.
+    pub short: bool,
 }
 
 /// How many arrivals of a kind became what, and what the judge says of it.

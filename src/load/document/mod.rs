@@ -7,6 +7,7 @@ mod load;
 pub use capacity::{CapacityResult, Confirmed, CrowdNote, Ending, FORMAT as CAPACITY, Probe, SearchNote};
 pub use goose::{GooseNote, GooseRequests};
 pub use load::{
-    BreachNote, Breaches, ClientsNote, CountedNote, FORMAT as LOAD, GeneratorNote, LoadResult, Model, ObjectiveNote,
-    OutcomeCount, Percentile, ProfileNote, SecondNote, TargetNote, TimesNote, Totals, UsersNote, Verdict,
+    BreachNote, Breaches, ClientsNote, ConnectionsNote, CountedNote, FORMAT as LOAD, GeneratorNote, LoadResult, Model,
+    ObjectiveNote, OutcomeCount, Percentile, ProfileNote, SecondNote, TargetNote, TimesNote, Totals, UsersNote,
+    Verdict,
 };

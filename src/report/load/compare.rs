@@ -92,6 +92,11 @@ pub fn made_otherwise(one: &CapacityResult, other: &CapacityResult) -> Vec<Strin
     differing(sender).chain(noted.into_iter().flat_map(differing)).collect()
 }
 
+/// Whether a search met the objectives at no rate, and tried below this one, which the other bore.
+fn is_doomed_below(result: &CapacityResult, rate: f64) -> bool {
+    result.end == Some(Ending::Doomed) && result.breaches == 0 && result.missed_per_s.is_some_and(|tried| tried < rate)
+}
+
 impl<'a> Comparison<'a> {
     /// The later beside the earlier.
     pub fn of(before: &'a CapacityResult, after: &'a CapacityResult) -> Self {
@@ -106,17 +111,14 @@ impl<'a> Comparison<'a> {
             (Some(before), Some(after)) if before.most.is_finite() && after.most.is_finite() => {
                 Difference::WithinSpread
             }
-            (Some(before), None) if self.is_doomed_below(before.least / self.before.accepted_share()) => {
+            (Some(before), None) if is_doomed_below(self.after, before.least / self.before.accepted_share()) => {
                 Difference::Lower
+            }
+            (None, Some(after)) if is_doomed_below(self.before, after.least / self.after.accepted_share()) => {
+                Difference::Higher
             }
             (Some(_), Some(_)) | (None, _) | (_, None) => Difference::Unknown,
         }
-    }
-
-    /// Whether the later meets the objectives at no rate, and was tried below what the earlier bore.
-    fn is_doomed_below(&self, rate: f64) -> bool {
-        let Comparison { after, .. } = self;
-        after.end == Some(Ending::Doomed) && after.breaches == 0 && after.missed_per_s.is_some_and(|tried| tried < rate)
     }
 
     /// Why there is nothing to compare, of whichever of the two it is.
@@ -156,8 +158,23 @@ impl<'a> Comparison<'a> {
         if !unlike.is_empty() {
             lines.push(format!("they were not made alike: {}", unlike.join("; ")));
         }
+        if let Some(caveat) = self.unrepeated() {
+            lines.push(caveat);
+        }
         lines.push(self.told());
         lines
+    }
+
+    /// What has no spread, since it was confirmed but once.
+    fn unrepeated(&self) -> Option<String> {
+        let once = |result: &CapacityResult| result.confirmed.as_ref().is_some_and(|confirmed| confirmed.runs <= 1);
+        let which = match (once(self.before), once(self.after)) {
+            (true, true) => "both were",
+            (true, false) => "the one before was",
+            (false, true) => "the one after was",
+            (false, false) => return None,
+        };
+        Some(format!("{which} confirmed but once, which shows no spread: a difference may be one of chance"))
     }
 
     fn told(&self) -> String {
@@ -168,13 +185,15 @@ impl<'a> Comparison<'a> {
                 .map_or(result.borne_per_s.unwrap_or_default(), |confirmed| confirmed.accepted_per_s)
         };
         let (before, after) = (middle(self.before), middle(self.after));
-        let by = if before > 0.0 { share((after - before).abs() / before) } else { "all".to_owned() };
+        let apart = (before > 0.0).then(|| share((after - before).abs() / before));
+        let by = apart.as_ref().map_or_else(String::new, |apart| format!(" by {apart}"));
+        let apart = apart.as_ref().map_or_else(String::new, |apart| format!(", which lie {apart} apart"));
         let (before, after) = (number(before), number(after));
         match self.difference() {
-            Difference::Lower => format!("Lower by {by}, beyond the spread of both: from {before} to {after}/s"),
-            Difference::Higher => format!("Higher by {by}, beyond the spread of both: from {before} to {after}/s"),
+            Difference::Lower => format!("Lower{by}, beyond the spread of both: from {before} to {after}/s"),
+            Difference::Higher => format!("Higher{by}, beyond the spread of both: from {before} to {after}/s"),
             Difference::WithinSpread => {
-                format!("No difference beyond the spread: {before} and {after}/s, which lie {by} apart")
+                format!("No difference beyond the spread: {before} and {after}/s{apart}")
             }
             Difference::Unknown => self.unknown(),
         }
@@ -217,9 +236,20 @@ mod tests {
         doomed.borne_per_s = None;
         (doomed.missed_per_s, doomed.confirmed) = (Some(30.0), None);
         assert_eq!(difference(&doomed), Difference::Lower);
+        assert_eq!(Comparison::of(&doomed, &before).difference(), Difference::Higher);
+        let told = Comparison::of(&doomed, &before).lines().join("\n");
+        assert!(told.ends_with("\nHigher, beyond the spread of both: from 0 to 1,000/s"), "{told}");
+        // What was not tried as low as the other bore may be as good.
+        doomed.missed_per_s = Some(1_500.0);
         assert_eq!(Comparison::of(&doomed, &before).difference(), Difference::Unknown);
         let told = Comparison::of(&doomed, &before).lines().join("\n");
         assert!(told.ends_with("Nothing to compare: the one before met the objectives at no rate"), "{told}");
+        assert!(!told.contains("confirmed but once"), "{told}");
+        let mut once = before.clone();
+        once.confirmed.as_mut().expect("confirmations").runs = 1;
+        let told = Comparison::of(&once, &before).lines().join("\n");
+        assert!(told.contains("confirmed 1 time: 1,000/s accepted, whose spread one run does not show"), "{told}");
+        assert!(told.contains("the one before was confirmed but once"), "{told}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::goose;
 use super::terminal::{
-    bound_by, conclusion, confirmed, ended, model, probe_words, scaling, sender, standing, users, warnings,
+    bound_by, conclusion, confirmed, connections, ended, model, probe_words, scaling, sender, standing, users, warnings,
 };
 use super::words::{number, share, time};
 use crate::load::document::{CapacityResult, LoadResult};
@@ -42,6 +42,9 @@ pub(super) fn of_run(result: &LoadResult) -> String {
         let _ = writeln!(out, "- {}", plain(warning.trim()));
     }
     let _ = writeln!(out, "\n{}. {}.\n", plain(&model(result)), plain(&sender(&result.generator)));
+    if let Some(line) = connections(result) {
+        let _ = writeln!(out, "Connections: {}.\n", plain(&line));
+    }
     table(
         &mut out,
         &["objective", "", "measured"],
@@ -107,7 +110,8 @@ pub(super) fn of_capacity(result: &CapacityResult) -> String {
         plain(&result.target.name),
         plain(&ended(result))
     );
-    for line in confirmed(result).into_iter().chain(bound_by(result)).chain([users(result)]).chain(scaling(result)) {
+    let bound = bound_by(result).map(|(what, line)| format!("{what} {line}"));
+    for line in confirmed(result).into_iter().chain(bound).chain([users(result)]).chain(scaling(result)) {
         let _ = writeln!(out, "- {}", plain(&line));
     }
     let _ = writeln!(out, "- {}\n", plain(&sender(&result.generator)));

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::chart::{Chart, Drawn};
 use super::goose;
 use super::terminal::{
-    bound_by, conclusion, confirmed, ended, model, probe_words, scaling, sender, standing, users, warnings,
+    bound_by, conclusion, confirmed, connections, ended, model, probe_words, scaling, sender, standing, users, warnings,
 };
 use super::words::{number, share, time};
 use super::{capacity_charts, run_charts};
@@ -113,8 +113,11 @@ pub(super) fn of_run(result: &LoadResult) -> Result<String, String> {
                 None => (
                     "Connections",
                     format!(
-                        "up to {}; {} opened, {} that could not be; {} arrivals waited for one",
-                        profile.connections, totals.connections_opened, totals.connections_failed, totals.waited
+                        "{}; {} opened, {} that could not be; {} arrivals waited for one",
+                        connections(result).unwrap_or_else(|| format!("up to {}", profile.connections)),
+                        totals.connections_opened,
+                        totals.connections_failed,
+                        totals.waited
                     ),
                 ),
             },
@@ -182,7 +185,7 @@ pub(super) fn of_capacity(result: &CapacityResult) -> Result<String, String> {
     let mut facts = vec![("Action", clean(&result.action))];
     facts.push(("Objectives", result.objectives.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")));
     facts.extend(confirmed(result).map(|line| ("Confirmed", line)));
-    facts.extend(bound_by(result).map(|line| ("Missed", line)));
+    facts.extend(bound_by(result));
     facts.push(("Users", users(result)));
     facts.extend(scaling(result).into_iter().map(|line| ("Scaling", line)));
     facts.push(("Sender", sender(&result.generator)));

@@ -85,6 +85,21 @@ pub(super) fn sender(generator: &crate::load::document::GeneratorNote) -> String
     format!("{threads} on {cores}, priority {priority}, busy {busy}{held_up}{load}")
 }
 
+/// How connections were used, in a line.
+pub(super) fn connections(result: &LoadResult) -> Option<String> {
+    let note = result.connections.as_ref()?;
+    let of = |us: Option<f64>| us.map_or_else(|| "no time".to_owned(), time);
+    let (number, in_use, held, waited) =
+        (note.number, share(note.in_use), of(note.held_mean_us), of(note.waited_mean_us));
+    let times = format!("a request held one for {held} and waited {waited} for one on average");
+    Some(if note.short {
+        let all = if number == 1 { "the only one was".to_owned() } else { format!("all {number} were") };
+        format!("{all} in use, {in_use} of the time, and {times}: they may be the limit, and not the target")
+    } else {
+        format!("up to {number}, in use {in_use} of the time; {times}")
+    })
+}
+
 /// A run.
 pub(super) fn of_run(result: &LoadResult) -> String {
     let mut text = String::new();
@@ -99,6 +114,9 @@ pub(super) fn of_run(result: &LoadResult) -> String {
     say(format_args!("target: {}, {}", clean(&result.target.name), clean(&result.profile.request)));
     say(format_args!("model: {}", model(result)));
     say(format_args!("sender: {}", sender(&result.generator)));
+    if let Some(line) = connections(result) {
+        say(format_args!("connections: {line}"));
+    }
     let totals = &result.totals;
     say(format_args!(""));
     for (name, count, rate) in [
@@ -156,7 +174,10 @@ pub(super) fn ended(result: &CapacityResult) -> String {
         _ if result.breaches > 0 => {
             format!("Breached: {} requests were let through that must not be; the search was ended", result.breaches)
         }
-        None => "Incomplete: interrupted".to_owned(),
+        None => match &result.broken_off {
+            Some(why) => format!("Incomplete: broken off, for this machine could not go on: {}", clean(why)),
+            None => "Incomplete: interrupted".to_owned(),
+        },
         Some(Ending::Found) => format!("Capacity: {borne} met the objectives, {missed} did not"),
         Some(Ending::Doomed) => format!("Doomed: the objectives are met at no rate, not even at {missed}"),
         Some(Ending::GeneratorBound) => format!("Generator-bound: at least {borne}; this program could not send more"),
@@ -176,7 +197,8 @@ pub(super) fn ended(result: &CapacityResult) -> String {
         Some(Ending::Unreachable) => format!("Unreachable: nothing was answered, not at {missed} either"),
     };
     let is_cut_short = result.end.is_some() && !result.complete && result.breaches == 0;
-    if is_cut_short { format!("{ended}; interrupted before all clients were measured") } else { ended }
+    let why = if result.broken_off.is_some() { "broken off" } else { "interrupted" };
+    if is_cut_short { format!("{ended}; {why} before all clients were measured") } else { ended }
 }
 
 /// So many connections, when they are all that there may be, and that they were.
@@ -194,13 +216,19 @@ pub(super) fn confirmed(result: &CapacityResult) -> Option<String> {
     let longer = |probe: &&Probe| probe.purpose == Purpose::Confirmation && probe.shown != Shown::Invalid;
     let all = result.probes.iter().filter(longer).count();
     let of_all = if all > runs { format!(" in {all} longer probes up and down") } else { String::new() };
+    let spread = match confirmed.runs {
+        ..=1 => ", whose spread one run does not show".to_owned(),
+        _ => format!(
+            ", from {} to {}/s (spread {})",
+            number(confirmed.least_per_s),
+            number(confirmed.most_per_s),
+            share(confirmed.spread)
+        ),
+    };
     Some(format!(
-        "confirmed {}{of_all}: {}/s accepted, from {} to {}/s (spread {}){slower}",
+        "confirmed {}{of_all}: {}/s accepted{spread}{slower}",
         times(confirmed.runs, confirmed.missed_runs.map_or(0, NonZeroUsize::get)),
         number(confirmed.accepted_per_s),
-        number(confirmed.least_per_s),
-        number(confirmed.most_per_s),
-        share(confirmed.spread)
     ))
 }
 
@@ -209,13 +237,22 @@ fn times(met: usize, missed: usize) -> String {
     if missed == 0 { counted(met, "time") } else { format!("{met} of {}", counted(met + missed, "time")) }
 }
 
-/// What the lowest rate that missed the objectives missed: what bounds the target, as far as a client sees it.
-pub(super) fn bound_by(result: &CapacityResult) -> Option<String> {
-    let missed = result.missed_per_s?;
-    let probe = result.probes.iter().rev().find(|probe| {
-        !matches!(probe.shown, Shown::Met | Shown::Invalid) && (probe.rate - missed).abs() <= missed * 1e-9
-    });
-    Some(format!("at {}/s: {}", number(missed), clean(&probe?.why.join("; "))))
+/// What the search came to its end at: what the lowest rate that missed the objectives missed, which is what bounds the
+/// target as far as a client sees it, or why the last probe says nothing about it. With a word for what that is.
+pub(super) fn bound_by(result: &CapacityResult) -> Option<(&'static str, String)> {
+    let at = |probe: &Probe| format!("at {}/s: {}", number(probe.rate), clean(&probe.why.join("; ")));
+    let mut latest = result.probes.iter().rev();
+    match (result.missed_per_s, result.end) {
+        (Some(missed), _) => latest
+            .find(|probe| {
+                !matches!(probe.shown, Shown::Met | Shown::Invalid) && (probe.rate - missed).abs() <= missed * 1e-9
+            })
+            .map(|probe| ("Missed", at(probe))),
+        (None, Some(Ending::GeneratorBound | Ending::UserBound)) => {
+            latest.find(|probe| probe.shown == Shown::Invalid).map(|probe| ("Invalid", at(probe)))
+        }
+        (None, _) => None,
+    }
 }
 
 /// What the users bear.
@@ -271,7 +308,7 @@ pub(super) fn scaling(result: &CapacityResult) -> Vec<String> {
 pub(super) fn of_capacity(result: &CapacityResult) -> String {
     let mut lines = vec![ended(result)];
     lines.extend(confirmed(result).map(|line| format!("  {line}")));
-    lines.extend(bound_by(result).map(|line| format!("  missed {line}")));
+    lines.extend(bound_by(result).map(|(what, line)| format!("  {} {line}", what.to_lowercase())));
     lines.push(format!("  users: {}", users(result)));
     lines.extend(scaling(result).into_iter().map(|line| format!("  {line}")));
     lines.push(format!("  sender: {}", sender(&result.generator)));
