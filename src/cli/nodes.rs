@@ -83,8 +83,7 @@ impl Nodes {
             let slower = if confirmed.missed_below_per_s.is_some() { ", for it was slower for a while" } else { "" };
             let (mean, least) = (Rate::per_second(mean_per_s), Rate::per_second(least_per_s));
             super::say!("{nodes} measured: {mean} accepted, {least} at least{slower}");
-            let missed_per_s = capacity.missed_per_s.filter(|_| capacity.end == Some(Ending::Found));
-            let missed_per_s = missed_per_s.map(|missed| missed * capacity.accepted_share());
+            let missed_per_s = capacity.missed_throughout_per_s().filter(|_| capacity.end == Some(Ending::Found));
             measured.push(Measured { nodes, least_per_s, mean_per_s, missed_per_s });
             first.get_or_insert(capacity);
         }

@@ -156,7 +156,7 @@ pub fn search(session: &Session, stop: &AtomicBool, mut watch: impl FnMut(Seen<'
         finished: instant(SystemTime::now()),
         complete: end.is_some() && broken_off.is_none() && !stop.load(Ordering::Relaxed),
         broken_off: broken_off.map(|error| error.to_string()),
-        confirmed: end.and_then(|end| confirmed(&probes, borne(end)?)),
+        confirmed: end.and_then(|end| confirmed(&probes, borne(end)?, missed(end))),
         end: end.map(|end| ending(end, &probes)),
         borne_per_s: end.and_then(borne).map(Rate::get),
         missed_per_s: end.and_then(missed).map(Rate::get),
@@ -273,7 +273,7 @@ fn crowd(
 }
 
 /// What the confirmations of a rate that met the objectives accepted.
-fn confirmed(probes: &[Probe], rate: Rate) -> Option<Confirmed> {
+fn confirmed(probes: &[Probe], rate: Rate, missed_at: Option<Rate>) -> Option<Confirmed> {
     // What says nothing about the target is no miss of its.
     let says = |probe: &&Probe| probe.purpose == Purpose::Confirmation && probe.shown != Shown::Invalid;
     let confirmations = || probes.iter().filter(says);
@@ -281,6 +281,10 @@ fn confirmed(probes: &[Probe], rate: Rate) -> Option<Confirmed> {
     let (met, missed): (Vec<&Probe>, Vec<&Probe>) =
         confirmations().filter(is_of_rate).partition(|probe| probe.shown == Shown::Met);
     let below = confirmations().filter(|probe| probe.rate < rate.get() * (1.0 - 1e-9));
+    let above = |missed: Rate| {
+        let met = confirmations().filter(move |probe| probe.shown == Shown::Met);
+        met.map(|probe| probe.rate).filter(|rate| *rate > missed.get() * (1.0 + 1e-9)).reduce(f64::max)
+    };
     let accepted: Vec<f64> = met.iter().map(|probe| probe.accepted_per_s).collect();
     let least = accepted.iter().copied().reduce(f64::min)?;
     let most = accepted.iter().copied().reduce(f64::max)?;
@@ -290,6 +294,7 @@ fn confirmed(probes: &[Probe], rate: Rate) -> Option<Confirmed> {
         runs: met.len(),
         missed_runs: NonZeroUsize::new(missed.len()),
         missed_below_per_s: below.filter(|probe| probe.shown == Shown::Missed).map(|probe| probe.rate).reduce(f64::min),
+        met_above_per_s: missed_at.and_then(above),
         accepted_per_s: mean,
         least_per_s: least,
         most_per_s: most,
@@ -468,12 +473,15 @@ mod tests {
             probe(100.0, Purpose::Confirmation, Shown::Met, 99.0),
             probe(100.0, Purpose::Confirmation, Shown::Met, 101.0),
         ];
-        let confirmed = confirmed(&probes, Rate::per_second(100.0)).expect("there are some");
+        let rate = Rate::per_second;
+        let confirmed = confirmed(&probes, rate(100.0), Some(rate(102.0))).expect("there are some");
         assert_eq!(
             (confirmed.runs, confirmed.missed_runs, confirmed.missed_below_per_s),
             (2, NonZeroUsize::new(1), Some(95.0))
         );
         assert_eq!((confirmed.accepted_per_s, confirmed.spread), (100.0, 0.02));
-        assert_eq!(super::confirmed(&probes, Rate::per_second(7.0)), None);
+        assert_eq!(confirmed.met_above_per_s, Some(105.0));
+        assert_eq!(super::confirmed(&probes, rate(100.0), Some(rate(105.0))).expect("some").met_above_per_s, None);
+        assert_eq!(super::confirmed(&probes, rate(7.0), None), None);
     }
 }

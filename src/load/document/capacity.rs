@@ -8,7 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::load::{GeneratorNote, TargetNote};
+use crate::load::fate::Fate;
 use crate::load::limit::Limit;
+use crate::load::mix::Kind;
 use crate::load::objective::Objective;
 use crate::load::pace::Spacing;
 use crate::load::request::Connect;
@@ -77,8 +79,17 @@ pub struct CapacityResult {
 }
 
 impl CapacityResult {
-    /// The share of the arrivals that is accepted: what a rate of arrivals is worth in verifications.
+    /// The share of the arrivals that is accepted: what a rate of arrivals is worth in verifications. It is the mix's; how
+    /// many came in a confirmation is chance. An earlier version did not note the mix.
     pub fn accepted_share(&self) -> f64 {
+        if let Some(search) = &self.search {
+            let weight = |accepted: bool| {
+                let counts = |kind: &&Kind| !accepted || Fate::Accepted.judged(**kind) == crate::judge::Verdict::Exact;
+                let weights = Kind::ALL.iter().filter(counts).filter_map(|kind| search.mix.get(kind.name()));
+                weights.map(|weight| f64::from(*weight)).sum::<f64>()
+            };
+            return if weight(true) > 0.0 { weight(true) / weight(false) } else { 1.0 };
+        }
         let confirmed = self.confirmed.as_ref().map(|confirmed| confirmed.accepted_per_s);
         let share =
             confirmed.zip(self.borne_per_s.filter(|borne| *borne > 0.0)).map(|(accepted, borne)| accepted / borne);
@@ -95,6 +106,13 @@ impl CapacityResult {
             met.map(|probe| probe.rate).fold(0.0, f64::max) * self.accepted_share()
         });
         Some(slowest.unwrap_or(confirmed.least_per_s).min(confirmed.least_per_s))
+    }
+
+    /// What the target does not bear at any time, as far as was seen, in verifications a second: the lowest rate above the
+    /// answer that missed the objectives, or a higher one that was met while the target was faster.
+    pub fn missed_throughout_per_s(&self) -> Option<f64> {
+        let above = self.confirmed.as_ref().and_then(|confirmed| confirmed.met_above_per_s);
+        Some(self.missed_per_s?.max(above.unwrap_or_default()) * self.accepted_share())
     }
 }
 
@@ -177,6 +195,9 @@ pub struct Confirmed {
     /// The lowest rate that such a run did not meet, where it is below: the target was slower then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missed_below_per_s: Option<f64>,
+    /// The highest rate that such a run met, where it is above the one that was missed: the target was faster then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub met_above_per_s: Option<f64>,
     /// What they accepted a second: the mean, the least and the most.
     pub accepted_per_s: f64,
     /// See above.

@@ -34,7 +34,7 @@ pub struct Comparison<'a> {
 }
 
 /// From what was borne throughout to the most that a confirmation accepted, and on to the lowest rate above that missed
-/// the objectives.
+/// the objectives, or a higher one that was met for a while.
 fn range(result: &CapacityResult) -> Option<Range> {
     let confirmed = result.confirmed.as_ref();
     // Verifications a second on both sides: of some mixes but a part is accepted.
@@ -43,7 +43,7 @@ fn range(result: &CapacityResult) -> Option<Range> {
     let least = result.borne_throughout_per_s().map_or(borne, |least| least.min(borne));
     let most = match result.end? {
         Ending::Found => {
-            confirmed.map_or(borne, |confirmed| confirmed.most_per_s.max(borne)).max(result.missed_per_s? * share)
+            confirmed.map_or(borne, |confirmed| confirmed.most_per_s.max(borne)).max(result.missed_throughout_per_s()?)
         }
         end if end.is_lower_bound() => f64::INFINITY,
         _ => return None,
@@ -269,6 +269,15 @@ mod tests {
         before.probes = vec![probe(1_000.0, "met"), probe(920.0, "missed"), probe(890.0, "met"), probe(870.0, "met")];
         assert_eq!(before.borne_throughout_per_s(), Some(890.0));
         assert_eq!(Comparison::of(&before, &after).difference(), Difference::WithinSpread);
+        // Neither is what was met while it was faster anything that it does not bear.
+        let mut faster = after.clone();
+        faster.confirmed.as_mut().expect("confirmations").met_above_per_s = Some(1_000.0);
+        assert_eq!(faster.missed_throughout_per_s(), Some(1_000.0));
+        let told = confirmed(&faster).expect("a line");
+        assert!(told.ends_with("; the target was faster for a while, and met 1,000/s"), "{told}");
+        let steady = result(1_000.0, 1_040.0, 990.0, 1_010.0, "found");
+        assert_eq!(Comparison::of(&steady, &after).difference(), Difference::Lower);
+        assert_eq!(Comparison::of(&steady, &faster).difference(), Difference::WithinSpread);
         let lower = result(800.0, 832.0, 790.0, 810.0, "found");
         assert_eq!(Comparison::of(&before, &lower).difference(), Difference::Lower);
         let told = confirmed(&before).expect("a line");
@@ -294,6 +303,17 @@ mod tests {
         assert_eq!(difference(&result(600.0, 612.0, 299.0, 301.0, "found")), Difference::Lower);
         assert_eq!(difference(&result(990.0, 1_010.0, 494.0, 496.0, "found")), Difference::WithinSpread);
         assert_eq!(difference(&result(1_100.0, 1_122.0, 549.0, 551.0, "found")), Difference::Higher);
+        // Which part that is follows from the mix, and not from how many happened to come.
+        let mut noted = result(10.0, 11.0, 6.1, 6.3, "found");
+        assert!((noted.accepted_share() - 0.62).abs() < 1e-9);
+        noted.search = Some(
+            serde_json::from_value(serde_json::json!({
+                "mix": { "right": 2, "exchange": 1, "wrong": 1, "challenge-only": 2 }, "connections": 8,
+                "connect": "keep-alive", "arrivals": "poisson", "probe_s": 4.0, "confirm_s": 8.0, "within": 0.02, "repeats": 3,
+            }))
+            .expect("a note"),
+        );
+        assert_eq!(noted.accepted_share(), 0.5);
     }
 
     #[test]

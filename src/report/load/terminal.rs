@@ -209,9 +209,10 @@ fn all_of(connections: u32) -> String {
 /// What the confirmations showed.
 pub(super) fn confirmed(result: &CapacityResult) -> Option<String> {
     let confirmed = result.confirmed.as_ref()?;
-    let slower = confirmed
-        .missed_below_per_s
-        .map_or_else(String::new, |rate| format!("; the target was slower for a while, and missed {}/s", number(rate)));
+    let then =
+        |how: &str, did: &str, rate: f64| format!("; the target was {how} for a while, and {did} {}/s", number(rate));
+    let slower = confirmed.missed_below_per_s.map_or_else(String::new, |rate| then("slower", "missed", rate));
+    let faster = confirmed.met_above_per_s.map_or_else(String::new, |rate| then("faster", "met", rate));
     let runs = confirmed.runs + confirmed.missed_runs.map_or(0, NonZeroUsize::get);
     let longer = |probe: &&Probe| probe.purpose == Purpose::Confirmation && probe.shown != Shown::Invalid;
     let all = result.probes.iter().filter(longer).count();
@@ -226,7 +227,7 @@ pub(super) fn confirmed(result: &CapacityResult) -> Option<String> {
         ),
     };
     Some(format!(
-        "confirmed {}{of_all}: {}/s accepted{spread}{slower}",
+        "confirmed {}{of_all}: {}/s accepted{spread}{slower}{faster}",
         times(confirmed.runs, confirmed.missed_runs.map_or(0, NonZeroUsize::get)),
         number(confirmed.accepted_per_s),
     ))
