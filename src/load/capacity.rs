@@ -52,7 +52,7 @@ pub fn search(session: &Session, stop: &AtomicBool, mut watch: impl FnMut(Seen<'
     let mut next = searching.first();
     let mut rosters = run::rosters(&session.plan);
     let mut probes: Vec<Probe> = Vec::new();
-    let mut breaches = 0;
+    let (mut breaches, mut evidence) = (0, Vec::new());
     let mut generator = noting::generator(&session.plan);
     let mut broken_off = None;
     let end = loop {
@@ -95,6 +95,7 @@ pub fn search(session: &Session, stop: &AtomicBool, mut watch: impl FnMut(Seen<'
         };
         rosters = std::mem::take(&mut outcome.rosters);
         breaches += outcome.breaches;
+        evidence.extend(noting::evidence(session, &outcome));
         noting::add_sender(&mut generator, &outcome);
         if stop.load(Ordering::Relaxed) {
             break None;
@@ -127,8 +128,9 @@ pub fn search(session: &Session, stop: &AtomicBool, mut watch: impl FnMut(Seen<'
                 break;
             }
         };
-        rosters = outcome.rosters;
         breaches += outcome.breaches;
+        evidence.extend(noting::evidence(session, &outcome));
+        rosters = outcome.rosters;
         if !stop.load(Ordering::Relaxed) {
             watch(Seen::Crowd(&note));
             crowds.push(note);
@@ -164,6 +166,7 @@ pub fn search(session: &Session, stop: &AtomicBool, mut watch: impl FnMut(Seen<'
         users_bear_per_s: users_bear.get(),
         users_sustain_per_s: session.users_sustain().get(),
         breaches,
+        evidence,
         probes,
         scaling: scaling::fit(&measured),
         crowds,

@@ -138,7 +138,8 @@ pub fn of_run(session: &Session, outcome: &Outcome, seconds: Vec<SecondNote>, ab
     let Session { profile, plan, needed, .. } = session;
     let whole = &outcome.whole;
     let started = Timestamp::try_from(outcome.started).unwrap_or_default();
-    let lasts = outcome.took.min(profile.pace.lasts());
+    // The last answer may have come before the end.
+    let lasts = if outcome.complete { profile.pace.lasts() } else { outcome.took.min(profile.pace.lasts()) };
     let measured = lasts.saturating_sub(profile.warm_up).as_secs_f64().max(1e-9);
     let counted_by_target = session.counted().map(|counted| CountedNote {
         requests: counted.requests,
@@ -202,6 +203,7 @@ pub fn of_run(session: &Session, outcome: &Outcome, seconds: Vec<SecondNote>, ab
         aborted,
         invalid,
         verdict,
+        unperformed: Vec::new(),
         generator: sender(plan, outcome),
         connections: Some(connections(session, lasts.saturating_sub(profile.warm_up), whole)),
         users: UsersNote {
@@ -246,12 +248,17 @@ pub fn of_run(session: &Session, outcome: &Outcome, seconds: Vec<SecondNote>, ab
 
 /// Makes the document of a journey that was walked.
 pub fn of_journey(session: &Session, walked: Walked, seconds: Vec<SecondNote>, aborted: Option<String>) -> LoadResult {
-    let Walked { outcome, goose, .. } = walked;
+    let Walked { outcome, goose, unperformed, .. } = walked;
     let mut result = of_run(session, &outcome, seconds, aborted);
     let mistakes = goose.mistakes.iter().map(|mistake| format!("an act could not be performed: {mistake}"));
     result.invalid.extend(mistakes);
     let aborted = result.aborted.as_deref();
-    result.verdict = verdict(&outcome, &result.invalid, aborted, &result.objectives);
+    result.verdict = match verdict(&outcome, &result.invalid, aborted, &result.objectives) {
+        // What was never tried has not held.
+        Verdict::Held if !unperformed.is_empty() => Verdict::NoData,
+        verdict => verdict,
+    };
+    result.unperformed = unperformed;
     (result.goose, result.connections) = (Some(goose), None);
     result
 }
@@ -294,7 +301,8 @@ fn outcomes(whole: &Sums) -> Vec<OutcomeCount> {
         .collect()
 }
 
-fn evidence(session: &Session, outcome: &Outcome) -> Vec<BreachNote> {
+/// Some of what was let through and must not have been.
+pub fn evidence(session: &Session, outcome: &Outcome) -> Vec<BreachNote> {
     let note = |breach: &super::tally::Breach| BreachNote {
         kind: breach.kind,
         verdict: Fate::Accepted.judged(breach.kind),
@@ -307,7 +315,8 @@ fn evidence(session: &Session, outcome: &Outcome) -> Vec<BreachNote> {
 
 fn verdict(outcome: &Outcome, invalid: &[String], aborted: Option<&str>, objectives: &[ObjectiveNote]) -> Verdict {
     let counts = &outcome.whole.counts;
-    let answered = counts.sum(|_, fate| fate.is_answer());
+    // What is no HTTP, or breaks off, is not as it must be; but somebody is there.
+    let (ended, answered) = (counts.sum(|_, _| true), counts.sum(|_, fate| fate.is_answer() || fate == Fate::Garbage));
     let any = |standing| objectives.iter().any(|note| note.standing == standing);
     if outcome.breaches > 0 {
         Verdict::Breached
@@ -316,6 +325,9 @@ fn verdict(outcome: &Outcome, invalid: &[String], aborted: Option<&str>, objecti
     } else if !invalid.is_empty() {
         // What ended an invalid run may have been what made it invalid.
         Verdict::Invalid
+    } else if ended == 0 {
+        // Nobody came, or whoever came had not begun.
+        Verdict::NoData
     } else if answered == 0 {
         Verdict::Unreachable
     } else if aborted.is_some() || any(Standing::Missed) {
@@ -392,6 +404,25 @@ mod tests {
         assert_eq!(limits(&outcome(0.1, 0.6, long)), [Limit::Sender]);
         assert_eq!(limits(&outcome(0.52, 0.004, long)), []);
         assert_eq!(limits(&outcome(0.99, 0.01, Duration::from_millis(2))), []);
+    }
+
+    #[test]
+    fn a_run_in_which_nobody_came_says_nothing_of_who_answers() {
+        let mut outcome = outcome(0.1, 0.0, Duration::from_secs(8));
+        assert_eq!(verdict(&outcome, &[], None, &[]), Verdict::NoData);
+        let mut tally = super::super::tally::Tally::new(0);
+        tally.ended(Kind::Right, Fate::TimedOut, 0, Some(0), 1);
+        outcome.whole = tally.whole;
+        assert_eq!(verdict(&outcome, &[], None, &[]), Verdict::Unreachable);
+    }
+
+    #[test]
+    fn whoever_answers_what_is_no_http_is_there() {
+        let mut outcome = outcome(0.1, 0.0, Duration::from_secs(8));
+        let mut tally = super::super::tally::Tally::new(0);
+        tally.ended(Kind::Right, Fate::Garbage, 0, Some(0), 1);
+        outcome.whole = tally.whole;
+        assert_ne!(verdict(&outcome, &[], None, &[]), Verdict::Unreachable);
     }
 
     #[test]

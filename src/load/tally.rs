@@ -170,11 +170,12 @@ impl Sums {
         (self.requests > 0).then(|| Duration::from_nanos(held_ns / self.requests))
     }
 
-    /// How long a request waited on average because there may be no more connections; that one was being opened is the
-    /// target's time.
+    /// How long a request waited on average because there may be no more connections, those that waited in vain included;
+    /// that one was being opened is the target's time.
     pub fn waited_mean(&self) -> Option<Duration> {
         let waited_ns = self.waited_ns.saturating_sub(self.opening_ns);
-        (self.requests > 0).then(|| Duration::from_nanos(waited_ns / self.requests))
+        let all = self.requests + self.counts.sum(|_, fate| fate == Fate::Unsent);
+        (all > 0).then(|| Duration::from_nanos(waited_ns / all))
     }
 
     /// How many connections could not be opened for this reason.
@@ -378,6 +379,19 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_waited_in_vain_counts_among_those_who_waited() {
+        let mut tally = Tally::new(0);
+        tally.requested(0);
+        for due in 0..4 {
+            tally.waited(due, 1_000);
+        }
+        for due in 1..4 {
+            tally.ended(Kind::Right, Fate::Unsent, due, None, due);
+        }
+        assert_eq!(tally.whole.waited_mean(), Some(Duration::from_nanos(1_000)));
+    }
 
     #[test]
     fn what_this_machine_lacks_is_told_from_what_the_target_does() {

@@ -84,6 +84,29 @@ fn searched(at_once: u32, connections: u32) -> (Option<i32>, serde_json::Value, 
 }
 
 #[test]
+fn the_capacity_of_known_capacity_is_what_its_file_says() {
+    let target = stepup::target::find_to_load("known-capacity").expect("the target");
+    let stepup::target::Start::Embedded { verifiers: Some(verifiers) } = target.start else {
+        panic!("{:?}", target.start);
+    };
+    assert!((verifiers.capacity() - 8_000.0).abs() < 1e-6 && target.about.contains("8,000 verifications a second"));
+    let (code, document, output) = Place::new().run("load", PROFILE, &["--target", "known-capacity"]);
+    assert_eq!(code, Some(0), "{}", said(&output));
+    assert_eq!(document["target"]["name"], "known-capacity");
+    // Nobody is answered before a verifier has taken its time.
+    let fastest = document["times"]["service_time"]["percentiles"][0]["us"].as_f64();
+    assert!(fastest.is_some_and(|us| us >= 250.0), "{fastest:?}");
+}
+
+#[test]
+fn a_search_that_a_breach_ended_says_which() {
+    let profile = PROFILE.to_owned() + "mix: { right: 1, replayed: 1 }\n" + QUICK;
+    let (code, document, output) = Place::new().run("capacity", &profile, &["--mutant", "replay-accepted"]);
+    assert_eq!((code, &document["evidence"][0]["verdict"]), (Some(1), &json!("replay-accepted")), "{}", said(&output));
+    assert!(said(&output).contains("  replayed (replay-accepted) by "), "{}", said(&output));
+}
+
+#[test]
 fn a_registry_at_its_limit_is_found() {
     let (code, document, output) = searched(1, 8);
     assert_eq!((code, &document["end"]), (Some(0), &json!("found")), "{}", said(&output));

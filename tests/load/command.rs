@@ -46,6 +46,16 @@ fn clients_who_wait_are_a_model_of_their_own_and_the_report_says_so() {
 }
 
 #[test]
+fn what_is_accepted_a_second_is_of_the_whole_schedule() {
+    let pace = "pace: [{ constant: { rate: 10/s, for: 1 s } }, { constant: { rate: 100/s, for: 1 s } }]";
+    let profile = PROFILE.replace("pace: [{ constant: { rate: 100/s, for: 600 ms } }]", pace) + "arrivals: even\n";
+    let (code, document, output) = Place::new().run("load", &profile, &[]);
+    assert_eq!((code, &document["totals"]["accepted"]), (Some(0), &110.into()), "{}", said(&output));
+    // The last answer comes before the end, and the last second counts.
+    assert!(document["totals"]["accepted_per_s"].as_f64() > Some(30.0), "{}", document["totals"]);
+}
+
+#[test]
 fn an_interrupted_run_reports_what_was_measured() {
     let place = Place::new();
     let document = place.interrupt("load", &PROFILE.replace("600 ms", "60 s"), "planned");

@@ -101,6 +101,45 @@ fn an_act_of_several_requests_is_prepared_and_what_that_takes_is_told_apart() {
 }
 
 #[test]
+fn whoever_waits_for_his_own_code_is_not_the_targets_to_answer_for() {
+    // What the second act makes ready spends the third of the codes that a user has at once, so that the run is over
+    // before there is one for the act, but where a step begins within it.
+    let mut journey = JOURNEY.replace("2500 ms", "1 s") + "patience: 1 s\n";
+    let acts = journey.find("- {").expect("acts")..journey.find("valid:").expect("an end of them");
+    journey.replace_range(acts, "- { action: \"unpublish:all\" }\n  - { action: deprecate }\n");
+    let (code, document, said) = walk(&Place::new(), &journey, &[]);
+    assert!(sum(&document, "exchange", "accepted") >= 4, "{said}");
+    assert_eq!(sum(&document, "exchange", "timed-out"), 0, "{said}");
+    // What nobody got to is not held either.
+    if document["unperformed"].is_null() {
+        assert_eq!((code, &document["verdict"]), (Some(0), &"held".into()), "{said}");
+    } else {
+        assert_eq!((code, &document["verdict"]), (Some(7), &"no-data".into()), "{said}");
+        assert!(said.contains("NOT PERFORMED: deprecate"), "{said}");
+    }
+    assert!(document["totals"]["waited"].as_u64() >= Some(4), "{said}");
+}
+
+#[test]
+fn what_was_never_accepted_is_not_replayed_and_says_nothing_of_the_pool() {
+    let place = Place::new();
+    let stub = crate::stub::Stub::start(crate::stub::Manner::Fails);
+    let path = place.0.path().join("pool.jsonl");
+    crate::place::pool(&path, "stub", 300);
+    let mut journey = JOURNEY.replace("2500 ms", "1 s").replace("60/s", "5/s");
+    let acts = journey.find("- {").expect("acts")..journey.find("valid:").expect("an end of them");
+    journey.replace_range(
+        acts,
+        "  - { action: token-create, proof: right }\n  - { action: token-create, proof: replayed }\n".trim_start(),
+    );
+    let base = format!("http://{}", stub.address);
+    let (code, document, said) = walk(&place, &journey, &["--target", &base, "--pool", "pool.jsonl"]);
+    assert_eq!((code, &document["verdict"]), (Some(1), &"missed".into()), "{said}");
+    assert!(sum(&document, "right", "server-error") >= 4, "{said}");
+    assert_eq!((sum(&document, "replayed", "starved"), &document["invalid"]), (0, &Value::Array(vec![])), "{said}");
+}
+
+#[test]
 fn a_registry_that_lets_an_act_through_fails_the_run() {
     for (mutant, kind, verdict) in [
         ("publish-unchallenged", "challenge-only", "missing-challenge"),

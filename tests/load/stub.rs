@@ -66,6 +66,8 @@ pub fn registry(seed: [u8; 32], users: u32, mutant: Option<Mutant>) -> Running {
 pub enum Manner {
     /// It accepts everything.
     Fine,
+    /// It answers that it has failed.
+    Fails,
     /// It sends half an answer and closes.
     HalfWay,
     /// It answers what is no HTTP.
@@ -115,6 +117,7 @@ fn serve(mut stream: TcpStream, manner: Manner, counted: &AtomicU64) {
             counted.fetch_add(1, Ordering::SeqCst);
             let sent = match manner {
                 Manner::Fine => stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"),
+                Manner::Fails => stream.write_all(b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 2\r\n\r\n{}"),
                 Manner::HalfWay => {
                     let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 200\r\n\r\n{}");
                     return;

@@ -1,5 +1,7 @@
 //! Reports of load runs and of searches for the capacity: what is told of a document that was written before.
 
+use std::path::Path;
+
 use serde_json::Value;
 use stepup::report::terminal::Paper;
 use stepup::report::{Document, Format};
@@ -31,6 +33,21 @@ fn a_document_is_written_again_as_it_was_read() {
     for text in [RUN, JOURNEY, CAPACITY] {
         let again: Value = serde_json::from_str(&rendered(text, Format::Result)).expect("JSON");
         assert_eq!(again, serde_json::from_str::<Value>(text).expect("JSON"));
+    }
+}
+
+/// Reports of real runs, for people who have none yet: what `stepup report` makes of their results.
+#[test]
+fn the_published_samples_are_what_their_results_say() {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("reports/samples");
+    for name in ["load", "capacity"] {
+        let read = |file: &str| std::fs::read_to_string(samples.join(name).join(file)).expect(file);
+        let result = read("result.json");
+        for (file, format) in [("index.html", Format::Html), ("summary.md", Format::Markdown)] {
+            let hint =
+                format!("stepup report reports/samples/{name} --format html,markdown --out reports/samples/{name}");
+            assert!(rendered(&result, format) == read(file), "reports/samples/{name}/{file} is not current: {hint}");
+        }
     }
 }
 

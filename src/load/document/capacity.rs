@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::load::{GeneratorNote, TargetNote};
+use super::load::{BreachNote, GeneratorNote, TargetNote};
 use crate::load::fate::Fate;
 use crate::load::limit::Limit;
 use crate::load::mix::Kind;
@@ -66,6 +66,9 @@ pub struct CapacityResult {
     pub users_sustain_per_s: f64,
     /// Arrivals that were let through and must not have been, in all probes.
     pub breaches: u64,
+    /// Some of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<BreachNote>,
     /// Every probe, in order.
     pub probes: Vec<Probe>,
     /// How much so many clients get through who never think, where that was asked for.

@@ -44,6 +44,9 @@ pub struct LoadResult {
     pub invalid: Vec<String>,
     /// How it is judged as a whole.
     pub verdict: Verdict,
+    /// The acts of a journey that nobody got to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unperformed: Vec<String>,
     /// What sent.
     pub generator: GeneratorNote,
     /// How connections were used; none of a journey, whose clients do not tell.
@@ -82,7 +85,7 @@ pub enum Verdict {
     Breached,
     /// The run says nothing about the target.
     Invalid,
-    /// An objective had nothing to measure.
+    /// An objective had nothing to measure, or an act of a journey was never performed.
     NoData,
     /// The run was interrupted.
     Incomplete,

@@ -118,7 +118,7 @@ pub fn conduct(
         complete,
     };
     let spent_through = ground.company.lock().unwrap_or_else(PoisonError::into_inner).spent_through();
-    Ok(Walked { outcome, goose: note(&metrics, mistakes), spent_through })
+    Ok(Walked { outcome, goose: note(&metrics, mistakes), unperformed: ground.unperformed(), spent_through })
 }
 
 /// What all who walk share.
@@ -155,6 +155,7 @@ fn ground(
         prefix: format!("su-{:x}", since_epoch.as_millis()),
         walks: AtomicU64::new(0),
         patience: plan.patience,
+        performed: journey.acts().iter().map(|_| AtomicU64::new(0)).collect(),
     })
 }
 

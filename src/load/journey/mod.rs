@@ -32,6 +32,8 @@ pub struct Walked {
     pub outcome: Outcome,
     /// What goose measured itself.
     pub goose: GooseNote,
+    /// The acts that nobody got to.
+    pub unperformed: Vec<String>,
     /// The last step in which a code was spent.
     pub spent_through: u32,
 }

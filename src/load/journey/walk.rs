@@ -44,11 +44,19 @@ pub(super) struct Ground {
     pub walks: AtomicU64,
     /// How long an answer is waited for.
     pub patience: Duration,
+    /// How often each act was performed.
+    pub performed: Vec<AtomicU64>,
 }
 
 impl Ground {
     fn company(&self) -> std::sync::MutexGuard<'_, Company> {
         self.company.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The acts that nobody got to.
+    pub fn unperformed(&self) -> Vec<String> {
+        let acts = self.journey.acts().iter().zip(&self.performed);
+        acts.filter(|(_, times)| times.load(Ordering::Relaxed) == 0).map(|(act, _)| act.label()).collect()
     }
 
     fn surface(&self, act: usize) -> &Surface {
@@ -100,7 +108,7 @@ impl Told {
 pub(super) struct Performed {
     /// What it carried.
     pub kind: Kind,
-    /// What it became; none where the run was over before it began.
+    /// What it became; none where the run was over before it began, or there was nothing to replay.
     pub fate: Option<Fate>,
     /// Who performed it, by number.
     pub user: u32,
@@ -212,7 +220,10 @@ impl Walker {
         }
         // What was sent before it was given up was sent all the same.
         performed.take(&mut walk.scene, &ground.journey.acts()[number].action);
-        if performed.fate.is_some_and(|fate| !fate.was_sent()) {
+        if performed.fate.is_some() {
+            ground.performed[number].fetch_add(1, Ordering::Relaxed);
+        }
+        if performed.fate.is_none_or(|fate| !fate.was_sent()) {
             tokio::time::sleep(REST).await;
         }
         Some(performed)
@@ -233,13 +244,9 @@ impl Walk {
         let surface = ground.surface(number);
         self.has_begun = false;
         let scene = &mut self.scene;
-        // A user has one code for each 30 seconds. Like anybody who reads it off a phone he waits for the next one.
-        while (act.proof.kind().spends() || !surface.prepare.is_empty()) && !has_code(scene, &ground.stage) {
-            if ground.book.is_over_for(Duration::ZERO) {
-                return Ok(());
-            }
-            performed.waited = true;
-            tokio::time::sleep(LOOK_EVERY).await;
+        let spends = act.proof.kind().spends();
+        if (spends || !surface.prepare.is_empty()) && !await_code(scene, ground, performed).await {
+            return Ok(());
         }
         let name = format!("{}-{}-{number}", ground.prefix, self.number);
         let password = scene.user.password.reveal().to_owned();
@@ -259,6 +266,10 @@ impl Walk {
             }
         }
         let kept = scene.kept();
+        // The preparation may have spent the code.
+        if spends && !await_code(scene, ground, performed).await {
+            return Ok(());
+        }
         let mut sent = None;
         let mut conduct = match act.proof {
             Proof::None | Proof::Exchange => Conduct::Bare,
@@ -266,11 +277,8 @@ impl Walk {
             Proof::Right => Conduct::Proof(fresh(scene, &mut sent).await?),
             Proof::Replayed => match self.accepted.take().filter(|(_, step)| scene.is_live(*step)) {
                 Some((code, _)) => Conduct::Proof(code),
-                // There is nothing to replay where nothing was accepted, or it is too old by now.
-                None => {
-                    performed.end(Fate::Starved, ground.book.now());
-                    return Ok(());
-                }
+                // There is nothing to replay where nothing was accepted, or it is too old by now: nobody acts.
+                None => return Ok(()),
             },
         };
         performed.due = ground.book.now();
@@ -282,7 +290,12 @@ impl Walk {
                 // It went through without the proof that it was to be asked for.
                 performed.kind = Kind::ChallengeOnly;
             } else if matches!(ended.outcome, Outcome::Challenged { flaw: None, .. }) {
+                // Whoever has to wait for his next code after all waits for himself, and not for the target.
+                let challenged = ground.book.now();
+                self.has_begun = false;
                 conduct = Conduct::Proof(fresh(scene, &mut sent).await?);
+                self.has_begun = true;
+                performed.due += ground.book.now().saturating_sub(challenged);
                 scene.take_up(object, kept);
                 ended = scene.perform(&surface.perform, &conduct).await?;
                 last = performed.take_served(scene, &format!("{}, {}", act.action, words(&conduct, act.proof)));
@@ -304,6 +317,19 @@ impl Walk {
 /// Whether the user has a code that has never been sent.
 fn has_code(scene: &Scene, stage: &Stage) -> bool {
     scene.user.ledger.as_ref().is_some_and(|ledger| ledger.has_code(stage.target_time()))
+}
+
+/// Waits for a code that has never been sent: a user has one for each 30 seconds, and like anybody who reads it off a phone
+/// he waits for the next one. False where the run is over before it comes.
+async fn await_code(scene: &Scene, ground: &Ground, performed: &mut Performed) -> bool {
+    while !has_code(scene, &ground.stage) {
+        if ground.book.is_over_for(Duration::ZERO) {
+            return false;
+        }
+        performed.waited = true;
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    true
 }
 
 /// A code that has never been sent; which it is, is noted.

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use super::goose;
 use super::terminal::{
-    bound_by, conclusion, confirmed, connections, ended, model, probe_words, scaling, sender, standing, users, warnings,
+    bound_by, breaches, conclusion, confirmed, connections, ended, model, probe_words, scaling, sender, standing,
+    users, warnings,
 };
 use super::words::{number, share, time};
 use crate::load::document::{CapacityResult, LoadResult};
@@ -110,6 +111,9 @@ pub(super) fn of_capacity(result: &CapacityResult) -> String {
         plain(&result.target.name),
         plain(&ended(result))
     );
+    for line in breaches(&result.evidence) {
+        let _ = writeln!(out, "- {}", plain(line.trim()));
+    }
     let bound = bound_by(result).map(|(what, line)| format!("{what} {line}"));
     for line in confirmed(result).into_iter().chain(bound).chain([users(result)]).chain(scaling(result)) {
         let _ = writeln!(out, "- {}", plain(&line));

@@ -9,7 +9,8 @@ use serde::Serialize;
 use super::chart::{Chart, Drawn};
 use super::goose;
 use super::terminal::{
-    bound_by, conclusion, confirmed, connections, ended, model, probe_words, scaling, sender, standing, users, warnings,
+    bound_by, breaches, conclusion, confirmed, connections, ended, model, probe_words, scaling, sender, standing,
+    users, warnings,
 };
 use super::words::{number, share, time};
 use super::{capacity_charts, run_charts};
@@ -197,7 +198,7 @@ pub(super) fn of_capacity(result: &CapacityResult) -> Result<String, String> {
         about: format!("How many verifications a second it bears, by the profile {}", clean(&result.profile)),
         holds: ended_well && result.breaches == 0,
         conclusion: ended(result),
-        warnings: Vec::new(),
+        warnings: breaches(&result.evidence).collect(),
         facts,
         blocks: blocks(0, &charts, capacity_tables(result)),
     };

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 
 use super::goose;
 use super::words::{number, share, time};
-use crate::load::document::{CapacityResult, Ending, LoadResult, Model, Probe, Verdict};
+use crate::load::document::{BreachNote, CapacityResult, Ending, LoadResult, Model, Probe, Verdict};
 use crate::load::objective::Standing;
 use crate::load::quantity::Rate;
 use crate::load::search::{Purpose, Shown};
@@ -18,6 +18,7 @@ pub(super) fn conclusion(result: &LoadResult) -> &'static str {
         Verdict::Missed => "Missed: not all objectives met",
         Verdict::Breached => "Breached: the second factor let through what it must not",
         Verdict::Invalid => "Invalid: the run says nothing about the target",
+        Verdict::NoData if !result.unperformed.is_empty() => "No data: not every act was performed",
         Verdict::NoData => "No data: an objective had nothing to measure",
         Verdict::Incomplete => "Incomplete: interrupted",
         Verdict::Unreachable => "Unreachable: nothing was answered",
@@ -55,17 +56,25 @@ pub(super) fn model(result: &LoadResult) -> String {
     }
 }
 
+/// Some of what was let through and must not have been, a line each.
+pub(super) fn breaches(evidence: &[BreachNote]) -> impl Iterator<Item = String> {
+    evidence.iter().take(5).map(|breach| {
+        let (kind, verdict) = (breach.kind.name(), breach.verdict);
+        let (user, status, at) = (clean(&breach.user), breach.status, breach.at_s);
+        format!("  {kind} ({verdict}) by {user} at {at:.3} s, status {status}")
+    })
+}
+
 /// What stands on top: what makes everything below it worth less.
 pub(super) fn warnings(result: &LoadResult) -> Vec<String> {
     let mut warnings: Vec<String> = result.invalid.iter().map(|reason| format!("INVALID: {reason}")).collect();
     if result.breaches.count > 0 {
         warnings.push(format!("BREACHED: {} requests were let through that must not be", result.breaches.count));
-        for breach in result.breaches.evidence.iter().take(5) {
-            let (kind, verdict) = (breach.kind.name(), breach.verdict);
-            let (user, status, at) = (clean(&breach.user), breach.status, breach.at_s);
-            warnings.push(format!("  {kind} ({verdict}) by {user} at {at:.3} s, status {status}"));
-        }
+        warnings.extend(breaches(&result.breaches.evidence));
     }
+    warnings.extend(result.unperformed.iter().map(|act| {
+        format!("NOT PERFORMED: {}: the run was too short for it, or its users had no more codes", clean(act))
+    }));
     warnings.extend(result.aborted.as_ref().map(|aborted| format!("ABORTED: {aborted}")));
     warnings
 }
@@ -213,8 +222,21 @@ pub(super) fn confirmed(result: &CapacityResult) -> Option<String> {
         |how: &str, did: &str, rate: f64| format!("; the target was {how} for a while, and {did} {}/s", number(rate));
     let slower = confirmed.missed_below_per_s.map_or_else(String::new, |rate| then("slower", "missed", rate));
     let faster = confirmed.met_above_per_s.map_or_else(String::new, |rate| then("faster", "met", rate));
-    let runs = confirmed.runs + confirmed.missed_runs.map_or(0, NonZeroUsize::get);
     let longer = |probe: &&Probe| probe.purpose == Purpose::Confirmation && probe.shown != Shown::Invalid;
+    let above = |probe: &&Probe| {
+        let at = |missed: f64| (probe.rate - missed).abs() <= missed * 1e-9;
+        longer(probe) && result.missed_per_s.is_some_and(at)
+    };
+    let (met_above, tried_above) = result
+        .probes
+        .iter()
+        .filter(above)
+        .fold((0, 0), |(met, all), probe| (met + usize::from(probe.shown == Shown::Met), all + 1));
+    let unsteady = match (met_above, result.missed_per_s) {
+        (1.., Some(missed)) => format!("; {}/s was met {}", number(missed), times(met_above, tried_above - met_above)),
+        (_, _) => String::new(),
+    };
+    let runs = confirmed.runs + confirmed.missed_runs.map_or(0, NonZeroUsize::get);
     let all = result.probes.iter().filter(longer).count();
     let of_all = if all > runs { format!(" in {all} longer probes up and down") } else { String::new() };
     let spread = match confirmed.runs {
@@ -227,7 +249,7 @@ pub(super) fn confirmed(result: &CapacityResult) -> Option<String> {
         ),
     };
     Some(format!(
-        "confirmed {}{of_all}: {}/s accepted{spread}{slower}{faster}",
+        "confirmed {}{of_all}: {}/s accepted{spread}{unsteady}{slower}{faster}",
         times(confirmed.runs, confirmed.missed_runs.map_or(0, NonZeroUsize::get)),
         number(confirmed.accepted_per_s),
     ))
@@ -308,6 +330,7 @@ pub(super) fn scaling(result: &CapacityResult) -> Vec<String> {
 /// A search.
 pub(super) fn of_capacity(result: &CapacityResult) -> String {
     let mut lines = vec![ended(result)];
+    lines.extend(breaches(&result.evidence));
     lines.extend(confirmed(result).map(|line| format!("  {line}")));
     lines.extend(bound_by(result).map(|(what, line)| format!("  {} {line}", what.to_lowercase())));
     lines.push(format!("  users: {}", users(result)));
