@@ -130,7 +130,7 @@ fn what_was_never_accepted_is_not_replayed_and_says_nothing_of_the_pool() {
     let acts = journey.find("- {").expect("acts")..journey.find("valid:").expect("an end of them");
     journey.replace_range(
         acts,
-        "  - { action: token-create, proof: right }\n  - { action: token-create, proof: replayed }\n".trim_start(),
+        "  - { action: publish, proof: right }\n  - { action: publish, proof: replayed }\n".trim_start(),
     );
     let base = format!("http://{}", stub.address);
     let (code, document, said) = walk(&place, &journey, &["--target", &base, "--pool", "pool.jsonl"]);
