@@ -116,8 +116,8 @@ fn whoever_waits_for_his_own_code_is_not_the_targets_to_answer_for() {
     } else {
         assert_eq!((code, &document["verdict"]), (Some(7), &"no-data".into()), "{said}");
         assert!(said.contains("NOT PERFORMED: deprecate"), "{said}");
+        assert!(document["totals"]["waited"].as_u64() >= Some(1), "{said}");
     }
-    assert!(document["totals"]["waited"].as_u64() >= Some(4), "{said}");
 }
 
 #[test]
@@ -132,8 +132,10 @@ fn what_was_never_accepted_is_not_replayed_and_says_nothing_of_the_pool() {
         acts,
         "  - { action: publish, proof: right }\n  - { action: publish, proof: replayed }\n".trim_start(),
     );
-    let base = format!("http://{}", stub.address);
-    let (code, document, said) = walk(&place, &journey, &["--target", &base, "--pool", "pool.jsonl"]);
+    // A target that accepts a step either way, so that there is a code also at the end of one.
+    let (base, skew) = (format!("http://{}/", stub.address), "skew: { behind: 1, ahead: 1 }");
+    place.file("mine.yaml", &format!("name: stub\nstart: running\nbase: {base}\n{skew}\n"));
+    let (code, document, said) = walk(&place, &journey, &["--target", "mine.yaml", "--pool", "pool.jsonl"]);
     assert_eq!((code, &document["verdict"]), (Some(1), &"missed".into()), "{said}");
     assert!(sum(&document, "right", "server-error") >= 4, "{said}");
     assert_eq!((sum(&document, "replayed", "starved"), &document["invalid"]), (0, &Value::Array(vec![])), "{said}");
