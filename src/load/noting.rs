@@ -315,8 +315,7 @@ pub fn evidence(session: &Session, outcome: &Outcome) -> Vec<BreachNote> {
 
 fn verdict(outcome: &Outcome, invalid: &[String], aborted: Option<&str>, objectives: &[ObjectiveNote]) -> Verdict {
     let counts = &outcome.whole.counts;
-    // What is no HTTP, or breaks off, is not as it must be; but somebody is there.
-    let (ended, answered) = (counts.sum(|_, _| true), counts.sum(|_, fate| fate.is_answer() || fate == Fate::Garbage));
+    let (ended, answered) = (counts.sum(|_, _| true), counts.sum(|_, fate| fate.is_answer()));
     let any = |standing| objectives.iter().any(|note| note.standing == standing);
     if outcome.breaches > 0 {
         Verdict::Breached
@@ -414,15 +413,6 @@ mod tests {
         tally.ended(Kind::Right, Fate::TimedOut, 0, Some(0), 1);
         outcome.whole = tally.whole;
         assert_eq!(verdict(&outcome, &[], None, &[]), Verdict::Unreachable);
-    }
-
-    #[test]
-    fn whoever_answers_what_is_no_http_is_there() {
-        let mut outcome = outcome(0.1, 0.0, Duration::from_secs(8));
-        let mut tally = super::super::tally::Tally::new(0);
-        tally.ended(Kind::Right, Fate::Garbage, 0, Some(0), 1);
-        outcome.whole = tally.whole;
-        assert_ne!(verdict(&outcome, &[], None, &[]), Verdict::Unreachable);
     }
 
     #[test]
