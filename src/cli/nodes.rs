@@ -79,9 +79,6 @@ impl Nodes {
                 let message = format!("{}: no rate was confirmed, so it says nothing of nodes", result.display());
                 return Err(Failure::new(exit::NO_DATA, message));
             };
-            // More than was to come may have come by chance, and was not what the objectives were met at.
-            let met_per_s = capacity.borne_per_s.map_or(f64::INFINITY, |borne| borne * capacity.accepted_share());
-            let least_per_s = least_per_s.min(met_per_s);
             let (nodes, mean_per_s) = (*nodes, confirmed.accepted_per_s);
             let slower = if confirmed.missed_below_per_s.is_some() { ", for it was slower for a while" } else { "" };
             let (mean, least) = (Rate::per_second(mean_per_s), Rate::per_second(least_per_s));

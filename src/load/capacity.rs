@@ -86,7 +86,11 @@ pub fn search(session: &Session, stop: &AtomicBool, mut watch: impl FnMut(Seen<'
         });
         let mut outcome = match outcome {
             Ok(outcome) => outcome,
-            Err(error) if probes.is_empty() => return Err(error),
+            Err(error) if probes.is_empty() => {
+                // That nothing could be measured is what there is to say, whatever becomes of the note.
+                let _ = session.note_spent(session.present_step());
+                return Err(error);
+            }
             Err(error) => {
                 broken_off = Some(error);
                 rosters = Vec::new();

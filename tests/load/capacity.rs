@@ -69,18 +69,23 @@ fn exit_codes_say_how_a_search_ended() {
 /// second, so that one at a time is two and a half a second; two a second are met and four missed however busy this
 /// machine is.
 fn searched(at_once: u32, connections: u32) -> (Option<i32>, serde_json::Value, Output) {
+    let profile = PROFILE
+        .replace("connections: 8", &format!("connections: {connections}"))
+        .replace("success >= 99 %", "p99 response_time < 1 s")
+        + "arrivals: even\n\
+           capacity: { arrivals: 1, from: 1/s, up-to: 8/s, within: 100 %, probe: 2 s, confirm: 2 s, repeats: 1, warm-up: 0 s }\n";
+    on_slow("capacity", &profile, at_once)
+}
+
+/// A command on a registry that verifies so many codes at once, each in four tenths of a second.
+fn on_slow(command: &str, profile: &str, at_once: u32) -> (Option<i32>, serde_json::Value, Output) {
     let place = Place::new();
     let target = format!(
         "name: slow\nabout: slow\nstart: embedded\nverifiers: {{ number: {at_once}, time: 400 ms }}\nskew: {{ behind: 1, \
          ahead: 1 }}\n"
     );
     let target = place.file("target.yaml", &target);
-    let profile = PROFILE
-        .replace("connections: 8", &format!("connections: {connections}"))
-        .replace("success >= 99 %", "p99 response_time < 1 s")
-        + "arrivals: even\n\
-           capacity: { arrivals: 1, from: 1/s, up-to: 8/s, within: 100 %, probe: 2 s, confirm: 2 s, repeats: 1, warm-up: 0 s }\n";
-    place.run("capacity", &profile, &["--threads", "1", "--target", target.to_str().expect("a path")])
+    place.run(command, profile, &["--threads", "1", "--target", target.to_str().expect("a path")])
 }
 
 #[test]
@@ -161,19 +166,13 @@ fn a_search_that_this_machine_lets_down_reports_what_was_measured_before() {
 #[test]
 fn a_run_says_that_connections_may_have_been_its_limit() {
     let at = |connections: u32| {
-        let place = Place::new();
         // Four a second, of four tenths of a second each, are more than one connection bears.
         let profile = PROFILE
             .replace("connections: 8", &format!("connections: {connections}"))
             .replace("success >= 99 %", "p99 response_time < 20 s")
+            .replace("rate: 100/s, for: 600 ms", "rate: 4/s, for: 3 s")
             + "arrivals: even\npatience: 20 s\n";
-        let pace = profile.find("pace:").expect("a pace")..profile.find("connections:").expect("connections");
-        let mut profile = profile;
-        profile.replace_range(pace, "pace: [{ constant: { rate: 4/s, for: 3 s } }]\n");
-        let target = "name: slow\nabout: slow\nstart: embedded\nverifiers: { number: 100, time: 400 ms }\n\
-                      skew: { behind: 1, ahead: 1 }\n";
-        let target = place.file("target.yaml", target);
-        place.run("load", &profile, &["--threads", "1", "--target", target.to_str().expect("a path")])
+        on_slow("load", &profile, 100)
     };
     let (code, document, output) = at(1);
     assert_eq!((code, &document["connections"]["short"]), (Some(0), &json!(true)), "{}", said(&output));

@@ -22,6 +22,14 @@ valid: { busy: 100 %, held-up: 100 % }
 objectives: [success >= 99 %]
 ";
 
+/// The journey with other acts, for so long.
+fn journey(acts: &str, long: &str) -> String {
+    let mut journey = JOURNEY.replace("2500 ms", long);
+    let range = journey.find("- {").expect("acts")..journey.find("valid:").expect("an end of them");
+    journey.replace_range(range, acts);
+    journey
+}
+
 /// Walks a journey: the exit code, the document, and what was said.
 fn walk(place: &Place, profile: &str, more: &[&str]) -> (Option<i32>, Value, String) {
     let (code, document, output) = place.run("load", profile, more);
@@ -85,9 +93,7 @@ fn a_journey_holds_and_the_registry_goose_and_the_report_count_the_same() {
 
 #[test]
 fn an_act_of_several_requests_is_prepared_and_what_that_takes_is_told_apart() {
-    let acts = JOURNEY.find("  - ").expect("acts")..JOURNEY.find("valid:").expect("an end of them");
-    let mut journey = JOURNEY.to_owned();
-    journey.replace_range(acts, "  - { action: \"unpublish:all\", proof: right }\n");
+    let journey = journey("- { action: \"unpublish:all\", proof: right }\n", "2500 ms");
     let (code, document, said) = walk(&Place::new(), &journey, &[]);
     assert_eq!(code, Some(0), "{said}");
     // Each has published what it takes back, with a code.
@@ -104,9 +110,8 @@ fn an_act_of_several_requests_is_prepared_and_what_that_takes_is_told_apart() {
 fn whoever_waits_for_his_own_code_is_not_the_targets_to_answer_for() {
     // What the second act makes ready spends the third of the codes that a user has at once, so that the run is over
     // before there is one for the act, but where a step begins within it.
-    let mut journey = JOURNEY.replace("2500 ms", "1 s") + "patience: 1 s\n";
-    let acts = journey.find("- {").expect("acts")..journey.find("valid:").expect("an end of them");
-    journey.replace_range(acts, "- { action: \"unpublish:all\" }\n  - { action: deprecate }\n");
+    let acts = "- { action: \"unpublish:all\" }\n  - { action: deprecate }\n";
+    let journey = journey(acts, "1 s") + "patience: 1 s\n";
     let (code, document, said) = walk(&Place::new(), &journey, &[]);
     assert!(sum(&document, "exchange", "accepted") >= 4, "{said}");
     assert_eq!(sum(&document, "exchange", "timed-out"), 0, "{said}");
@@ -126,12 +131,8 @@ fn what_was_never_accepted_is_not_replayed_and_says_nothing_of_the_pool() {
     let stub = crate::stub::Stub::start(crate::stub::Manner::Fails);
     let path = place.0.path().join("pool.jsonl");
     crate::place::pool(&path, "stub", 300);
-    let mut journey = JOURNEY.replace("2500 ms", "1 s").replace("60/s", "5/s");
-    let acts = journey.find("- {").expect("acts")..journey.find("valid:").expect("an end of them");
-    journey.replace_range(
-        acts,
-        "  - { action: publish, proof: right }\n  - { action: publish, proof: replayed }\n".trim_start(),
-    );
+    let acts = "- { action: publish, proof: right }\n  - { action: publish, proof: replayed }\n";
+    let journey = journey(acts, "1 s").replace("60/s", "5/s");
     // A target that accepts a step either way, so that there is a code also at the end of one.
     let (base, skew) = (format!("http://{}/", stub.address), "skew: { behind: 1, ahead: 1 }");
     place.file("mine.yaml", &format!("name: stub\nstart: running\nbase: {base}\n{skew}\n"));

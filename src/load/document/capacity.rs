@@ -66,7 +66,7 @@ pub struct CapacityResult {
     pub users_sustain_per_s: f64,
     /// Arrivals that were let through and must not have been, in all probes.
     pub breaches: u64,
-    /// Some of them.
+    /// Some of them; when they were due is counted from the start of their probe.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<BreachNote>,
     /// Every probe, in order.
@@ -100,15 +100,16 @@ impl CapacityResult {
     }
 
     /// How many verifications a second were borne throughout: the least that a confirmation accepted, or where a lower rate
-    /// was missed while the target was slower, what the highest below it that was met is worth. None where no rate was
-    /// confirmed.
+    /// was missed while the target was slower, what the highest below it that was met is worth; and never more than the rate
+    /// that met the objectives, for more than was to come may have come by chance. None where no rate was confirmed.
     pub fn borne_throughout_per_s(&self) -> Option<f64> {
         let confirmed = self.confirmed.as_ref()?;
         let slowest = confirmed.missed_below_per_s.map(|missed| {
             let met = self.probes.iter().filter(|probe| probe.shown == Shown::Met && probe.rate < missed);
             met.map(|probe| probe.rate).fold(0.0, f64::max) * self.accepted_share()
         });
-        Some(slowest.unwrap_or(confirmed.least_per_s).min(confirmed.least_per_s))
+        let met = self.borne_per_s.map_or(f64::INFINITY, |borne| borne * self.accepted_share());
+        Some(slowest.unwrap_or(confirmed.least_per_s).min(confirmed.least_per_s).min(met))
     }
 
     /// What the target does not bear at any time, as far as was seen, in verifications a second: the lowest rate above the

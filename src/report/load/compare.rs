@@ -40,7 +40,7 @@ fn range(result: &CapacityResult) -> Option<Range> {
     // Verifications a second on both sides: of some mixes but a part is accepted.
     let share = result.accepted_share();
     let borne = result.borne_per_s? * share;
-    let least = result.borne_throughout_per_s().map_or(borne, |least| least.min(borne));
+    let least = result.borne_throughout_per_s().unwrap_or(borne);
     let most = match result.end? {
         Ending::Found => {
             confirmed.map_or(borne, |confirmed| confirmed.most_per_s.max(borne)).max(result.missed_throughout_per_s()?)
@@ -314,6 +314,8 @@ mod tests {
             .expect("a note"),
         );
         assert_eq!(noted.accepted_share(), 0.5);
+        // Of ten a second five are accepted, whatever came in the confirmations.
+        assert_eq!(noted.borne_throughout_per_s(), Some(5.0));
     }
 
     #[test]

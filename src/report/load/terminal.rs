@@ -73,7 +73,8 @@ pub(super) fn warnings(result: &LoadResult) -> Vec<String> {
         warnings.extend(breaches(&result.breaches.evidence));
     }
     warnings.extend(result.unperformed.iter().map(|act| {
-        format!("NOT PERFORMED: {}: the run was too short for it, or its users had no more codes", clean(act))
+        let why = "the run was too short, its users had no more codes, or there was nothing to replay";
+        format!("NOT PERFORMED: {}: {why}", clean(act))
     }));
     warnings.extend(result.aborted.as_ref().map(|aborted| format!("ABORTED: {aborted}")));
     warnings
