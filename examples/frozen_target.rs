@@ -14,11 +14,11 @@ use stepup::load::crowd::Crowd;
 use stepup::load::mix::Mix;
 use stepup::load::objective::Timing;
 use stepup::load::pace::{Pace, Spacing};
-use stepup::load::quantity::Rate;
 use stepup::load::request::{self, Connect};
 use stepup::load::run::{self, Plan};
 use stepup::load::sizing::Crew;
 use stepup::load::users::{PoolSeed, Users};
+use stepup::quantity::Rate;
 
 const LASTS: Duration = Duration::from_secs(6);
 /// From when to when nobody is answered.

@@ -5,6 +5,7 @@
 //! leave an account without its authenticator or password are lent only accounts that the file calls expendable.
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 use crate::clock::UnixMillis;
+use crate::dialect::LeavesAccount;
 use crate::persona::Persona;
 use crate::persona::key::SecurityKey;
 use crate::persona::ledger::{Ledger, Skew};
@@ -141,10 +143,47 @@ pub fn read(path: &Path) -> Result<Vec<Account>, FileError> {
 
 /// Which accounts a case can use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Shelf {
-    mode: Mode,
-    factor: Factor,
-    role: Role,
+pub struct Shelf {
+    /// Their mode.
+    pub mode: Mode,
+    /// Their second factor.
+    pub factor: Factor,
+    /// What they may be used for.
+    pub role: Role,
+}
+
+impl fmt::Display for Shelf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let role = match self.role {
+            Role::Lasting => "lasting",
+            Role::Expendable => "expendable",
+            Role::Companion => "companion",
+        };
+        write!(f, "mode {}, {}, {role}", self.mode, self.factor)
+    }
+}
+
+impl From<LeavesAccount> for Role {
+    /// The accounts that a case needs which leaves its account so.
+    fn from(leaves: LeavesAccount) -> Self {
+        match leaves {
+            LeavesAccount::AsItWas => Role::Lasting,
+            LeavesAccount::Restored | LeavesAccount::UsedUp => Role::Expendable,
+        }
+    }
+}
+
+/// How many accounts of each kind there are.
+pub fn shelves(accounts: &[Account]) -> Vec<(Shelf, u32)> {
+    let mut shelves: Vec<(Shelf, u32)> = Vec::new();
+    for account in accounts {
+        let shelf = Shelf { mode: account.mode, factor: account.factor(), role: account.role };
+        match shelves.iter_mut().find(|(known, _)| *known == shelf) {
+            Some((_, number)) => *number += 1,
+            None => shelves.push((shelf, 1)),
+        }
+    }
+    shelves
 }
 
 #[derive(Debug)]

@@ -45,10 +45,13 @@ struct Simulation {
     now: UnixMillis,
     at_work: usize,
     waiting: Vec<Waiter>,
+    /// How many have waited, which numbers them.
+    waited: u64,
 }
 
 #[derive(Debug)]
 struct Waiter {
+    number: u64,
     deadline: UnixMillis,
     wake: oneshot::Sender<()>,
 }
@@ -61,7 +64,12 @@ impl Clock {
 
     /// A clock that starts at `start` and moves only when everyone at work waits.
     pub fn simulated(start: UnixMillis) -> Self {
-        Clock(Source::Simulated(Arc::new(Mutex::new(Simulation { now: start, at_work: 0, waiting: Vec::new() }))))
+        Clock(Source::Simulated(Arc::new(Mutex::new(Simulation {
+            now: start,
+            at_work: 0,
+            waiting: Vec::new(),
+            waited: 0,
+        }))))
     }
 
     /// The machine's clock, whose reading of this number panics; the first is number 0.
@@ -120,15 +128,17 @@ impl Clock {
             #[cfg(test)]
             Source::Breaking(_) => tokio::time::sleep(self.now().until(deadline)).await,
             Source::Simulated(simulation) => {
-                let woken = {
-                    let mut simulation = lock(simulation);
-                    if deadline <= simulation.now {
+                let (woken, _until_dropped) = {
+                    let mut state = lock(simulation);
+                    if deadline <= state.now {
                         return;
                     }
                     let (wake, woken) = oneshot::channel();
-                    simulation.waiting.push(Waiter { deadline, wake });
-                    simulation.leave();
-                    woken
+                    state.waited += 1;
+                    let number = state.waited;
+                    state.waiting.push(Waiter { number, deadline, wake });
+                    state.leave();
+                    (woken, Waiting { simulation, number })
                 };
                 // The sender is dropped without sending only when the simulation itself is gone.
                 let _ = woken.await;
@@ -143,6 +153,23 @@ impl Clock {
     pub async fn idle<T>(&self, wait: impl Future<Output = T>) -> T {
         let _idle = Idle::new(self);
         wait.await
+    }
+}
+
+/// Somebody who waits for a time. One that gives up before is at work again.
+struct Waiting<'s> {
+    simulation: &'s Mutex<Simulation>,
+    number: u64,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut simulation = lock(self.simulation);
+        let all = simulation.waiting.len();
+        simulation.waiting.retain(|waiter| waiter.number != self.number);
+        if simulation.waiting.len() < all {
+            simulation.at_work += 1;
+        }
     }
 }
 
@@ -255,6 +282,23 @@ mod tests {
         assert!(told.try_recv().is_err());
         drop(second);
         later.await.expect("the last ends");
+    }
+
+    #[tokio::test]
+    async fn one_that_gives_up_waiting_is_at_work_again() {
+        let clock = Clock::simulated(UnixMillis(0));
+        let (first, second) = (clock.work(), clock.work());
+        tokio::select! {
+            biased;
+            () = clock.wait_until(UnixMillis(30_000)) => panic!("the other is at work"),
+            () = std::future::ready(()) => {}
+        }
+        drop(second);
+        // The first is still at work, so time stands still.
+        assert_eq!(clock.now(), UnixMillis(0));
+        clock.wait_until(UnixMillis(5_000)).await;
+        assert_eq!(clock.now(), UnixMillis(5_000));
+        drop(first);
     }
 
     #[tokio::test]

@@ -2,7 +2,8 @@
 //! what is allowed there; for load, and for what strains a host, it has to consent itself as well.
 //!
 //! There is no list of forbidden names and no way round: what is compared is the host that connections go to, no
-//! redirect is followed, and an address that a target hands out must be on it.
+//! redirect is followed, and an address that a target hands out must be on it. Archives of packages are read, by GET and
+//! without credentials, from hosts that the file names for them, too.
 
 use reqwest::Url;
 use schemars::JsonSchema;

@@ -8,7 +8,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use attempts::{Must, judge_attempts};
+pub use attempts::{Must, is_unknown, judge_attempts};
 pub use odds::{Guessed, LOST_AT_LEAST, confidence, judge_guesses, volleys_for};
 
 use crate::table::Factor;
@@ -63,6 +63,11 @@ pub enum Effect {
     Applied,
     /// None of it.
     NotApplied,
+    /// None of it, as far as reads tell that have yet to show that they would find it. No case ends with it.
+    Unproven,
+    /// Some of it. Of the rest nothing, as far as reads tell that have yet to show that they would find it. No case ends
+    /// with it.
+    PartlySeen,
     /// Neither all nor none of it.
     Partial,
     /// It could not be read back.
@@ -78,6 +83,12 @@ impl Observation {
     pub fn bare(bare: Seen) -> Self {
         Observation { bare, other_client: None, wrong: None, right: None, replay: None, other: None }
     }
+
+    /// All that was seen.
+    pub fn all_mut(&mut self) -> impl Iterator<Item = &mut Seen> {
+        let Observation { bare, other_client, wrong, right, replay, other } = self;
+        std::iter::once(bare).chain([other_client, wrong, right, replay, other].into_iter().flatten())
+    }
 }
 
 impl Effect {
@@ -86,6 +97,8 @@ impl Effect {
         match self {
             Effect::Applied => "applied",
             Effect::NotApplied => "not applied",
+            Effect::Unproven => "not seen",
+            Effect::PartlySeen => "partly seen",
             Effect::Partial => "partly applied",
             Effect::Unconfirmed => "applied as far as it could be read",
             Effect::Unknown => "unknown",
@@ -93,9 +106,14 @@ impl Effect {
         }
     }
 
+    /// Whether nothing of it was seen, where it was looked for.
+    pub fn is_unseen(self) -> bool {
+        matches!(self, Effect::NotApplied | Effect::Unproven)
+    }
+
     /// Whether anything of it happened.
     pub fn leaked(self) -> bool {
-        matches!(self, Effect::Applied | Effect::Partial | Effect::Unconfirmed)
+        matches!(self, Effect::Applied | Effect::PartlySeen | Effect::Partial | Effect::Unconfirmed)
     }
 }
 
@@ -158,11 +176,15 @@ pub enum Verdict {
     Throttled,
     /// The target gave no usable answer.
     TargetFailed,
+    /// The target refused what the case is set up with.
+    SetUpRefused,
     /// The checker could not do its part.
     HarnessError,
     /// The client could not do its part, through no fault of the target's.
     ClientLimit,
-    /// The target does not have the action.
+    /// The target file does not describe how the action is driven.
+    NotDescribed,
+    /// The target answered that it has no such route, or its file says so.
     Unsupported,
     /// As documented.
     Exact,
@@ -186,8 +208,10 @@ impl Verdict {
             Verdict::NeverThrottled => "never-throttled",
             Verdict::Throttled => "throttled",
             Verdict::TargetFailed => "target-failed",
+            Verdict::SetUpRefused => "set-up-refused",
             Verdict::HarnessError => "harness-error",
             Verdict::ClientLimit => "client-limit",
+            Verdict::NotDescribed => "not-described",
             Verdict::Unsupported => "unsupported",
             Verdict::Exact => "exact",
         }
@@ -230,7 +254,9 @@ pub fn worst_first(mut verdicts: Vec<Verdict>) -> Vec<Verdict> {
 fn unchallenged(bare: &Seen) -> Vec<Verdict> {
     match (&bare.outcome, bare.effect) {
         (Outcome::Accepted, Effect::Applied | Effect::None) => vec![],
-        (Outcome::Accepted, Effect::NotApplied | Effect::Partial) => vec![Verdict::NoEffect],
+        (Outcome::Accepted, Effect::NotApplied | Effect::Unproven | Effect::PartlySeen | Effect::Partial) => {
+            vec![Verdict::NoEffect]
+        }
         (Outcome::Accepted, Effect::Unknown | Effect::Unconfirmed) => vec![Verdict::TargetFailed],
         (Outcome::Challenged { flaw, .. }, _) => {
             let shape = flaw.as_ref().map(|_| Verdict::WrongShape);
@@ -247,10 +273,11 @@ fn challenged(factor: Factor, observation: &Observation) -> Vec<Verdict> {
     let bare = &observation.bare;
     let mut verdicts = Vec::new();
     let right_worked = observation.right.as_ref().is_some_and(|right| right.outcome == Outcome::Accepted);
+    let right_refused = observation.right.as_ref().is_some_and(|right| right.outcome == Outcome::Refused);
     match &bare.outcome {
         // An answer that reads as success while nothing happened is no way through. If a right proof changes that, it
         // was a challenge that no client can recognise.
-        Outcome::Accepted if bare.effect == Effect::NotApplied => {
+        Outcome::Accepted if bare.effect.is_unseen() => {
             let applied = observation.right.as_ref().is_some_and(|right| right.effect == Effect::Applied);
             verdicts.push(if applied { Verdict::WrongShape } else { Verdict::NoEffect });
         }
@@ -266,15 +293,18 @@ fn challenged(factor: Factor, observation: &Observation) -> Vec<Verdict> {
                 verdicts.push(Verdict::WrongFactorOffered);
             }
             match bare.effect {
-                Effect::Applied | Effect::Partial | Effect::Unconfirmed => verdicts.push(Verdict::EffectBeforeFactor),
+                Effect::Applied | Effect::PartlySeen | Effect::Partial | Effect::Unconfirmed => {
+                    verdicts.push(Verdict::EffectBeforeFactor);
+                }
                 Effect::Unknown => verdicts.push(Verdict::TargetFailed),
-                Effect::NotApplied | Effect::None => {}
+                Effect::NotApplied | Effect::Unproven | Effect::None => {}
             }
         }
         // A refusal that a right proof lifts was a challenge that no client can recognise.
-        Outcome::Refused => {
-            verdicts.push(if bare.effect.leaked() { Verdict::EffectBeforeFactor } else { Verdict::WrongShape });
-        }
+        // One that a right proof does not lift is told of by that proof.
+        Outcome::Refused if bare.effect.leaked() => verdicts.push(Verdict::EffectBeforeFactor),
+        Outcome::Refused if right_refused => {}
+        Outcome::Refused => verdicts.push(Verdict::WrongShape),
         Outcome::NotImplemented if bare.effect.leaked() => verdicts.push(Verdict::EffectBeforeFactor),
         Outcome::NotImplemented if right_worked => verdicts.push(Verdict::WrongShape),
         Outcome::NotImplemented => verdicts.push(Verdict::Unsupported),
@@ -284,18 +314,24 @@ fn challenged(factor: Factor, observation: &Observation) -> Vec<Verdict> {
         }
     }
     match &observation.other_client {
-        // Who has a key alone cannot answer at a prompt, so how he is turned away there is the registry's own.
-        Some(seen) if factor == Factor::SecurityKey => {
-            spent_or_wrong(seen, Verdict::MissingChallenge, &mut verdicts);
-        }
+        // A user with a key alone cannot answer at a prompt, so how they are turned away there is the registry's own.
+        Some(seen) if factor == Factor::SecurityKey => without_proof(seen, &mut verdicts),
         Some(seen) => {
             let seen = Observation { right: observation.right.clone(), ..Observation::bare(seen.clone()) };
             verdicts.extend(challenged(factor, &seen));
         }
         None => {}
     }
+    // Where the action is carried out though nothing was proven, and asked for all the same, a wrong or a spent proof that
+    // is asked for again has let nothing through.
+    let carried_out = bare.effect.leaked() && bare.outcome != Outcome::Accepted;
+    let unless_carried_out = |seen: &Seen, accepted| match seen.outcome {
+        Outcome::Accepted => accepted,
+        _ if carried_out => Verdict::EffectBeforeFactor,
+        _ => accepted,
+    };
     if let Some(wrong) = &observation.wrong {
-        spent_or_wrong(wrong, Verdict::WrongProofAccepted, &mut verdicts);
+        spent_or_wrong(wrong, unless_carried_out(wrong, Verdict::WrongProofAccepted), &mut verdicts);
     }
     if let Some(seen) = &observation.right {
         right(seen, bare, &mut verdicts);
@@ -304,14 +340,16 @@ fn challenged(factor: Factor, observation: &Observation) -> Vec<Verdict> {
         right(seen, bare, &mut verdicts);
     }
     if let Some(replay) = &observation.replay {
-        spent_or_wrong(replay, Verdict::ReplayAccepted, &mut verdicts);
+        spent_or_wrong(replay, unless_carried_out(replay, Verdict::ReplayAccepted), &mut verdicts);
     }
     verdicts
 }
 
 fn right(seen: &Seen, bare: &Seen, verdicts: &mut Vec<Verdict>) {
     match (&seen.outcome, seen.effect) {
-        (Outcome::Accepted, Effect::NotApplied | Effect::Partial) => verdicts.push(Verdict::NoEffect),
+        (Outcome::Accepted, Effect::NotApplied | Effect::Unproven | Effect::PartlySeen | Effect::Partial) => {
+            verdicts.push(Verdict::NoEffect);
+        }
         (Outcome::Accepted, Effect::Unknown | Effect::Unconfirmed) => verdicts.push(Verdict::TargetFailed),
         (Outcome::Accepted, Effect::Applied | Effect::None) => {}
         // The bare probe has found the route missing already.
@@ -324,10 +362,18 @@ fn right(seen: &Seen, bare: &Seen, verdicts: &mut Vec<Verdict>) {
     }
 }
 
+/// Judges an attempt without a proof that need not be challenged in any given way, and must not get through.
+fn without_proof(seen: &Seen, verdicts: &mut Vec<Verdict>) {
+    // It was turned away, and had been carried out all the same.
+    let late = seen.effect.leaked() && seen.outcome != Outcome::Accepted;
+    let got_through = if late { Verdict::EffectBeforeFactor } else { Verdict::MissingChallenge };
+    spent_or_wrong(seen, got_through, verdicts);
+}
+
 fn spent_or_wrong(seen: &Seen, accepted: Verdict, verdicts: &mut Vec<Verdict>) {
     match &seen.outcome {
         // It reads as success and did nothing: nothing got through.
-        Outcome::Accepted if seen.effect == Effect::NotApplied => {}
+        Outcome::Accepted if seen.effect.is_unseen() => {}
         Outcome::Accepted => verdicts.push(accepted),
         _ if seen.effect.leaked() => verdicts.push(accepted),
         Outcome::Failed => verdicts.push(Verdict::TargetFailed),
@@ -398,6 +444,30 @@ mod tests {
         assert_eq!(judge(Expectation::Challenged, Factor::Both, &observation), [Verdict::Exact]);
         observation.other = Some(seen(STOCK, Effect::NotApplied));
         assert_eq!(judge(Expectation::Challenged, Factor::Both, &observation), [Verdict::RightProofRefused]);
+    }
+
+    #[test]
+    fn what_a_user_with_a_key_alone_is_asked_at_a_prompt_and_done_all_the_same_is_an_effect_before_the_factor() {
+        let asked = |asks| Outcome::Challenged { flaw: None, asks };
+        let by_prompt = |outcome, effect| {
+            let bare = seen(asked(Asks::OnPage), Effect::NotApplied);
+            let observation = Observation { bare, other_client: Some(seen(outcome, effect)), ..compliant() };
+            judge(Expectation::Challenged, Factor::SecurityKey, &observation)
+        };
+        assert_eq!(by_prompt(asked(Asks::ForCode), Effect::NotApplied), [Verdict::Exact]);
+        assert_eq!(by_prompt(asked(Asks::ForCode), Effect::Applied), [Verdict::EffectBeforeFactor]);
+        assert_eq!(by_prompt(Outcome::Refused, Effect::Partial), [Verdict::EffectBeforeFactor]);
+        assert_eq!(by_prompt(Outcome::Accepted, Effect::Applied), [Verdict::MissingChallenge]);
+        assert_eq!(by_prompt(Outcome::Failed, Effect::NotApplied), [Verdict::TargetFailed]);
+    }
+
+    #[test]
+    fn a_refusal_that_a_right_proof_does_not_lift_was_no_hidden_challenge() {
+        let mut observation = compliant();
+        observation.bare.outcome = Outcome::Refused;
+        observation.right = Some(seen(Outcome::Refused, Effect::NotApplied));
+        observation.replay = None;
+        assert_eq!(judge(Expectation::Challenged, Factor::Totp, &observation), [Verdict::RightProofRefused]);
     }
 
     #[test]

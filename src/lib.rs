@@ -21,6 +21,7 @@
 pub mod accounts;
 pub mod browser;
 mod built_in;
+pub mod capability;
 pub mod check;
 pub mod cli;
 pub mod client;
@@ -34,6 +35,7 @@ pub mod judge;
 pub mod lint;
 pub mod load;
 pub mod persona;
+pub mod quantity;
 pub mod registry;
 pub mod report;
 pub mod result;

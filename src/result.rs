@@ -1,20 +1,34 @@
 //! The one versioned document that a run writes; every report is a pure function of it.
 
+mod end;
+mod factors;
 pub mod renamed;
 mod session;
+mod shape;
 pub mod sound;
+mod timing;
+mod unsettled;
 
+use std::fmt;
+
+use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use end::{RunEnd, SecondFactor};
+pub use factors::{Factors, Found, Look};
 pub use session::{Asked, ClientCommand, ClientLimit, ClientSession, LimitKind, Situation};
+pub use shape::{OnReference, Shape, Trait};
+pub use timing::{Budget, CaseTiming, CaseWait, NotRun, Timing, Wait, Waits, lasting};
+pub use unsettled::Unsettled;
 
+use crate::capability::Capability;
 use crate::judge::{Effect, Verdict};
 use crate::table::Level;
 use crate::wire::Exchange;
 
 /// The document's format.
-pub const FORMAT: &str = "stepup/result/1";
+pub const FORMAT: &str = "stepup/result/2";
 
 /// What a run found.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
@@ -47,15 +61,53 @@ pub struct RunResult {
     pub complete: bool,
     /// The counts. They add up.
     pub summary: Summary,
+    /// How many requests were sent to the target in all: set-up, probes, read-backs and undoing.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub requests: u64,
     /// Entries of the target's deviations that do not hold any more.
     pub stale_deviations: Vec<String>,
+    /// Deviations that the target's file lists as showing now and then, and how often they did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flaky_deviations: Vec<FlakyDeviation>,
+    /// What must be judged with a second factor, beside any one case: by the target's file and by `--require`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requires: Vec<Capability>,
     /// What the run as a whole could not undo on the target.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<String>,
+    /// The time that it was given, where it was given one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
+    /// How long it took and what it waited for, on a real clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timing: Option<Timing>,
     /// The judged cases.
     pub cases: Vec<CaseResult>,
     /// Writes that the table does not name: run and reported, never judged.
     pub observations: Vec<CaseResult>,
+}
+
+/// A deviation that the target's file lists as one that shows now and then.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
+pub struct FlakyDeviation {
+    /// The cases, as the file names them.
+    pub case: String,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// How many of them showed it.
+    pub showed: usize,
+    /// How many of them were judged.
+    pub judged: usize,
+    /// Why it is known.
+    pub reason: String,
+}
+
+impl FlakyDeviation {
+    /// It in words.
+    pub fn words(&self) -> String {
+        let Self { case, verdict, showed, judged, reason } = self;
+        format!("{case}: {verdict} in {showed} of {judged}; {reason}")
+    }
 }
 
 impl RunResult {
@@ -63,12 +115,19 @@ impl RunResult {
         Level::Implied
     }
 
+    /// What the run waited for, in a sentence; none when it waited for nothing.
+    pub fn waited(&self) -> Option<String> {
+        let timed = self.cases.iter().chain(&self.observations);
+        let longest = timed.filter_map(|case| Some((case.id.as_str(), case.timing.as_ref()?)));
+        self.timing.as_ref()?.sentence(longest.max_by_key(|(_, timing)| timing.took_ms))
+    }
+
     /// Whether a case turns the exit code to 1.
     pub fn decides(&self, case: &CaseResult) -> bool {
         match case.status {
             Status::Fail => case.level <= self.level && case.known.is_none(),
             Status::Error => true,
-            Status::Pass | Status::Unsupported | Status::Skipped => false,
+            Status::Pass | Status::Unsupported | Status::NotDescribed | Status::Skipped => false,
         }
     }
 }
@@ -81,8 +140,12 @@ pub struct TargetInfo {
     /// Whether its certificate was not verified.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unverified: bool,
-    /// The evidence that it has no second factor at all, when it has none.
-    pub no_second_factor: Option<String>,
+    /// What a first look found of each kind of second factor.
+    #[serde(default)]
+    pub factors: Factors,
+    /// Whether its file says `second-factor: none`, so that nothing has to be judged with one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_second_factor: bool,
     /// How far its clock is ahead of this machine's, in milliseconds; zero when that cannot be told from none.
     #[serde(default)]
     pub clock_offset_ms: i64,
@@ -121,6 +184,9 @@ pub struct Config {
     /// How often a case that could not be judged was played again.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub retries: u8,
+    /// The options by which the target was waited for longer or shorter than its file says; none where none were given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<String>,
 }
 
 /// The user's own file of a target, for readers who do not have it: what it decides, and what it has of its own. The
@@ -175,7 +241,7 @@ pub struct TableInfo {
 /// How many cases ended how.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 pub struct Summary {
-    /// The sum of the five below.
+    /// The sum of the cases that are exact, deviating, unsupported, not described, skipped and errored.
     pub selected: usize,
     /// As documented.
     pub exact: usize,
@@ -183,8 +249,10 @@ pub struct Summary {
     pub deviating: usize,
     /// How many of the deviating the target's file lists.
     pub known: usize,
-    /// The target does not have the action.
+    /// The target answered that it has no such route, or its file says so; or a client cannot express it.
     pub unsupported: usize,
+    /// The target file does not describe how they are driven.
+    pub not_described: usize,
     /// Not run.
     pub skipped: usize,
     /// Could not be judged.
@@ -211,6 +279,7 @@ impl Summary {
                     summary.known += usize::from(case.known.is_some());
                 }
                 Status::Unsupported => summary.unsupported += 1,
+                Status::NotDescribed => summary.not_described += 1,
                 Status::Skipped => summary.skipped += 1,
                 Status::Error => summary.errored += 1,
             }
@@ -227,8 +296,10 @@ pub enum Status {
     Pass,
     /// It did not.
     Fail,
-    /// The target does not have the action.
+    /// The target answered that it has no such route, or its file says so; or a client cannot express it.
     Unsupported,
+    /// The target file does not describe how it is driven.
+    NotDescribed,
     /// It was not run.
     Skipped,
     /// It could not be judged.
@@ -241,7 +312,10 @@ impl Status {
         match verdicts.first() {
             None | Some(Verdict::Exact) => Status::Pass,
             Some(Verdict::Unsupported | Verdict::ClientLimit) => Status::Unsupported,
-            Some(Verdict::Throttled | Verdict::TargetFailed | Verdict::HarnessError) => Status::Error,
+            Some(Verdict::NotDescribed) => Status::NotDescribed,
+            Some(Verdict::Throttled | Verdict::TargetFailed | Verdict::SetUpRefused | Verdict::HarnessError) => {
+                Status::Error
+            }
             Some(
                 Verdict::MissingChallenge
                 | Verdict::EffectBeforeFactor
@@ -265,6 +339,7 @@ impl Status {
             Status::Pass => "pass",
             Status::Fail => "fail",
             Status::Unsupported => "unsupported",
+            Status::NotDescribed => "not-described",
             Status::Skipped => "skipped",
             Status::Error => "error",
         }
@@ -282,6 +357,20 @@ pub enum Standing {
     /// It is a write that the table does not name.
     Observed,
     /// It is a scenario, which says what a table cannot.
+    Scenario,
+}
+
+/// What must hold of a case.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Expected {
+    /// It is asked for a second factor, and succeeds with a valid proof alone.
+    Challenged,
+    /// It succeeds without being asked.
+    Unchallenged,
+    /// Nothing: it is observed only.
+    Observed,
+    /// What the scenario says.
     Scenario,
 }
 
@@ -312,6 +401,11 @@ pub struct CaseResult {
     pub status: Status,
     /// What it showed, the worst first.
     pub verdicts: Vec<Verdict>,
+    /// What must hold, in one word of a closed set.
+    pub expectation: Expected,
+    /// What it shows of the target, where its users have a second factor; none where they have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub capabilities: Vec<Capability>,
     /// What must hold.
     pub expected: String,
     /// What was seen.
@@ -322,7 +416,7 @@ pub struct CaseResult {
     /// Where it is said.
     pub cites: Vec<String>,
     /// Why it is known to deviate, when the target's file says so.
-    pub known: Option<String>,
+    pub known: Option<Known>,
     /// Where the real client ran that was to perform the action.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub situation: Option<Situation>,
@@ -336,12 +430,37 @@ pub struct CaseResult {
     pub earlier: Vec<Earlier>,
     /// The command that runs this case again.
     pub repeat: String,
+    /// Why it was not run to its end, where the run ended early.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_run: Option<NotRun>,
+    /// When it began, how long it took and what it waited for, on a real clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timing: Option<CaseTiming>,
     /// What it made or changed on the target and could not undo.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<String>,
     /// The file that says what must hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Place>,
+    /// What it shows instead where more is known by the end of the run; nothing once that has come.
+    #[serde(skip)]
+    pub unsettled: Option<Unsettled>,
+}
+
+/// Why a case is known to deviate.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
+pub struct Known {
+    /// The evidence, in words.
+    pub reason: String,
+    /// When it must be looked at again: the earliest date of the entries that explain the case.
+    #[schemars(with = "String")]
+    pub until: Date,
+}
+
+impl fmt::Display for Known {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (until {})", self.reason, self.until)
+    }
 }
 
 /// An end of a case that said nothing of the target, so that the case was played again.
@@ -440,6 +559,22 @@ pub struct Probe {
     pub outcome: String,
     /// What the read-back showed.
     pub effect: Effect,
+    /// Which reads of the effect said nothing, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect_detail: Option<String>,
     /// Every request and answer.
     pub exchanges: Vec<Exchange>,
+    /// The route that was answered by "no such route": the method, and the path before names are filled in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
+}
+
+impl Probe {
+    /// What the read-back showed, in words for people: where that is not known, with the reason.
+    pub fn effect_words(&self) -> String {
+        match (&self.effect_detail, self.effect) {
+            (Some(why), Effect::Unknown | Effect::Unconfirmed) => format!("{} ({why})", self.effect.words()),
+            (Some(_) | None, _) => self.effect.words().to_owned(),
+        }
+    }
 }

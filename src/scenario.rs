@@ -6,6 +6,7 @@ pub mod key;
 mod names;
 mod reading;
 mod words;
+pub mod writing;
 
 use std::path::{Path, PathBuf};
 
@@ -19,12 +20,13 @@ use crate::source::Source;
 use crate::table::{Factor, Level, Mode};
 use crate::yaml::{FileError, Spanned};
 use key::{Assertion, Fetch};
+use writing::Writing;
 
 /// The folders of scenarios below `scenarios/`.
-const FOLDERS: [&str; 5] = ["otp", "security-key", "tokens", "packages", "sequences"];
+const FOLDERS: [&str; 8] = ["otp", "account", "security-key", "tokens", "packages", "sequences", "clients", "basic"];
 
 /// A scenario.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Scenario {
     /// Its id: its file's path below `scenarios/`, without extension.
@@ -49,6 +51,9 @@ pub struct Scenario {
     /// How it leaves the account that it was played on.
     #[serde(default)]
     pub leaves_account: LeavesAccount,
+    /// Whether the companion user has a second factor like the user's, in the mode of the case.
+    #[serde(default)]
+    pub companion_enrols: bool,
     /// The users who play it, where its acts say who does what. They begin as nobody, and sign up and enrol by acts.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
@@ -62,10 +67,10 @@ fn codes() -> Vec<Factor> {
 }
 
 /// One act of a scenario.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Act {
     /// An attempt at an action, whose outcome is judged.
-    Attempt(Attempt),
+    Attempt(Box<Attempt>),
     /// Attempts that are all sent before any is answered.
     AtOnce(Race),
     /// Time passes: so many one-time-password steps.
@@ -82,14 +87,16 @@ impl Act {
         match self {
             Act::Attempt(_) | Act::Guess(_) => true,
             Act::AtOnce(race) => !race.attempts.is_empty(),
-            Act::Run(errand) => matches!(errand.end, ErrandEnd::Judged | ErrandEnd::ShowNoSecret),
+            Act::Run(errand) => {
+                matches!(errand.end, ErrandEnd::Judged | ErrandEnd::ShowNoSecret | ErrandEnd::BeUnderstood)
+            }
             Act::Wait(_) => false,
         }
     }
 }
 
 /// A routine that is run between the attempts.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Errand {
     /// The routine's name.
     pub routine: Spanned<String>,
@@ -116,10 +123,12 @@ pub enum ErrandEnd {
     Any,
     /// It may be refused; no answer shows a secret that is shown once.
     ShowNoSecret,
+    /// It succeeds with an answer that stock clients take, which is the one that the routine expects.
+    BeUnderstood,
 }
 
 /// Attempts at once, made again with fresh proofs and objects as long as nothing shows.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Race {
     /// The attempts.
     pub attempts: Vec<Attempt>,
@@ -128,10 +137,12 @@ pub struct Race {
 }
 
 /// Wrong codes that are sent one after the other until the target says that it stops listening.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Guess {
     /// The routine that carries each.
     pub routine: Spanned<String>,
+    /// Whether they are requests without any code.
+    pub bare: bool,
     /// The most that are sent.
     pub at_most: u32,
     /// What must become of them.
@@ -145,6 +156,10 @@ pub enum Listening {
     Stop,
     /// Where the target stops listening, its answer differs from the one to a wrong code.
     BeTold,
+    /// Where the target stops listening and says for how long, a right code is accepted after that time.
+    EndAsTold,
+    /// Where the target says that it stops listening with status 429, it says for how long.
+    SayHowLong,
     /// It is stated what becomes of them.
     BeStated,
     /// A right code of the user's own session is accepted after them.
@@ -152,7 +167,7 @@ pub enum Listening {
 }
 
 /// Who acts, where there is a cast.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Part {
     /// The user.
     pub by: Option<Spanned<String>>,
@@ -161,7 +176,7 @@ pub struct Part {
 }
 
 /// An attempt at an action.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Attempt {
     /// The surface of the action, as in case ids.
     pub perform: Spanned<String>,
@@ -169,8 +184,8 @@ pub struct Attempt {
     pub through: Option<Spanned<String>>,
     /// Routines that are run for the attempt's object first, with what the user has.
     pub given: Vec<Spanned<String>>,
-    /// The token that it is made with, by the name under which a routine kept it or that of the companion user; the
-    /// user's own unless said.
+    /// The token that it is made with, by the name under which a routine kept it or that of the companion user, or
+    /// `basic` for the user's name and password; the user's own token unless said.
     pub with: Option<Spanned<String>>,
     /// Who makes it, where there is a cast.
     pub part: Part,
@@ -178,6 +193,10 @@ pub struct Attempt {
     pub proof: Proof,
     /// How the proof travels.
     pub carried: Carrier,
+    /// How the proof is written.
+    pub written: Writing,
+    /// Whether it is typed at npm's prompt, which does not take every text.
+    pub typed: bool,
     /// The name under which the proof can be sent again.
     pub name: Option<String>,
     /// What must become of it.
@@ -186,6 +205,10 @@ pub struct Attempt {
     pub times: u32,
     /// Whether the client says that it can open a page; as the factor needs it when not said.
     pub client: Option<Client>,
+    /// The client whose headers it has, by the dialect's name for it; the dialect's own unless said.
+    pub as_client: Option<Spanned<String>>,
+    /// Whether its being refused without a challenge says that the target does not have this way in.
+    pub where_supported: bool,
     /// Whether only the proof for it is had, and kept back.
     pub withheld: bool,
     /// How a security key that it registers does so.
@@ -214,6 +237,10 @@ pub enum Proof {
     Right,
     /// Six digits that are wrong in every near step.
     Wrong,
+    /// Six zeros.
+    Zeros,
+    /// A text of the form of the user's recovery codes, which is none of them.
+    RecoveryShaped,
     /// An empty text.
     Empty,
     /// Other text in place of a code.
@@ -257,7 +284,14 @@ impl Proof {
     /// Whether the user who sends it needs a second factor to have it.
     pub fn takes_factor(&self) -> bool {
         match self {
-            Proof::None | Proof::Wrong | Proof::Empty | Proof::Text(_) | Proof::OfAnother | Proof::Of(_) => false,
+            Proof::None
+            | Proof::Wrong
+            | Proof::Zeros
+            | Proof::RecoveryShaped
+            | Proof::Empty
+            | Proof::Text(_)
+            | Proof::OfAnother
+            | Proof::Of(_) => false,
             // They are of an attempt, which is looked at itself, or passed over.
             Proof::Again(_) | Proof::Kept(_) | Proof::PendingSecret => false,
             Proof::Key(assertion) => *assertion != Assertion::OfAnother,
@@ -300,16 +334,23 @@ pub enum Must {
     BeDenied,
     /// It is answered with a challenge that stock clients act on, without effect.
     BeChallenged,
+    /// It is challenged, or not known at all: it is turned away as what the target does not have, without effect.
+    BeChallengedIfKnown,
     /// Of its copies that are sent at once exactly one succeeds, and the others have no effect.
     SucceedOnce,
     /// It succeeds with its effect, or is refused without.
     BeWhole,
     /// The code is accepted where the target's file says so.
     AgreeWithFile,
+    /// It may succeed. Then what follows would say nothing of the registry, which asks for less by its own choice, or by a
+    /// fault that is found elsewhere; and nothing follows.
+    EndIfItSucceeds,
 }
 
 /// The name of the other user, who has no second factor, among those of tokens.
 pub const COMPANION: &str = "companion";
+/// What stands for the user's name and password (RFC 7617) among the names of tokens.
+pub const BASIC: &str = "basic";
 
 impl Part {
     /// What is done, after the name of who does it.
@@ -393,7 +434,7 @@ impl Scenario {
     /// The attempts.
     pub fn attempts(&self) -> impl Iterator<Item = &Attempt> {
         self.acts.iter().flat_map(|act| match act {
-            Act::Attempt(attempt) => std::slice::from_ref(attempt),
+            Act::Attempt(attempt) => std::slice::from_ref(&**attempt),
             Act::AtOnce(race) => &race.attempts,
             Act::Wait(_) | Act::Run(_) | Act::Guess(_) => &[],
         })
@@ -410,6 +451,11 @@ impl Scenario {
         ran.chain(given).map(|name| name.value.as_str()).find(|name| dialect.undescribed.iter().any(|one| one == name))
     }
 
+    /// Whether a recovery code is sent, so that none may be spent on anything else.
+    pub fn takes_recovery_codes(&self) -> bool {
+        self.attempts().any(|attempt| matches!(attempt.proof, Proof::Recovery(_) | Proof::FormerRecovery(_)))
+    }
+
     /// Whether an attempt is the companion user's.
     pub fn needs_companion(&self) -> bool {
         self.attempts().any(|attempt| attempt.with.as_ref().is_some_and(|with| with.value == COMPANION))
@@ -420,14 +466,20 @@ impl Scenario {
         self.acts.iter().any(|act| matches!(act, Act::Run(errand) if errand.routine.value == "enrol"))
     }
 
-    /// Whether a proof of another user is sent.
+    /// Whether a user of the cast registers a security key.
+    pub fn registers(&self) -> bool {
+        self.acts.iter().any(|act| matches!(act, Act::Run(errand) if errand.routine.value == "register-key"))
+    }
+
+    /// Whether another user has a second factor, or a proof of another user is sent.
     pub fn needs_another(&self) -> bool {
-        self.attempts().any(|attempt| {
-            matches!(
-                attempt.proof,
-                Proof::OfAnother | Proof::Key(Assertion::OfAnother) | Proof::Fetched(Fetch::ByAnother)
-            )
-        })
+        self.companion_enrols
+            || self.attempts().any(|attempt| {
+                matches!(
+                    attempt.proof,
+                    Proof::OfAnother | Proof::Key(Assertion::OfAnother) | Proof::Fetched(Fetch::ByAnother)
+                )
+            })
     }
 
     /// The surface that an attempt names, by its index in the dialect.

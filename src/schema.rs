@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::accounts::Account;
 use crate::check::faults;
 use crate::client::file::ClientFile;
+use crate::client::limits::Measured;
 use crate::dialect::{DialectFile, Surface};
 use crate::load::document::{CapacityResult, LoadResult};
 use crate::load::profile;
@@ -37,6 +38,8 @@ pub enum Kind {
     Surfaces,
     /// A real client: how it is installed, called, prompted and read.
     Client,
+    /// What a real client does on the reference registry, by the shape of its answers.
+    ClientLimits,
     /// Which cases must find each seeded fault.
     Faults,
     /// A load profile: what is sent, how fast, and what the run must show.
@@ -51,7 +54,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 13] = [
+    pub const ALL: [Kind; 14] = [
         Kind::Target,
         Kind::Deviations,
         Kind::Accounts,
@@ -60,6 +63,7 @@ impl Kind {
         Kind::Dialect,
         Kind::Surfaces,
         Kind::Client,
+        Kind::ClientLimits,
         Kind::Faults,
         Kind::Load,
         Kind::Result,
@@ -78,6 +82,7 @@ impl Kind {
             Kind::Dialect => "dialect",
             Kind::Surfaces => "surfaces",
             Kind::Client => "client",
+            Kind::ClientLimits => "client-limits",
             Kind::Faults => "faults",
             Kind::Load => "load",
             Kind::Result => "result",
@@ -97,6 +102,9 @@ impl Kind {
             Kind::Dialect => "stepup dialect: how registries speak",
             Kind::Surfaces => "stepup surfaces: every way to perform every action",
             Kind::Client => "stepup client: how a real client is installed, called, prompted and read",
+            Kind::ClientLimits => {
+                "stepup client limits: what a real client does on the reference registry, by the shape of its answers"
+            }
             Kind::Faults => "stepup faults: which cases must find each seeded fault",
             Kind::Load => "stepup load profile: what is sent, how fast, and what the run must show",
             Kind::Result => "stepup result: the document that a run writes",
@@ -117,6 +125,7 @@ impl Kind {
             Kind::Dialect => made::<DialectFile>(reading),
             Kind::Surfaces => made::<Vec<Surface>>(reading),
             Kind::Client => made::<ClientFile>(reading),
+            Kind::ClientLimits => made::<Vec<Measured>>(reading),
             Kind::Faults => made::<faults::File>(reading),
             Kind::Load => made::<profile::Raw>(reading),
             Kind::Result => made::<RunResult>(reading.for_serialize()),

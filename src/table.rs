@@ -105,9 +105,10 @@ impl fmt::Display for Mode {
 pub enum Level {
     /// A row of a table, or a sentence beside it.
     Documented,
-    /// The row is empty without it.
+    /// A row is empty without it: what would let an action through on something that is not the user's present, valid,
+    /// unspent proof, whichever document says so, or keep a right one out.
     Implied,
-    /// A clause of an RFC or of WebAuthn beyond that.
+    /// What is the registry's choice, or advice of an RFC or of WebAuthn.
     Recommended,
 }
 

@@ -14,16 +14,18 @@ use serde::{Deserialize, Deserializer};
 
 use crate::accounts::{self, Account};
 use crate::built_in;
+use crate::capability::Capability;
 use crate::consent::{self, Allow, Permit};
 use crate::dialect::predicate::Predicate;
 use crate::dialect::step::Step;
 use crate::dialect::{Change, Dialect, Surface};
 use crate::judge::Verdict;
-use crate::load::quantity::Span;
 use crate::persona::ledger::Skew;
+use crate::quantity::Span;
 use crate::registry::Verifiers;
 use crate::result::{OwnTarget, Status};
 use crate::source::Source;
+use crate::wire::ChosenLimits;
 use crate::yaml::{self, FileError, Spanned};
 
 /// The folder of the built-in target files.
@@ -40,16 +42,26 @@ pub struct Target {
     pub own: Option<OwnTarget>,
     /// How it comes to run.
     pub start: Start,
+    /// The hosts that its packages' archives may be fetched from, beside itself.
+    pub archives: Vec<Url>,
     /// What its host serves as its consent to load and races, where it is not this machine.
     pub consent: Option<String>,
     /// Which one-time passwords it accepts.
     pub skew: Skew,
+    /// How long it is waited for, where its file says so.
+    pub limits: ChosenLimits,
     /// How it speaks.
     pub dialect: Dialect,
     /// What it is known to do differently.
     pub deviations: Vec<Deviation>,
     /// Cases that are not run unless asked for one by one, as globs over their ids, each with the reason.
     pub left_out: Vec<(GlobMatcher, String)>,
+    /// Whether cases that may lock an account out are played on accounts that were handed over.
+    pub may_lock_out: bool,
+    /// What must be judged with a second factor.
+    pub requires: Vec<Capability>,
+    /// Whether it has no second factor, so that nothing must be judged with one.
+    pub without_second_factor: bool,
 }
 
 /// How a target comes to run.
@@ -109,6 +121,11 @@ pub(crate) struct TargetFile {
     base: Option<Spanned<String>>,
     /// What is allowed on a host other than this machine.
     allow: Option<Allow>,
+    /// Other hosts on which the archives of its packages lie, such as `https://cdn.example`. They are only read, by GET, and
+    /// without credentials; archives on a host that is not named are not read.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    archives: Vec<Spanned<String>>,
     /// The accounts file, where users cannot sign themselves up.
     accounts: Option<PathBuf>,
     /// How it speaks: `npm`, or the file of a dialect.
@@ -118,6 +135,9 @@ pub(crate) struct TargetFile {
     /// Which one-time passwords it accepts beside those of the present step.
     #[serde(default)]
     skew: SkewFields,
+    /// How long it is waited for; `--connect-timeout` and `--answer-timeout` go before it.
+    #[serde(default)]
+    limits: ChosenLimits,
     /// Routines in place of the dialect's, and those that only a target can describe.
     #[serde(default)]
     routines: BTreeMap<String, Vec<Step>>,
@@ -130,10 +150,23 @@ pub(crate) struct TargetFile {
     /// Answers that say that there is no such route, beside the dialect's.
     #[serde(default)]
     not_implemented: Vec<Predicate>,
+    /// Where the body of an answer that asks for patience (429) says for how many seconds, for one without the header
+    /// `retry-after`: a pointer into it (RFC 6901).
+    retry_after: Option<String>,
+    /// Whether cases that may lock an account out, by many wrong codes, are played on the accounts of the accounts file.
+    #[serde(default)]
+    may_lock_out: bool,
     /// Surfaces that it does not have, or that cannot be driven, each with the reason.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, String>")]
     unsupported: BTreeMap<String, Spanned<String>>,
+    /// What must be judged with a second factor, or a run ends with exit code 8. Any one case is enough unless said.
+    #[serde(default)]
+    requires: Vec<Capability>,
+    /// `none` where the registry has no second factor: nothing must be judged with one then, and each report says so.
+    /// Where an enrolment succeeds all the same, this is outdated, and the run does not hold.
+    #[schemars(with = "Option<StatedFactor>")]
+    second_factor: Option<Spanned<StatedFactor>>,
     /// The program of an installed one, then its arguments.
     #[serde(default)]
     program: Vec<String>,
@@ -178,6 +211,14 @@ enum HowToStart {
     Installed,
 }
 
+/// What a target file says of the second factor.
+#[derive(Debug, Deserialize, Clone, Copy, PartialEq, Eq, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum StatedFactor {
+    /// There is none.
+    None,
+}
+
 /// One thing that a target is known to do differently.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -194,6 +235,9 @@ pub struct Deviation {
     /// When it must be looked at again.
     #[serde(deserialize_with = "date")]
     pub until: Date,
+    /// Whether it shows now and then: where it does not, the entry holds all the same.
+    #[serde(default)]
+    pub flaky: bool,
 }
 
 fn deviating<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Verdict, D::Error> {
@@ -201,7 +245,7 @@ fn deviating<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Verdict, D::E
     match Status::of(&[verdict]) {
         Status::Fail => Ok(verdict),
         Status::Pass => Err(D::Error::custom("a case that holds does not deviate: `exact` cannot be listed")),
-        Status::Unsupported | Status::Skipped | Status::Error => {
+        Status::Unsupported | Status::NotDescribed | Status::Skipped | Status::Error => {
             Err(D::Error::custom(format!("`{verdict}` says nothing of the target, so it is never a known deviation")))
         }
     }
@@ -357,6 +401,7 @@ fn checked(
         surfaces: file.surfaces,
         unsupported: file.unsupported,
         not_implemented: file.not_implemented,
+        retry_after: file.retry_after,
     };
     let dialect = Dialect::read(&dialect, change).map_err(|error| named(source, "dialect", error))?;
     let deviations = match &file.deviations {
@@ -370,9 +415,35 @@ fn checked(
             Err(error) => return Err(source.wrong(&reason, format!("`{glob}`: {}", error.kind()), None)),
         }
     }
+    let archives = file
+        .archives
+        .iter()
+        .map(|named| archive_host(named).map_err(|(message, hint)| source.wrong(named, message, Some(hint))));
+    let archives = archives.collect::<Result<Vec<Url>, FileError>>()?;
     let skew = Skew { behind: file.skew.behind.into(), ahead: file.skew.ahead.into() };
     let consent = file.allow.and_then(|allow| allow.consent).map(|consent| consent.value);
-    Ok(Target { consent, name: file.name, about: file.about, own, start, skew, dialect, deviations, left_out })
+    if let Some(stated) = file.second_factor.as_ref().filter(|_| !file.requires.is_empty()) {
+        let hint = Some("`requires` names what must be judged with a second factor".to_owned());
+        return Err(source.wrong(stated, "`second-factor: none` beside `requires`", hint));
+    }
+    let TargetFile { name, about, limits, may_lock_out, requires, second_factor, .. } = file;
+    let without_second_factor = second_factor.is_some();
+    Ok(Target {
+        archives,
+        name,
+        about,
+        own,
+        start,
+        consent,
+        skew,
+        limits,
+        dialect,
+        deviations,
+        left_out,
+        requires,
+        without_second_factor,
+        may_lock_out,
+    })
 }
 
 /// What reports say of a file that the user has written.
@@ -441,6 +512,18 @@ fn dialect_source(target: &Source, name: &Spanned<String>) -> Result<Source, Fil
         let hint = format!("{}; or a .yaml file", yaml::allowed(&name.value, &known));
         Err(target.wrong(name, format!("no dialect `{}`", name.value), Some(hint)))
     }
+}
+
+/// A host that archives may be fetched from. The error is what is wrong with it, and a hint.
+fn archive_host(named: &Spanned<String>) -> Result<Url, (String, String)> {
+    let text = &named.value;
+    let hint = || "allowed: an address without a path, such as `https://cdn.example`".to_owned();
+    let url = Url::parse(text).map_err(|error| (format!("`{text}` is no address: {error}"), hint()))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(("the address holds a name or a password".to_owned(), "archives are read without any".to_owned()));
+    }
+    let whole = matches!(url.scheme(), "http" | "https") && url.path() == "/" && url.query().is_none();
+    if whole { Ok(url) } else { Err((format!("`{text}` is no address of a host alone"), hint())) }
 }
 
 /// An address that may be driven. The error is what is wrong with it, and a hint.

@@ -1,33 +1,34 @@
 //! The wire client: sends one request within stated bounds and records the exchange with its secrets hidden.
 
+mod archives;
+mod fault;
+mod limits;
+
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Url};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 
 use crate::dialect::predicate::Answer;
 use crate::dialect::step::Method;
+pub use archives::Whereabouts;
+pub use fault::{Fault, FaultKind};
+pub use limits::{ChosenLimits, Limit, Limits, SetBy};
 
-/// How long a connection may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long an answer may take.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// Of the requests that may be under way at once so many are, however slow the answers.
+const LEAST_UNDER_WAY: u32 = 4;
+/// An answer that takes longer is slow: with fewer requests at once the next ones come sooner. A shorter one is swift.
+const SLOW: Duration = Duration::from_secs(1);
+const SWIFT: Duration = Duration::from_millis(250);
 /// The largest body that is read, in bytes.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
-/// How the fault of an exchange begins in which no answer came in time.
-pub const NO_ANSWER: &str = "no answer in time";
-/// How it begins where there was no connection, so that nothing was sent.
-pub const NO_CONNECTION: &str = "connection refused";
-/// How it begins where what came back is no answer that can be read: the status, and what is wrong.
-pub const UNREADABLE: &str = "status ";
-/// How what rustls says of a certificate begins.
-const BAD_CERTIFICATE: &str = "invalid peer certificate";
-/// How rustls calls what many make with `openssl req -x509` for a server.
-const CA_AS_SERVER: &str = "CaUsedAsEndEntity";
 /// How much of a body is kept as evidence, in characters.
 const EVIDENCE_LIMIT: usize = 2_000;
 
@@ -48,12 +49,59 @@ pub struct Exchange {
     pub answer_body: Option<String>,
     /// What went wrong, when there was no usable answer.
     pub fault: Option<String>,
+    /// What kind of fault that was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault_kind: Option<FaultKind>,
     /// How long it took, in microseconds.
     pub elapsed_us: u64,
 }
 
+impl Exchange {
+    /// Notes why there was no usable answer.
+    pub fn failed(&mut self, fault: &Fault) {
+        self.fault = Some(fault.to_string());
+        self.fault_kind = Some(fault.kind);
+    }
+
+    /// One of which nothing is known yet but the request.
+    fn of(request: String) -> Self {
+        Exchange {
+            request,
+            headers: Vec::new(),
+            body: None,
+            status: None,
+            answer_headers: Vec::new(),
+            answer_body: None,
+            fault: None,
+            fault_kind: None,
+            elapsed_us: 0,
+        }
+    }
+
+    /// Notes what came back, and passes it on where it is an answer.
+    fn note(&mut self, came: Result<Answer, Fault>, hide: impl Fn(&str) -> String) -> Option<Answer> {
+        match came {
+            Ok(answer) => {
+                self.status = Some(answer.status);
+                self.answer_headers = answer.headers.iter().map(|(name, value)| (name.clone(), hide(value))).collect();
+                self.answer_body = Some(shorten(&hide(&String::from_utf8_lossy(&answer.body))));
+                Some(answer)
+            }
+            Err(fault) => {
+                self.failed(&fault);
+                None
+            }
+        }
+    }
+
+    /// Why there was no usable answer, with the request that has none.
+    pub fn unanswered(&self) -> String {
+        format!("{}: {}", self.request, self.fault.as_deref().unwrap_or("no usable answer"))
+    }
+}
+
 /// A request that is ready to be sent, beside the form in which it may be shown.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Outgoing {
     /// The method.
     pub method: Method,
@@ -95,33 +143,107 @@ pub enum Trust {
     Unverified,
 }
 
-/// A client of one target, and of no other host.
+/// A client of one target, and of no other host but those that it may fetch archives from.
 #[derive(Debug, Clone)]
 pub struct Wire {
     client: Client,
     base: Url,
     trust: Trust,
+    limits: Limits,
+    /// Places for requests under way, and how many there are; as many as are sent without.
+    places: Option<Arc<Places>>,
+    /// How many requests were sent, by it and by the clients that were made of it.
+    sent: Arc<AtomicU64>,
+    /// The hosts that archives may be fetched from, by GET and without credentials, and the client that does it.
+    archives: Option<Arc<(Client, Vec<Url>)>>,
+}
+
+/// Places for requests under way: fewer while answers are slow.
+#[derive(Debug)]
+struct Places {
+    free: Semaphore,
+    most: u32,
+    /// How many are taken away, and how many want several at once, for which none is.
+    fewer: Mutex<Fewer>,
+}
+
+#[derive(Debug, Default)]
+struct Fewer {
+    by: u32,
+    wanted: u32,
+}
+
+/// Places for requests under way, until it is dropped.
+#[derive(Debug)]
+pub struct UnderWay {
+    places: Option<(Arc<Places>, u32)>,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if let Some((places, number)) = self.places.take() {
+            places.free.add_permits(number as usize);
+        }
+    }
+}
+
+impl Places {
+    fn fewer(&self) -> MutexGuard<'_, Fewer> {
+        // No code panics while holding the lock, and both numbers are right between any two statements.
+        self.fewer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for so many of them.
+    async fn take(self: &Arc<Self>, number: u32) -> UnderWay {
+        let number = number.min(self.most);
+        let several = number > LEAST_UNDER_WAY;
+        if several {
+            let mut fewer = self.fewer();
+            fewer.wanted += 1;
+            self.free.add_permits(std::mem::take(&mut fewer.by) as usize);
+        }
+        // They are never closed.
+        if let Ok(taken) = self.free.acquire_many(number).await {
+            taken.forget();
+        }
+        if several {
+            self.fewer().wanted -= 1;
+        }
+        UnderWay { places: Some((Arc::clone(self), number)) }
+    }
+
+    /// Takes one away when an answer was slow, and gives one back when it was not.
+    fn heed(&self, taken: &mut UnderWay, took: Duration) {
+        let mut fewer = self.fewer();
+        if took > SLOW && fewer.wanted == 0 && self.most.saturating_sub(fewer.by) > LEAST_UNDER_WAY {
+            fewer.by += 1;
+            taken.places = None;
+        } else if took < SWIFT && fewer.by > 0 {
+            fewer.by -= 1;
+            self.free.add_permits(1);
+        }
+    }
 }
 
 impl Wire {
     /// A client of the target at `base`. Without `reuse` each request has a connection of its own, so that a target
     /// that closes an idle one at the wrong moment is not taken for one that fails.
     pub fn new(base: Url, reuse: Reuse) -> Result<Self, String> {
-        Wire::trusting(base, reuse, Trust::System)
+        Wire::trusting(base, reuse, Trust::System, Limits::default())
     }
 
-    /// Such a client that verifies certificates in this way.
-    pub fn trusting(base: Url, reuse: Reuse, trust: Trust) -> Result<Self, String> {
-        Wire::built(base, reuse, trust, None, (CONNECT_TIMEOUT, ANSWER_TIMEOUT))
+    /// Such a client that verifies certificates in this way, and waits so long.
+    pub fn trusting(base: Url, reuse: Reuse, trust: Trust, limits: Limits) -> Result<Self, String> {
+        Wire::built(base, reuse, trust, None, limits)
     }
 
     /// Such a client that goes to this address of the host, past any proxy.
     pub fn straight(base: Url, trust: Trust, address: SocketAddr) -> Result<Self, String> {
-        Wire::built(base, Reuse::Never, trust, Some(address), (CONNECT_TIMEOUT, ANSWER_TIMEOUT))
+        Wire::built(base, Reuse::Never, trust, Some(address), Limits::default())
     }
 
-    /// Such a client that waits so long for a connection, and for an answer, and goes to the address if one is given, past
-    /// any proxy.
+    /// Such a client that waits so long for a connection, and for an answer, as a profile says, and goes to the address if
+    /// one is given, past any proxy.
     pub fn patient(
         base: Url,
         reuse: Reuse,
@@ -129,7 +251,7 @@ impl Wire {
         address: Option<SocketAddr>,
         patience: Duration,
     ) -> Result<Self, String> {
-        Wire::built(base, reuse, trust, address, (patience, patience))
+        Wire::built(base, reuse, trust, address, Limits::of_profile(patience))
     }
 
     fn built(
@@ -137,14 +259,14 @@ impl Wire {
         reuse: Reuse,
         trust: Trust,
         address: Option<SocketAddr>,
-        (connect, answer): (Duration, Duration),
+        limits: Limits,
     ) -> Result<Self, String> {
         // A second call finds the provider installed already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = Client::builder()
             .redirect(Policy::none())
-            .connect_timeout(connect)
-            .timeout(answer)
+            .connect_timeout(limits.connect)
+            .timeout(limits.answer)
             // Stock clients are asked for no encoding, and none is undone behind the judge's back.
             .no_gzip()
             .tcp_nodelay(true);
@@ -167,12 +289,39 @@ impl Wire {
             Trust::Unverified => builder.tls_danger_accept_invalid_certs(true),
         };
         let client = builder.build().map_err(|error| format!("the HTTP client cannot start: {error}"))?;
-        Ok(Wire { client, base, trust })
+        Ok(Wire { client, base, trust, limits, places: None, sent: Arc::default(), archives: None })
+    }
+
+    /// The same client, of whose requests at most so many are under way at once, those of its clones included.
+    #[must_use]
+    pub fn with_at_most(self, requests: u32) -> Self {
+        let free = Semaphore::new(requests as usize);
+        Wire { places: Some(Arc::new(Places { free, most: requests, fewer: Mutex::default() })), ..self }
+    }
+
+    /// Waits for the places of so many requests at once, which are then sent by a client that [keeps idle
+    /// connections](Wire::keeping_idle).
+    pub async fn places(&self, requests: usize) -> UnderWay {
+        match &self.places {
+            Some(places) => places.take(u32::try_from(requests).unwrap_or(u32::MAX)).await,
+            None => UnderWay { places: None },
+        }
     }
 
     /// A client of the same target that keeps idle connections and uses them again.
     pub fn keeping_idle(&self) -> Result<Self, String> {
-        Wire::trusting(self.base.clone(), Reuse::WhenIdle, self.trust.clone())
+        let wire = Wire::trusting(self.base.clone(), Reuse::WhenIdle, self.trust.clone(), self.limits)?;
+        Ok(Wire { sent: Arc::clone(&self.sent), archives: self.archives.clone(), ..wire })
+    }
+
+    /// How long it waits.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// How many requests were sent so far.
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
     }
 
     /// The target's address.
@@ -187,31 +336,19 @@ impl Wire {
 
     /// Sends a request. The answer is absent when there was no usable one; the exchange says why.
     pub async fn send(&self, outgoing: Outgoing, hide: impl Fn(&str) -> String) -> (Option<Answer>, Exchange) {
+        let mut place = self.places(1).await;
         let started = Instant::now();
         let mut exchange = Exchange {
-            request: outgoing.shown_line(),
             headers: outgoing.headers.iter().map(|(name, _, shown)| (name.clone(), shown.clone())).collect(),
             body: outgoing.body.as_ref().map(|(_, shown)| shorten(shown)),
-            status: None,
-            answer_headers: Vec::new(),
-            answer_body: None,
-            fault: None,
-            elapsed_us: 0,
+            ..Exchange::of(outgoing.shown_line())
         };
-        let answer = match self.exchange(outgoing).await {
-            Ok(answer) => {
-                exchange.status = Some(answer.status);
-                exchange.answer_headers =
-                    answer.headers.iter().map(|(name, value)| (name.clone(), hide(value))).collect();
-                exchange.answer_body = Some(shorten(&hide(&String::from_utf8_lossy(&answer.body))));
-                Some(answer)
-            }
-            Err(fault) => {
-                exchange.fault = Some(fault);
-                None
-            }
-        };
-        exchange.elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let answer = exchange.note(self.exchange(outgoing).await, hide);
+        let took = started.elapsed();
+        if let Some(places) = &self.places {
+            places.heed(&mut place, took);
+        }
+        exchange.elapsed_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         (answer, exchange)
     }
 
@@ -222,21 +359,22 @@ impl Wire {
         place: &str,
         headers: &[(String, String)],
         body: Vec<u8>,
-    ) -> Result<Answer, String> {
+    ) -> Result<Answer, Fault> {
         let mut url = self.base.clone();
         let (path, query) = place.split_once('?').map_or((place, None), |(path, query)| (path, Some(query)));
         url.set_path(path);
         url.set_query(query);
-        let method = reqwest::Method::from_bytes(method.as_bytes()).map_err(|error| error.to_string())?;
+        let method = reqwest::Method::from_bytes(method.as_bytes())
+            .map_err(|error| Fault::new(FaultKind::NotSendable, error.to_string()))?;
         let mut request = self.client.request(method, url).body(body);
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        received(request.send().await.map_err(|error| describe(&error))?).await
+        self.answered(request).await
     }
 
-    async fn exchange(&self, outgoing: Outgoing) -> Result<Answer, String> {
-        let url = locate(&self.base, &outgoing.place)?;
+    async fn exchange(&self, outgoing: Outgoing) -> Result<Answer, Fault> {
+        let url = locate(&self.base, &outgoing.place).map_err(|error| Fault::new(FaultKind::NotSendable, error))?;
         let method = match outgoing.method {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
@@ -250,31 +388,37 @@ impl Wire {
         if let Some((body, _)) = outgoing.body {
             request = request.body(body);
         }
-        let answer = received(request.send().await.map_err(|error| describe(&error))?).await?;
-        let claims_json = answer.header("content-type").any(|kind| kind.contains("json"));
-        if claims_json && answer.json.is_none() && !answer.body.is_empty() {
-            return Err(format!("{UNREADABLE}{} with a body that says JSON and is not", answer.status));
+        let answer = self.answered(request).await?;
+        if answer.is_garbled() {
+            return Err(unreadable(answer.status, "a body that says JSON and is not"));
         }
         Ok(answer)
     }
+
+    /// All of an answer, within the bounds.
+    async fn answered(&self, request: reqwest::RequestBuilder) -> Result<Answer, Fault> {
+        let fault = |error: reqwest::Error| Fault::of(&error, self.limits);
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        let mut response = request.send().await.map_err(fault)?;
+        let status = response.status().as_u16();
+        let headers = response
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(fault)? {
+            if body.len() + chunk.len() > BODY_LIMIT {
+                return Err(unreadable(status, &format!("a body of more than {BODY_LIMIT} bytes")));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer { status, json: serde_json::from_slice(&body).ok(), headers, body })
+    }
 }
 
-/// All of an answer, within the bound.
-async fn received(mut response: reqwest::Response) -> Result<Answer, String> {
-    let status = response.status().as_u16();
-    let headers = response
-        .headers()
-        .iter()
-        .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
-        .collect();
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| describe(&error))? {
-        if body.len() + chunk.len() > BODY_LIMIT {
-            return Err(format!("{UNREADABLE}{status} with a body of more than {BODY_LIMIT} bytes"));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(Answer { status, json: serde_json::from_slice(&body).ok(), headers, body })
+fn unreadable(status: u16, what: &str) -> Fault {
+    Fault::new(FaultKind::Unreadable, format!("status {status} with {what}"))
 }
 
 /// The certificates in a file.
@@ -325,32 +469,6 @@ pub fn is_loopback(url: &Url) -> bool {
 fn same_origin(one: &Url, other: &Url) -> bool {
     let host = one.host_str() == other.host_str() || (is_loopback(one) && is_loopback(other));
     host && one.scheme() == other.scheme() && one.port_or_known_default() == other.port_or_known_default()
-}
-
-fn describe(error: &reqwest::Error) -> String {
-    let what = if error.is_timeout() {
-        NO_ANSWER
-    } else if error.is_connect() {
-        NO_CONNECTION
-    } else {
-        "the answer broke off"
-    };
-    let mut cause = std::error::Error::source(error);
-    while let Some(deeper) = cause.and_then(std::error::Error::source) {
-        cause = Some(deeper);
-    }
-    match cause {
-        Some(cause) if cause.to_string().contains(CA_AS_SERVER) => {
-            "its certificate is that of an authority (CA:TRUE, RFC 5280 §4.2.1.9), which shows another one as a server: \
-             issue it one, or say --insecure, which reports then tell"
-                .to_owned()
-        }
-        Some(cause) if cause.to_string().starts_with(BAD_CERTIFICATE) => {
-            format!("its certificate cannot be verified: {cause}; `--cacert FILE` names who has issued it")
-        }
-        Some(cause) => format!("{what}: {cause}"),
-        None => what.to_owned(),
-    }
 }
 
 /// A text of evidence, shortened to what is kept of one.

@@ -35,6 +35,7 @@ pub enum End {
 /// has.
 pub(super) async fn act(run: &Run, case: &Case, number: usize, until: Option<Instant>) -> Acted {
     let unplayable = |reason| Acted { probes: Vec::new(), end: End::Unplayable(reason) };
+    run.prove_reads(case).await;
     let cast = match run.provisioner.cast(run, case, number).await {
         Ok(cast) => cast,
         Err(missing) => return unplayable(missing),
@@ -57,6 +58,12 @@ pub(super) async fn act(run: &Run, case: &Case, number: usize, until: Option<Ins
         Ok(Played::SetUpFailed(ended)) => End::Unplayable(ended.saw),
         Err(mistake) => End::Unplayable(mistake),
     };
+    let missing = probes.last().and_then(|probe| probe.route.as_ref()).or(scene.missing.as_ref());
+    let there = missing.and_then(|route| run.stage.routes.shows(&run.stage.dialect, route));
+    let end = match (end, there) {
+        (End::Unsupported(_), Some(_)) => End::Deviated(vec![Verdict::TargetFailed]),
+        (end, _) => end,
+    };
     // What is left is in the journal.
     let _ = cast::clean_up(run, &mut scene, &case.id).await;
     run.provisioner.release(scene, cast.loans, false);
@@ -67,7 +74,7 @@ fn judged(verdicts: &[Verdict], saw: &str) -> End {
     match (Status::of(verdicts), verdicts.first()) {
         (_, Some(verdict @ (Verdict::Throttled | Verdict::HarnessError))) => End::Unplayable(verdict.to_string()),
         (Status::Fail | Status::Error, _) => End::Deviated(verdicts.to_vec()),
-        (Status::Unsupported, _) => End::Unsupported(saw.to_owned()),
+        (Status::Unsupported | Status::NotDescribed, _) => End::Unsupported(saw.to_owned()),
         (Status::Pass | Status::Skipped, _) => End::Held,
     }
 }

@@ -1,90 +1,79 @@
 //! What a scene makes of an answer: what it means, what is kept of it, and what the persona becomes by it.
 
-use std::time::Duration;
-
 use super::scene::{Ended, Mistake, Scene};
-use crate::dialect::predicate::{Answer, Predicate};
+use crate::dialect::predicate::Answer;
 use crate::dialect::step::{Auth, Become, Request};
+use crate::dialect::unmet::Unmet;
+use crate::dialect::{Asked, Classified, Failing, classify};
 use crate::judge::{Asks, Outcome};
 use crate::persona::ledger::Ledger;
 use crate::persona::totp::TotpSecret;
 use crate::secret::{Secret, SecretKind};
+use crate::wire::Exchange;
 
 impl Scene {
     /// What an answer means.
     pub(super) fn classify(&self, step: &Request, answer: Option<&Answer>) -> Result<Ended, Mistake> {
-        let last = self.exchanges.last();
-        match answer {
-            Some(answer) => {
-                let request = last.map(|exchange| exchange.request.as_str()).unwrap_or_default();
-                self.meaning((&step.challenge, step.expect.as_ref()), answer, request)
-            }
-            None => {
-                let fault = last.and_then(|exchange| exchange.fault.clone()).unwrap_or_default();
-                Ok(Ended { outcome: Outcome::Failed, saw: fault })
-            }
+        match self.exchanges.last() {
+            Some(last) => self.classify_as(step, last, answer),
+            None => Ok(Ended { outcome: Outcome::Failed, saw: String::new() }),
         }
     }
 
-    /// What an answer to a request means, where the request has these challenges of its own and this success.
-    pub(super) fn meaning(
+    /// What the answer of this exchange means.
+    pub(super) fn classify_as(
         &self,
-        (challenges, expect): (&[Predicate], Option<&Predicate>),
-        answer: &Answer,
-        request: &str,
+        step: &Request,
+        exchange: &Exchange,
+        answer: Option<&Answer>,
     ) -> Result<Ended, Mistake> {
-        let dialect = &self.stage.dialect;
+        match answer {
+            Some(answer) => self.meaning(Asked::by(step), answer, &exchange.request),
+            None => Ok(Ended { outcome: Outcome::Failed, saw: exchange.unanswered() }),
+        }
+    }
+
+    /// What an answer to a request means that says this of its answers.
+    pub(super) fn meaning(&self, asked: Asked<'_>, answer: &Answer, request: &str) -> Result<Ended, Mistake> {
         let variables = self.variables(None, false);
-        let holds = |predicate: &Predicate| predicate.holds(answer, &variables).map_err(|error| error.to_string());
-        let any = |predicates: &[Predicate]| -> Result<bool, Mistake> {
-            for predicate in predicates {
-                if holds(predicate)? {
-                    return Ok(true);
-                }
+        let classified = classify(&self.stage.dialect, asked, answer, &variables).map_err(|error| error.to_string())?;
+        let unmet = match asked.expect {
+            Some(expect) => expect.unmet(answer, &variables).map_err(|error| error.to_string())?,
+            None => None,
+        };
+        let unmet = |unless: fn(&Unmet<'_>) -> bool| {
+            let unmet = unmet.as_ref().filter(|unmet| !unless(unmet));
+            unmet.map(|unmet| format!(", but {}", unmet.told(&|text| self.hide(text)))).unwrap_or_default()
+        };
+        let (outcome, what) = match classified {
+            Classified::Accepted => (Outcome::Accepted, " success".to_owned()),
+            Classified::AskedByPage => {
+                let what = " asks for a second factor on its page".to_owned();
+                (Outcome::Challenged { flaw: None, asks: Asks::OnPage }, what)
             }
-            Ok(false)
+            Classified::Challenged { by, on_page } => {
+                let (asks, kind) =
+                    if on_page { (Asks::OnPage, "challenge with a page") } else { (Asks::ForCode, "challenge") };
+                let flaw = by.flaw.as_ref().map(|flaw| format!("{flaw}; breaks {}", by.breaks.join(", ")));
+                let what = match &flaw {
+                    None => format!(" {kind}"),
+                    Some(flaw) => format!(" {kind} with a flaw: {flaw}"),
+                };
+                (Outcome::Challenged { flaw, asks }, what)
+            }
+            Classified::Throttled => (Outcome::Throttled, " throttled".to_owned()),
+            Classified::NotImplemented => (Outcome::NotImplemented, " no such route".to_owned()),
+            Classified::Refused if answer.status / 100 == 2 => (Outcome::Refused, unmet(|_| false)),
+            Classified::Refused => (Outcome::Refused, format!(" refused{}", unmet(|unmet| unmet.is_no_success()))),
+            Classified::Failed(Failing::ServerError) => (Outcome::Failed, " server error".to_owned()),
+            Classified::Failed(Failing::Redirect) => (Outcome::Failed, " redirect, which is not followed".to_owned()),
+            Classified::Failed(Failing::Unreadable) if answer.is_garbled() => {
+                (Outcome::Failed, " with a body that says JSON and is not".to_owned())
+            }
+            Classified::Failed(Failing::Unreadable) => (Outcome::Failed, unmet(|_| false)),
+            Classified::Failed(Failing::NoStatus) => (Outcome::Failed, ", which is no final status".to_owned()),
         };
-        let ended = |outcome, what: &str| Ok(Ended { outcome, saw: format!("{request} → {} {what}", answer.status) });
-        if any(challenges)? {
-            return ended(
-                Outcome::Challenged { flaw: None, asks: Asks::OnPage },
-                "asks for a second factor on its page",
-            );
-        }
-        if challenges.is_empty()
-            && let Some(recogniser) = dialect.recognise(answer, &variables).map_err(|error| error.to_string())?
-        {
-            let on_page = holds(&dialect.web_challenge.when)?;
-            let (asks, kind) =
-                if on_page { (Asks::OnPage, "challenge with a page") } else { (Asks::ForCode, "challenge") };
-            let Some(flaw) = &recogniser.flaw else {
-                return ended(Outcome::Challenged { flaw: None, asks }, kind);
-            };
-            let flaw = format!("{flaw}; breaks {}", recogniser.breaks.join(", "));
-            let what = format!("{kind} with a flaw: {flaw}");
-            return ended(Outcome::Challenged { flaw: Some(flaw), asks }, &what);
-        }
-        let class = answer.status / 100;
-        let success = match expect {
-            Some(predicate) => holds(predicate)?,
-            None => class == 2,
-        };
-        let wants_json = expect.is_some_and(|predicate| !predicate.json.is_empty());
-        if success {
-            ended(Outcome::Accepted, "success")
-        } else if any(&dialect.throttled)? {
-            ended(Outcome::Throttled, "throttled")
-        } else if any(&dialect.not_implemented)? {
-            ended(Outcome::NotImplemented, "no such route")
-        } else if class >= 5 {
-            ended(Outcome::Failed, "server error")
-        } else if class == 3 {
-            ended(Outcome::Failed, "redirect, which is not followed")
-        } else if class == 2 && wants_json && answer.json.is_none() {
-            ended(Outcome::Failed, "success without JSON")
-        } else {
-            ended(Outcome::Refused, "refused without a challenge")
-        }
+        Ok(Ended { outcome, saw: format!("{request} → {}{what}", answer.status) })
     }
 
     /// Keeps what the step says to keep, and lets the persona become what it says.
@@ -108,14 +97,30 @@ impl Scene {
         self.turn_into(&step.r#become, step.auth, json)
     }
 
+    /// Goes on with the password from before, where the last answer said of a change that it was made, and it was not. An
+    /// account of an operator's may yet be seen to have the new one, so what restores it goes on from there.
+    pub(super) fn keep_password(&mut self) -> Result<(), Mistake> {
+        match self.replaced_password.take().filter(|_| !self.user.lent) {
+            None => Ok(()),
+            Some(old) => {
+                self.user.password = old;
+                self.user.former = None;
+                self.hold_changes()
+            }
+        }
+    }
+
     /// Lets the persona become what a step says, with what its answer holds.
     pub(super) fn turn_into(&mut self, becomes: &Become, auth: Auth, json: &serde_json::Value) -> Result<(), Mistake> {
         let text = |pointer: &str| json.pointer(pointer).and_then(serde_json::Value::as_str);
         if let Some(token) = becomes.token.as_deref().and_then(text) {
-            let token = Some(Secret::new(SecretKind::Token, token));
-            match (auth, &mut self.other) {
-                (Auth::Other, Some(other)) => other.token = token,
-                _ => self.user.token = token,
+            let persona = match (auth, &mut self.other) {
+                (Auth::Other, Some(other)) => other,
+                _ => &mut self.user,
+            };
+            let token = Secret::new(SecretKind::Token, token);
+            if persona.token.as_ref() != Some(&token) {
+                persona.former_tokens.extend(persona.token.replace(token));
             }
         }
         if let Some(pointer) = &becomes.totp {
@@ -123,6 +128,7 @@ impl Scene {
             let ledger = Ledger::new(secret, self.stage.skew, self.stage.guard_ms);
             let ledger = ledger.succeeding(self.user.ledger.as_ref());
             self.user.former_ledger = self.user.ledger.replace(ledger);
+            self.user.enrolled = false;
         }
         if let Some(pointer) = &becomes.pending_totp {
             let secret = TotpSecret::from_otpauth(text(pointer).unwrap_or_default()).ok();
@@ -136,16 +142,13 @@ impl Scene {
         if let Some(password) = &becomes.password {
             let password = password.text(&self.variables(None, false)).map_err(|error| error.to_string())?;
             let new = Secret::new(SecretKind::Password, password);
-            self.user.former = Some(std::mem::replace(&mut self.user.password, new));
+            let old = std::mem::replace(&mut self.user.password, new);
+            self.replaced_password = Some(old.clone());
+            self.user.former = Some(old);
         }
         if becomes.token.is_some() || becomes.totp.is_some() || becomes.password.is_some() {
             self.hold_changes()?;
         }
         Ok(())
     }
-}
-
-/// The whole seconds of a `retry-after` header.
-pub(super) fn retry_after(answer: &Answer) -> Option<Duration> {
-    answer.header("retry-after").next()?.trim().parse().ok().map(Duration::from_secs)
 }

@@ -3,22 +3,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::answers::retry_after;
+use super::effects::name_of;
 use super::scene::{Conduct, Ended, Mistake, Scene};
-use crate::dialect::Fact;
 use crate::dialect::predicate::Answer;
 use crate::dialect::step::{Auth, Request, Step};
-use crate::judge::{Effect, Outcome};
+use crate::dialect::waits::{self, POLLS};
+use crate::judge::{Asks, Outcome};
+use crate::result::Wait;
 use crate::scenario::Carrier;
 use crate::secret::Secret;
+use crate::table::Factor;
 
 /// The longest `retry-after` (RFC 9110 §10.2.3) that is waited for, once a request.
 pub(super) const PATIENCE: Duration = Duration::from_secs(90);
 
-/// How often a request that polls is sent again, and what lies between: what the answer asks for, within bounds.
-const POLLS: u32 = 3;
-const POLL_AFTER: Duration = Duration::from_secs(1);
-const MOST_BETWEEN_POLLS: Duration = Duration::from_secs(5);
+/// How long an answer asks to be left alone, where that is waited for.
+fn asked_wait(answer: &Answer) -> Option<Duration> {
+    waits::retry_after(&answer.headers).filter(|wait| *wait <= PATIENCE)
+}
 
 impl Scene {
     /// Sends one request of a command, waits where it is asked to, and answers a challenge where that is its conduct.
@@ -28,8 +30,10 @@ impl Scene {
         undo: &Arc<Vec<Step>>,
         conduct: &Conduct,
     ) -> Result<(Ended, Option<Answer>), Mistake> {
-        let entered = if step.enters_code { Some(self.code().await?) } else { None };
+        let entered = self.entered(step, conduct).await?;
+        let step_entered = self.step();
         let carried = match conduct {
+            Conduct::Proof(_) if step.enters_proof => None,
             Conduct::Proof(proof) if !step.unproven => Some((proof.clone(), Carrier::AsDocumented)),
             Conduct::Misplaced(proof, carrier) if !step.unproven => Some((proof.clone(), carrier.clone())),
             Conduct::Proof(_) | Conduct::Misplaced(..) | Conduct::Bare | Conduct::ByKey | Conduct::Assisted => None,
@@ -38,9 +42,9 @@ impl Scene {
         if carried.is_none()
             && entered.is_none()
             && ended.outcome == Outcome::Throttled
-            && let Some(wait) = answer.as_ref().and_then(retry_after).filter(|wait| *wait <= PATIENCE)
+            && let Some(wait) = answer.as_ref().and_then(asked_wait)
         {
-            self.rest(wait).await;
+            self.rest(Wait::RetryAfter, wait).await?;
             (ended, answer) = self.ask(step, undo, None, None).await?;
         }
         for _ in 0..POLLS {
@@ -48,8 +52,7 @@ impl Scene {
             if !poll.holds(pending, &self.variables(None, false)).map_err(|error| error.to_string())? {
                 break;
             }
-            let wait = retry_after(pending).unwrap_or(POLL_AFTER).min(MOST_BETWEEN_POLLS);
-            self.rest(wait).await;
+            self.rest(Wait::Polling, waits::before_next_poll(pending)).await?;
             (ended, answer) = self.ask(step, undo, None, None).await?;
         }
         let challenged = matches!(ended.outcome, Outcome::Challenged { .. });
@@ -61,15 +64,33 @@ impl Scene {
             && let Some(routine) = &step.by_key
         {
             self.digest(step, undo, answer.as_ref())?;
+            if let Some(mut seen) = self.look_while_pending().await? {
+                // The page was offered in a way that clients cannot wait for.
+                seen.outcome = Outcome::Challenged { flaw: Some(seen.saw.clone()), asks: Asks::OnPage };
+                return Ok((seen, None));
+            }
             let ended = Box::pin(self.routine(&routine.value, conduct)).await?;
             return Ok((ended, None));
         }
         if step.enters_code && ended.outcome == Outcome::Accepted {
             self.user.confirmed = true;
-            self.confirmation = entered;
+            self.confirmation = entered.map(|code| (code, step_entered));
+        } else if step.enters_proof && ended.outcome == Outcome::Accepted {
+            self.confirm_pending()?;
+            self.confirmation = entered.map(|code| (code, self.step()));
         }
         let ended = self.digest(step, undo, answer.as_ref())?;
         Ok((ended, answer))
+    }
+
+    /// What the body of a request carries: a fresh code, or the attempt's own proof.
+    async fn entered(&mut self, step: &Request, conduct: &Conduct) -> Result<Option<Secret>, Mistake> {
+        Ok(match conduct {
+            _ if step.enters_code => Some(self.code().await?),
+            Conduct::Proof(proof) if step.enters_proof => Some(proof.clone()),
+            Conduct::Assisted if step.enters_proof => self.pending_code().await?,
+            Conduct::Proof(_) | Conduct::Misplaced(..) | Conduct::Bare | Conduct::ByKey | Conduct::Assisted => None,
+        })
     }
 
     /// Answers a challenge with what the user has, and once more where the target asks to be left alone for a while first.
@@ -81,6 +102,14 @@ impl Scene {
         entered: Option<&Secret>,
     ) -> Result<(Ended, Option<Answer>), Mistake> {
         for _ in 0..2 {
+            if let Some(spare) = self.spare_recovery_code() {
+                came = self.ask(step, undo, Some(&(spare, Carrier::AsDocumented)), entered).await?;
+                if came.0.outcome == Outcome::Accepted {
+                    break;
+                }
+                // Here they are no proof, or not for this.
+                self.spares_recovery_codes = false;
+            }
             let proof = if self.user.key.is_some() && self.offered.is_some() {
                 Box::pin(self.answer_by_key()).await?.ok()
             } else if self.user.ledger.is_some() {
@@ -91,9 +120,9 @@ impl Scene {
             let Some(proof) = proof else { break };
             came = self.ask(step, undo, Some(&(proof, Carrier::AsDocumented)), entered).await?;
             self.user.confirmed |= came.0.outcome == Outcome::Accepted;
-            let wait = came.1.as_ref().and_then(retry_after).filter(|wait| *wait <= PATIENCE);
+            let wait = came.1.as_ref().and_then(asked_wait);
             match wait {
-                Some(wait) if came.0.outcome == Outcome::Throttled => self.rest(wait).await,
+                Some(wait) if came.0.outcome == Outcome::Throttled => self.rest(Wait::RetryAfter, wait).await?,
                 _ => break,
             }
         }
@@ -109,63 +138,34 @@ impl Scene {
         entered: Option<&Secret>,
     ) -> Result<(Ended, Option<Answer>), Mistake> {
         let outgoing = self.compose(step, undo, carried, entered)?;
-        let hide = |text: &str| self.hide(text);
-        let (answer, exchange) = self.stage.wire.send(outgoing, hide).await;
-        self.exchanges.push(exchange);
+        self.place.clone_from(&outgoing.place);
+        self.elsewhere = None;
+        let answer = if step.archive {
+            let Some(answer) = self.fetch_archive(outgoing).await? else { return Ok(self.is_elsewhere()) };
+            answer
+        } else {
+            let (answer, exchange) = self.stage.wire.send(outgoing, |text: &str| self.hide(text)).await;
+            self.exchanges.push(exchange);
+            answer
+        };
         self.watch(answer.as_ref());
+        if let Some(answer) = &answer {
+            self.note_found(step, answer)?;
+        }
         let ended = self.classify(step, answer.as_ref())?;
+        self.note_route(step, answer.as_ref(), &ended.outcome);
         if matches!(ended.outcome, Outcome::Challenged { .. }) {
             self.offered = answer.as_ref().and_then(|answer| self.offer(answer));
+            self.user.enrolled |= step.auth == Auth::User && self.user.factor() != Factor::None;
         }
-        if carried.is_some() {
+        if let (Some(noting), Some(answer)) = (&mut self.noting, &answer)
+            && ended.outcome == Outcome::Accepted
+        {
+            noting.push((name_of(step), answer.clone()));
+        }
+        if carried.is_some() || step.enters_proof {
             self.user.refused = if ended.outcome == Outcome::Accepted { 0 } else { self.user.refused + 1 };
         }
         Ok((ended, answer))
-    }
-
-    /// Reads the effect back.
-    pub async fn effect(&mut self, facts: &[Fact]) -> Result<Effect, Mistake> {
-        let (mut applied, mut absent, mut unclear, mut unread) = (0, 0, 0, 0);
-        for fact in facts {
-            if fact.if_applied && applied == 0 {
-                continue;
-            }
-            if fact.needs.as_ref().is_some_and(|name| !self.kept.contains_key(name)) {
-                absent += 1;
-                continue;
-            }
-            let (ended, answer) = self.request(&fact.read.request, &fact.read.undo, &Conduct::Assisted).await?;
-            let Some(answer) = answer else {
-                unread += 1;
-                continue;
-            };
-            let variables = self.variables(None, false);
-            if let Some(neutral) = &fact.neutral
-                && neutral.holds(&answer, &variables).map_err(|error| error.to_string())?
-            {
-                continue;
-            }
-            if fact.applied.holds(&answer, &variables).map_err(|error| error.to_string())? {
-                applied += 1;
-            } else if fact.absent.holds(&answer, &variables).map_err(|error| error.to_string())? {
-                absent += 1;
-            } else if let Some(partial) = &fact.partial
-                && partial.holds(&answer, &variables).map_err(|error| error.to_string())?
-            {
-                return Ok(Effect::Partial);
-            } else if matches!(ended.outcome, Outcome::Failed | Outcome::Throttled) {
-                unread += 1;
-            } else {
-                unclear += 1;
-            }
-        }
-        Ok(match (applied, absent, unclear, unread) {
-            (0, 0, 0, 0) => Effect::None,
-            (_, 0, 0, 0) => Effect::Applied,
-            (0, _, 0, 0) => Effect::NotApplied,
-            (0, ..) => Effect::Unknown,
-            (_, 0, 0, _) => Effect::Unconfirmed,
-            _ => Effect::Partial,
-        })
     }
 }

@@ -6,9 +6,10 @@
 use super::journal::Entry;
 use super::plan::{Case, Script};
 use super::scene::{Conduct, Ended, Mistake, Scene};
+use super::stop::Part;
+use super::undo::Undone;
 use super::{Run, persona};
 use crate::accounts::{Loan, Pool, Role};
-use crate::dialect::LeavesAccount;
 use crate::judge::Outcome;
 use crate::persona::Persona;
 use crate::table::{Factor, Mode};
@@ -59,10 +60,7 @@ impl Provisioner {
         }
         let companion =
             if companion { Some(pool.lend(Mode::Disabled, Factor::None, Role::Companion).await?) } else { None };
-        let role = match case.leaves_account(dialect) {
-            LeavesAccount::AsItWas => Role::Lasting,
-            LeavesAccount::Restored | LeavesAccount::UsedUp => Role::Expendable,
-        };
+        let role = case.leaves_account(dialect).into();
         let lent = pool.lend(case.mode, case.factor, role).await;
         let (other, loan) = companion.unzip();
         match lent {
@@ -82,12 +80,15 @@ impl Provisioner {
         let mut ended = self.enter_one(scene).await?;
         if ended.outcome == Outcome::Accepted && matches!(self, Provisioner::Accounts(_)) {
             let in_mode = scene.routine("recognise-mode", &Conduct::Assisted).await?;
-            // Where no read shows the mode, the file's word is taken.
-            if !matches!(in_mode.outcome, Outcome::Accepted | Outcome::NotImplemented) {
-                return Err(format!(
-                    "account {} is not in the mode that its file says: {}",
-                    scene.user.name, in_mode.saw
-                ));
+            match in_mode.outcome {
+                // Where no read shows the mode, the file's word is taken.
+                Outcome::Accepted | Outcome::NotImplemented => {}
+                // What could not be read says nothing of the file.
+                Outcome::Failed | Outcome::Throttled => return Ok(in_mode),
+                Outcome::Challenged { .. } | Outcome::Refused => {
+                    let name = &scene.user.name;
+                    return Err(format!("account {name} is not in the mode that its file says: {}", in_mode.saw));
+                }
             }
         }
         if ended.outcome == Outcome::Accepted && scene.other.is_some() {
@@ -136,6 +137,7 @@ impl Provisioner {
 
 /// Ends the session of an account that is not lent again, and says so: its entry in the accounts file may be wrong now.
 pub(super) async fn written_off(scene: &mut Scene) -> String {
+    scene.part = Part::Undo;
     if scene.user.logged_in {
         // It may have ended with the case.
         let _ = scene.routine("log-out", &Conduct::Assisted).await;
@@ -150,6 +152,7 @@ pub(super) async fn log_out(run: &Run) -> Vec<String> {
     for persona in pool.close().into_iter().filter(|persona| persona.logged_in) {
         let name = persona.name.clone();
         let mut scene = Scene::open(&run.stage, persona, "", "log-out").await;
+        scene.part = Part::Undo;
         // A case may have ended it already.
         let lives = scene.routine("recognise", &Conduct::Assisted).await;
         if lives.is_ok_and(|ended| ended.outcome == Outcome::Refused) {
@@ -164,9 +167,10 @@ pub(super) async fn log_out(run: &Run) -> Vec<String> {
     left
 }
 
-/// Undoes what a case made and changed. Returns what is left, in words; `None` when there was nothing to undo.
-pub(super) async fn clean_up(run: &Run, scene: &mut Scene, case: &str) -> Option<Vec<String>> {
+/// Undoes what a case made and changed; `None` when there was nothing to undo.
+pub(super) async fn clean_up(run: &Run, scene: &mut Scene, case: &str) -> Option<Undone> {
     let journal = run.stage.journal.as_ref()?;
+    scene.part = Part::Undo;
     if matches!(run.provisioner, Provisioner::SelfService) && scene.has_undos() {
         for name in scene.everyone() {
             scene.call(&name);
@@ -181,11 +185,16 @@ pub(super) async fn clean_up(run: &Run, scene: &mut Scene, case: &str) -> Option
         // One that is accepted makes the target forget those that were not. What it shows was judged elsewhere.
         let _ = scene.routine("spend", &Conduct::Assisted).await;
     }
-    let mut left = scene.undo().await?;
+    let undone = scene.undo().await;
+    let sessions = scene.end_sessions().await;
+    let Some(mut undone) = undone else {
+        return (!sessions.is_empty()).then_some(Undone { left: sessions, ..Undone::default() });
+    };
+    undone.left.extend(sessions);
     let numbers = std::mem::take(&mut scene.made);
-    let entry = Entry::Undone { case: case.to_owned(), numbers, left: left.clone() };
+    let entry = Entry::Undone { case: case.to_owned(), numbers, left: undone.left.clone() };
     if let Err(unwritten) = journal.write(&entry) {
-        left.push(unwritten);
+        undone.left.push(unwritten);
     }
-    Some(left)
+    Some(undone)
 }

@@ -2,8 +2,9 @@
 
 use super::keys::Given;
 use super::play::{self, Play, Played};
+use super::proofs::Found;
 use super::scene::{Conduct, Mistake};
-use super::script::{Found, Left};
+use super::script::{Had, Left};
 use crate::judge::{self, Asks, Must, Outcome, Verdict};
 use crate::persona::key::Manner;
 use crate::result::Probe;
@@ -29,6 +30,13 @@ impl Play<'_> {
             let reason = "a browser gives a page what it asks for; `--pages http` plays this".to_owned();
             return Ok(Some(Played::Inconclusive(reason)));
         }
+        let surface = self.next_surface().ok_or("more probes than objects")?;
+        let on_page = self.run.stage.dialect.asks_on_page(&surface.perform);
+        if matches!(fetch, Fetch::At(_)) && !on_page {
+            let reason =
+                "the page of the log-in asks for no security key, so nothing is known of its session".to_owned();
+            return Ok(Some(Played::Inconclusive(reason)));
+        }
         self.take_part(&attempt.part);
         let web = std::mem::replace(&mut self.scene.web, attempt.client != Some(Client::Legacy));
         self.scene.given = match assertion {
@@ -38,12 +46,11 @@ impl Play<'_> {
         (self.scene.presented, self.scene.registered, self.scene.user.spared) = (false, false, false);
         self.scene.registration = attempt.registration;
         self.scene.fetch = fetch.clone();
-        let surface = self.next_surface().ok_or("more probes than objects")?;
-        let on_page = self.run.stage.dialect.asks_on_page(&surface.perform);
         self.withholds = attempt.withheld;
         let proof = if fetch == Fetch::Once { assertion.words().to_owned() } else { fetch.words() };
         let words = attempt.wrong_registration().map_or(proof.clone(), |wrong| format!("{proof}, {wrong}"));
         let name = attempt.part.name_before(&format!("attempt {}", self.sent() + 1));
+        self.if_done = self.must(attempt).if_done();
         let ended = self.send(name, words, Conduct::ByKey, None).await;
         (self.scene.web, self.scene.given, self.scene.fetch) = (web, Given::default(), Fetch::Once);
         self.scene.registration = Manner::Right;
@@ -52,8 +59,9 @@ impl Play<'_> {
         if self.scene.user.spared {
             return Ok(Some(Played::Inconclusive("the page does not demand user verification".to_owned())));
         }
-        if let (Some(name), Some(token)) = (&attempt.name, &self.token) {
-            left.proofs.insert(name.clone(), (token.clone(), None));
+        let named = attempt.name.clone().zip(self.token.clone());
+        if let Some((name, proof)) = named.clone() {
+            left.proofs.insert(name, Had { proof, step: None, spent: false });
         }
         // Where no page is named, or it takes no assertion at all, nothing that it would be given says anything.
         let ordinary = (assertion, &fetch) == (Assertion::RIGHT, &Fetch::Once);
@@ -79,10 +87,18 @@ impl Play<'_> {
             return Ok(None);
         }
         let seen = if on_page && *ended.outcome() == Outcome::Accepted {
-            self.collect_session(&fetch, ended).await?
+            let elsewhere = if let Fetch::At(name) = &fetch { left.kept.get(name) } else { None };
+            let elsewhere = elsewhere.and_then(|kept| kept.get("done")).cloned();
+            if matches!(fetch, Fetch::At(_)) && elsewhere.is_none() {
+                return Err("no address of another log-in was kept".to_owned());
+            }
+            self.collect_session(&fetch, elsewhere, ended).await?
         } else {
             self.read_back(ended).await?
         };
+        if let Some((name, proof)) = named {
+            left.proofs.insert(name, Had { proof, step: None, spent: seen.got_through() });
+        }
         // What a page says while it waits belongs to the challenge.
         let of_challenge = matches!((&fetch, &seen.outcome), (Fetch::Seeing(_), Outcome::Challenged { .. }));
         let must =
@@ -141,8 +157,13 @@ impl Play<'_> {
         self.scene.web = web;
         Ok(match proof? {
             Ok(token) => Found::Proof(Some(token), None),
-            Err(ended) if ended.outcome == Outcome::Accepted => Found::Proof(None, None),
-            Err(ended) => Found::Nothing(format!("a page made no proof: {}", ended.saw)),
+            Err(ended) => match ended.outcome {
+                Outcome::Accepted => Found::Proof(None, None),
+                Outcome::Failed | Outcome::Throttled => Found::Withheld(ended),
+                Outcome::Challenged { .. } | Outcome::Refused | Outcome::NotImplemented => {
+                    Found::Nothing(format!("a page made no proof: {}", ended.saw))
+                }
+            },
         })
     }
 

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 use minijinja::Value;
 use minijinja::value::Serde;
@@ -13,6 +12,7 @@ use super::journal::{self, Entry};
 use super::keyring::{self, Credentials, Held};
 use super::scene::{Conduct, Ended, NEVER_READ, NOTHING_TO_DO, Scene, Stage};
 use super::suite::Unready;
+use super::waits::Waits;
 use crate::clock::UnixMillis;
 use crate::host::Host;
 use crate::judge::Outcome;
@@ -21,7 +21,7 @@ use crate::persona::key::{Maker, SecurityKey};
 use crate::persona::ledger::{GUARD_MS, Ledger};
 use crate::registry::Mutants;
 use crate::target::{self, Start};
-use crate::wire::{Reuse, Trust, Wire};
+use crate::wire::{ChosenLimits, Limits, Reuse, Trust, Wire};
 use crate::yaml::FileError;
 
 /// What cleaning up came to.
@@ -46,10 +46,11 @@ struct Replay {
 }
 
 /// Removes what the run of a journal left on its target.
-pub async fn cleanup(path: &Path, trust: Trust) -> Result<Cleaned, Unready> {
+pub async fn cleanup(path: &Path, trust: Trust, limits: ChosenLimits) -> Result<Cleaned, Unready> {
     let replay = read(path)?;
     let mut cleaned = Cleaned { users: replay.users, ..Cleaned::default() };
     if replay.open.is_empty() {
+        keyring::remove(&replay.keyring);
         return Ok(cleaned);
     }
     let Ok(keys) = keyring::read(&replay.keyring) else {
@@ -57,31 +58,36 @@ pub async fn cleanup(path: &Path, trust: Trust) -> Result<Cleaned, Unready> {
         cleaned.left = replay.open.into_iter().map(|(_, request)| format!("{request}: {gone}")).collect();
         return Ok(cleaned);
     };
-    let mut crew = Crew::assemble(&replay, &keys.users, trust).await?;
+    let mut crew = Crew::assemble(&replay, &keys.users, trust, limits).await?;
     let numbers = replay.open.iter().map(|(number, _)| *number).collect();
     let journal = std::fs::read_to_string(path).unwrap_or_default();
     for record in open(keys.held, &journal).into_iter().rev() {
         match crew.undo(&record).await {
             // Where the dialect takes that for an answer, it says so.
             Ok(Ended { outcome: Outcome::NotImplemented, saw }) if record.accepted => {
-                cleaned.left.push(format!("{}, {}: {saw}", record.case, record.steps));
+                cleaned.left.push(format!("{}: {saw}", whereabouts(&record)));
             }
             Ok(Ended { outcome: Outcome::Accepted | Outcome::NotImplemented, .. }) if record.answered => {
                 cleaned.undone += 1
             }
             Ok(Ended { outcome: Outcome::Accepted | Outcome::NotImplemented, .. }) => {}
-            Ok(ended) => cleaned.left.push(format!("{}, {}: {}", record.case, record.steps, ended.saw)),
-            Err(mistake) => cleaned.left.push(format!("{}, {}: {mistake}", record.case, record.steps)),
+            Ok(ended) => cleaned.left.push(format!("{}: {}", whereabouts(&record), ended.saw)),
+            Err(mistake) => cleaned.left.push(format!("{}: {mistake}", whereabouts(&record))),
         }
     }
     cleaned.left.extend(crew.log_out().await);
     if cleaned.left.is_empty() {
-        // One that cannot be removed is still its owner's alone.
-        let _ = std::fs::remove_file(&replay.keyring);
+        keyring::remove(&replay.keyring);
         // So that nobody is told again of what is gone; where it cannot be written, that happens and does no harm.
         let _ = journal::append(path, &Entry::Undone { case: "clean-up".to_owned(), numbers, left: Vec::new() });
     }
     Ok(cleaned)
+}
+
+/// What a request was about: its case, its object, and the steps that undo it.
+fn whereabouts(record: &Held) -> String {
+    let object = record.object.get("name").and_then(serde_json::Value::as_str).map(|name| format!("{name}, "));
+    format!("{}, {}{}", record.case, object.unwrap_or_default(), record.steps)
 }
 
 /// How many requests the run of this journal has not undone; none where it is no journal.
@@ -144,7 +150,12 @@ struct Crew {
 }
 
 impl Crew {
-    async fn assemble(replay: &Replay, users: &[Credentials], trust: Trust) -> Result<Self, Unready> {
+    async fn assemble(
+        replay: &Replay,
+        users: &[Credentials],
+        trust: Trust,
+        limits: ChosenLimits,
+    ) -> Result<Self, Unready> {
         let target = target::find(&replay.target)?;
         let unusable = |message: String| Unready::Target(format!("target {}: {message}", replay.target));
         if !matches!(target.start, Start::Running { .. }) {
@@ -155,17 +166,21 @@ impl Crew {
             return Err(unusable(format!("the run was on {}, and the target's file says {}", replay.base, host.base)));
         }
         let mut stage = Stage {
-            wire: Wire::trusting(host.base.clone(), Reuse::Never, trust).map_err(Unready::Options)?,
+            wire: Wire::trusting(host.base.clone(), Reuse::Never, trust, Limits::chosen(target.limits, limits))
+                .map_err(Unready::Options)?,
             dialect: Arc::new(target.dialect),
             maker: Maker::Own,
             browser: Arc::default(),
             guard_ms: GUARD_MS,
+            routes: Arc::default(),
             offset_ms: 0,
             journal: None,
             clock: host.clock.clone(),
             skew: target.skew,
+            proven: Default::default(),
             jobs: Arc::new(Semaphore::new(1)),
-            waiting: Arc::new(AtomicUsize::new(0)),
+            waits: Waits::default(),
+            spread: false,
             stop: super::stop::Stop::default(),
         };
         let reached = stage.read_clock().await;
@@ -257,5 +272,36 @@ impl Crew {
             }
         }
         left
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A journal may come from anywhere, and names a file.
+    #[tokio::test]
+    async fn a_file_that_is_no_keyring_is_not_removed_whatever_a_journal_says() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let journal = folder.path().join("journal.jsonl");
+        for (name, text) in [
+            ("notes.txt", "mine\n"),
+            ("notes.keys", "mine\n"),
+            ("half.keys", "{\"changed\":1}\nmine\n"),
+            ("empty.keys", ""),
+        ] {
+            let keyring = folder.path().join(name);
+            std::fs::write(&keyring, text).expect("written");
+            let run = Entry::Run {
+                format: journal::FORMAT.to_owned(),
+                target: "mine".to_owned(),
+                base: "http://127.0.0.1:1/".to_owned(),
+                keyring: keyring.clone(),
+            };
+            std::fs::write(&journal, serde_json::to_string(&run).expect("JSON") + "\n").expect("written");
+            let cleaned = cleanup(&journal, Trust::default(), ChosenLimits::default()).await.expect("nothing to do");
+            assert_eq!((cleaned.undone, cleaned.left), (0, Vec::new()));
+            assert!(keyring.exists(), "{name}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::enrolment::Hold;
 use super::play::{Play, Worked};
 use super::scene::{Conduct, Ended, Mistake, Scene};
 use super::{Run, persona};
@@ -11,6 +12,7 @@ use crate::result::Probe;
 use crate::scenario::cast::SIGN_UP;
 use crate::scenario::{Errand, ErrandEnd, Part, Scenario};
 use crate::secret::Secret;
+use crate::table::Factor;
 
 /// A user of a cast: no other case, and no other user of this one, has that name.
 fn member(run: &Run, number: usize, name: &str) -> Persona {
@@ -44,7 +46,8 @@ impl<'a> Play<'a> {
             let index = Scenario::surface(attempt, &self.run.stage.dialect).ok_or("an attempt without a surface")?;
             let surface = &self.run.stage.dialect.surfaces[index];
             let object = self.object(surface, n)?;
-            self.worked.push(Worked { surface, object, kept: BTreeMap::new(), by: self.scene.user.name.clone() });
+            self.scene.take_up(object.clone(), BTreeMap::new());
+            self.worked.push(Worked::new(surface, object, self.scene));
         }
         Ok(())
     }
@@ -61,13 +64,16 @@ impl<'a> Play<'a> {
         }
     }
 
-    /// A valid code of another user of the cast.
+    /// A valid code of another user of the cast, or of the secret that this user has not confirmed.
     pub(super) async fn code_of(&mut self, name: &str) -> Result<Secret, Mistake> {
         let (own, other) = (self.scene.user.name.clone(), member(self.run, self.number, name).name);
         self.scene.call(&other);
-        let code = self.scene.lasting_code().await;
+        let code = match self.scene.user.ledger {
+            Some(_) => self.scene.lasting_code().await.map(Some),
+            None => self.scene.pending_code().await,
+        };
         self.scene.call(&own);
-        code
+        code?.ok_or_else(|| format!("`{name}` has no codes"))
     }
 
     /// Runs a routine between attempts. Where it is not judged, anything but success is returned.
@@ -79,11 +85,23 @@ impl<'a> Play<'a> {
             self.run.journal_user(&self.case.id, &self.scene.user.name)?;
         }
         let mut ended = self.scene.routine(&errand.routine.value, &conduct).await?;
+        // What was answered with success may have done nothing, and what comes after it would be judged by it.
+        let user = &self.scene.user;
+        let enrols = errand.part.by.is_some() && user.factor() != Factor::None && !user.enrolled;
+        let hold = match ended.outcome {
+            Outcome::Accepted if enrols => Some(self.scene.look_at_enrolment().await?),
+            _ => None,
+        };
         if errand.end == ErrandEnd::Judged {
             let exchanges = std::mem::take(&mut self.scene.exchanges);
             let name = errand.part.name_before(&errand.routine.value);
-            self.probes.push(Probe::new(&name, "none", &ended, Effect::None, exchanges));
-            let seen = Seen { outcome: ended.outcome, effect: Effect::None };
+            let effect = match &hold {
+                Some(Hold::Seen) => Effect::Applied,
+                Some(Hold::Denied(_)) => Effect::NotApplied,
+                Some(Hold::Unknown(_)) | None => Effect::None,
+            };
+            self.probes.push(Probe::new(&name, "none", &ended, effect, exchanges));
+            let seen = Seen { outcome: ended.outcome, effect };
             return Ok(Ok(Some((Must::Succeed { proven: false }, seen))));
         }
         if signs_up && ended.outcome == Outcome::Accepted {

@@ -4,9 +4,9 @@
 //! and codes come into being while it runs. What a run
 //! decides by answers (a challenge is answered, a read-back polls) is told as it begins.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use super::estimate::Estimate;
 use super::plan::{Case, Script};
 use crate::dialect::step::{CeremonyKind, Deed, Request, Step};
 use crate::dialect::{Dialect, Surface};
@@ -19,7 +19,7 @@ use crate::target::{Start, Target};
 const DEEPEST: usize = 8;
 
 /// Tells what a check of these cases would send.
-pub fn render(target: &Target, cases: &[Case]) -> String {
+pub fn render(target: &Target, cases: &[Case], estimate: Option<&Estimate>) -> String {
     let dialect = &target.dialect;
     let (whom, lends) = match &target.start {
         Start::Embedded { .. } => ("the reference registry, in this process".to_owned(), false),
@@ -27,6 +27,9 @@ pub fn render(target: &Target, cases: &[Case]) -> String {
         Start::Installed(program) => (format!("{}, installed and started for the run", program.name), false),
     };
     let mut out = format!("target: {} ({whom})\ncases: {}\nNothing is sent.\n", target.name, cases.len());
+    if let Some(estimate) = estimate {
+        let _ = writeln!(out, "A run would take {}.", estimate.sentence());
+    }
     let _ = writeln!(out, "\nEach case first:");
     if lends {
         tell(&mut out, dialect, "borrows an account, and logs in where it has no token that works", &["log-in"]);
@@ -67,14 +70,10 @@ fn tell(out: &mut String, dialect: &Dialect, what: &str, routines: &[&str]) {
 }
 
 /// Why a case would not be run, as far as the files say.
-fn why_not(target: &Target, case: &Case) -> Option<String> {
-    let dialect = &target.dialect;
-    let surfaces: BTreeSet<usize> = case.surfaces(dialect).into_iter().collect();
-    let unsupported = surfaces.into_iter().find_map(|surface| dialect.surfaces[surface].unsupported.clone());
+pub(super) fn why_not(target: &Target, case: &Case) -> Option<String> {
     let left_out =
         || target.left_out.iter().find(|(glob, _)| glob.is_match(&case.id)).map(|(_, reason)| reason.clone());
-    let keyless = || dialect.no_keys.clone().filter(|_| case.factor.has_key());
-    unsupported.or_else(keyless).or_else(left_out)
+    case.undriven(&target.dialect).map(|undriven| undriven.to_string()).or_else(left_out)
 }
 
 fn row(out: &mut String, dialect: &Dialect, surface: &Surface, expectation: Option<Expectation>) {

@@ -3,6 +3,7 @@
 use super::play::Play;
 use super::scene::{Conduct, Ended, Mistake};
 use crate::clock::UnixMillis;
+use crate::dialect::waits;
 use crate::judge::{Guessed, Outcome, Verdict, judge_guesses};
 use crate::persona::ledger::Skew;
 use crate::result::Probe;
@@ -40,16 +41,24 @@ impl Play<'_> {
         let mut first: Option<Exchange> = None;
         let (mut sent, mut came, mut reworded) = (0, Came::All, None);
         while sent < guess.at_most && matches!(came, Came::All | Came::Reworded { .. }) {
-            let wrong = Conduct::Proof(self.scene.wrong_code());
+            let wrong = if guess.bare { Conduct::Bare } else { Conduct::Proof(self.scene.wrong_code()) };
             let ended = self.scene.routine(&guess.routine.value, &wrong).await?;
             sent += 1;
             let exchanges = std::mem::take(&mut self.scene.exchanges);
             let last = exchanges.last().cloned();
-            came = compare(&ended, first.as_ref(), last.as_ref());
+            if guess.bare && is_limited(&ended, &exchanges) {
+                self.note_guess(&format!("guess {sent}"), "none", &ended, exchanges);
+                return Ok(Err(format!("request {sent} without a code was throttled, as any may be")));
+            }
+            came = compare(&ended, first.as_ref(), last.as_ref(), self.scene.told(last.as_ref()));
+            if let (Came::Ended(verdict @ Verdict::WrongProofAccepted), true) = (&mut came, guess.bare) {
+                *verdict = Verdict::MissingChallenge;
+            }
             let news = matches!(came, Came::Reworded { .. }) && reworded.is_none();
             reworded = matches!(came, Came::Reworded { .. }).then(|| reworded.unwrap_or(sent));
             if sent == 1 || sent == guess.at_most || news || matches!(came, Came::Told { .. } | Came::Ended(_)) {
-                self.note_guess(&format!("guess {sent}"), "wrong code", &ended, exchanges);
+                let proof = if guess.bare { "none" } else { "wrong code" };
+                self.note_guess(&format!("guess {sent}"), proof, &ended, exchanges);
             }
             first = first.or(last);
         }
@@ -63,7 +72,12 @@ impl Play<'_> {
         let routine = if strangers { "spend" } else { &guess.routine.value };
         let ended = self.scene.routine(routine, &Conduct::Proof(right)).await?;
         let exchanges = std::mem::take(&mut self.scene.exchanges);
+        let still = self.scene.told(exchanges.last());
         self.note_guess("right", "valid code", &ended, exchanges);
+        if ended.outcome == Outcome::Failed {
+            // A connection that breaks is no refusal.
+            return Ok(Ok(vec![Verdict::TargetFailed]));
+        }
         let (heard, throttled) = (ended.outcome == Outcome::Accepted, ended.outcome == Outcome::Throttled);
         if !heard && step.is_some_and(|step| !self.scene.is_live(step)) {
             return Ok(Err("the code aged out before the target answered".to_owned()));
@@ -84,7 +98,9 @@ impl Play<'_> {
             _ => sent,
         };
         let then = if heard { "accepted" } else { "refused" };
-        self.statements.push(if strangers {
+        self.statements.push(if guess.bare {
+            format!("after {sent} requests without a code a right code was {then}")
+        } else if strangers {
             // What a stranger's codes are worth depends on what else he knows; what is told is what they do to the user.
             let routine = &guess.routine.value;
             format!("after {sent} wrong codes in a row (`{routine}`) a right code of the user's own session was {then}")
@@ -95,11 +111,26 @@ impl Play<'_> {
             Listening::BeStated => Ok(vec![]),
             Listening::BeHarmless if heard => Ok(vec![]),
             // A limit of the address alone would turn away whatever comes from it, and says nothing of the user.
-            Listening::BeHarmless if throttled && self.is_address_limited().await? => {
-                Err("whatever comes from this address is throttled by then".to_owned())
-            }
+            Listening::BeHarmless if throttled => match self.without_code().await? {
+                Outcome::Failed => Ok(vec![Verdict::TargetFailed]),
+                Outcome::Throttled => Err("whatever comes from this address is throttled by then".to_owned()),
+                Outcome::Accepted | Outcome::Challenged { .. } | Outcome::Refused | Outcome::NotImplemented => {
+                    Ok(vec![Verdict::RightProofRefused])
+                }
+            },
             Listening::BeHarmless => Ok(vec![Verdict::RightProofRefused]),
             Listening::Stop => Ok(judge_guesses(true, guessed).into_iter().collect()),
+            Listening::EndAsTold | Listening::SayHowLong if heard => {
+                Err(format!("after {sent} wrong codes a right one was accepted"))
+            }
+            Listening::EndAsTold => return self.outlive(routine, still.or(seconds)).await,
+            Listening::SayHowLong => match came {
+                Came::Told { seconds: Some(_) } => Ok(vec![]),
+                Came::Told { seconds: None } => Ok(vec![Verdict::WrongShape]),
+                Came::All | Came::Reworded { .. } | Came::Ended(_) => {
+                    Err("it stops listening without answering 429".to_owned())
+                }
+            },
             Listening::BeTold => match judge_guesses(false, guessed) {
                 Some(verdict) => Ok(vec![verdict]),
                 None => Err(format!("after {sent} wrong codes a right one was accepted")),
@@ -107,14 +138,13 @@ impl Play<'_> {
         })
     }
 
-    /// Whether a request without any code is throttled as well.
-    async fn is_address_limited(&mut self) -> Result<bool, Mistake> {
+    /// What a request without any code is answered at first: a limit of the address throttles it as well.
+    async fn without_code(&mut self) -> Result<Outcome, Mistake> {
         let ended = self.scene.routine("spend", &Conduct::Bare).await?;
         let exchanges = std::mem::take(&mut self.scene.exchanges);
-        // One without a proof is sent again after the time that was asked for, so its first answer counts.
-        let limited = ended.outcome == Outcome::Throttled || retry_after(exchanges.first()).is_some();
+        let limited = is_limited(&ended, &exchanges);
         self.note_guess("bare", "none", &ended, exchanges);
-        Ok(limited)
+        Ok(if limited { Outcome::Throttled } else { ended.outcome })
     }
 
     /// Whether the time for which it said that it does not listen is not over yet.
@@ -124,21 +154,26 @@ impl Play<'_> {
     }
 
     fn note_guess(&mut self, name: &str, proof: &str, ended: &Ended, exchanges: Vec<Exchange>) {
-        self.probes.push(Probe::new(name, proof, ended, crate::judge::Effect::None, exchanges));
+        let probe = Probe::new(name, proof, ended, crate::judge::Effect::None, exchanges);
+        self.probes.push(Probe { route: self.scene.missing.take(), ..probe });
     }
 }
 
-/// What an answer to a wrong code says beside the first one.
-fn compare(ended: &Ended, first: Option<&Exchange>, last: Option<&Exchange>) -> Came {
+/// Whether a request without a code was throttled. It is sent again after the time that was asked for, so its first
+/// answer counts.
+fn is_limited(ended: &Ended, exchanges: &[Exchange]) -> bool {
+    ended.outcome == Outcome::Throttled || retry_after(exchanges.first()).is_some()
+}
+
+/// What an answer to a wrong code says beside the first one; it asks to be left alone for so many seconds.
+fn compare(ended: &Ended, first: Option<&Exchange>, last: Option<&Exchange>, seconds: Option<u64>) -> Came {
     match &ended.outcome {
         Outcome::Accepted => Came::Ended(Verdict::WrongProofAccepted),
         Outcome::NotImplemented => Came::Ended(Verdict::Unsupported),
         Outcome::Failed => Came::Ended(Verdict::TargetFailed),
-        Outcome::Throttled => Came::Told { seconds: retry_after(last) },
+        Outcome::Throttled => Came::Told { seconds },
         Outcome::Challenged { .. } | Outcome::Refused => match (first, last) {
-            (Some(first), Some(last)) if said(first) != said(last) => {
-                Came::Reworded { seconds: retry_after(Some(last)) }
-            }
+            (Some(first), Some(last)) if said(first) != said(last) => Came::Reworded { seconds },
             _ => Came::All,
         },
     }
@@ -150,10 +185,9 @@ fn said(exchange: &Exchange) -> (Option<u16>, Vec<&str>) {
     (exchange.status, words.filter(|word| !word.contains(|c: char| c.is_ascii_digit())).collect())
 }
 
-/// The whole seconds of an answer's `retry-after` header.
+/// How many seconds an answer asks to be left alone.
 pub(super) fn retry_after(exchange: Option<&Exchange>) -> Option<u64> {
-    let (_, value) = exchange?.answer_headers.iter().find(|(name, _)| name == "retry-after")?;
-    value.trim().parse().ok()
+    waits::retry_after(&exchange?.answer_headers).map(|wait| wait.as_secs())
 }
 
 /// What an attacker who guesses without pause gets, in words.
@@ -208,6 +242,7 @@ mod tests {
             answer_headers: vec![],
             answer_body: Some(body.to_owned()),
             fault: None,
+            fault_kind: None,
             elapsed_us: 1,
         };
         let first = answer(401, r#"{"error":"wrong code","request":"7f3a-01"}"#);

@@ -2,6 +2,7 @@
 //!
 //! One JSON object a line, without secrets. What it takes to undo a line is in the [keyring](super::keyring).
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,10 @@ struct Book {
     file: File,
     keyring: Option<Keyring>,
     last: u64,
+    /// The numbers of what is not undone.
+    open: BTreeSet<u64>,
+    /// Whether a case has ended before it could undo what it made.
+    broken: bool,
 }
 
 /// One line.
@@ -70,7 +75,8 @@ pub enum Entry {
 impl Journal {
     /// An empty journal.
     pub fn create(path: &Path) -> std::io::Result<Self> {
-        Ok(Journal(Arc::new(Mutex::new(Book { file: File::create(path)?, keyring: None, last: 0 }))))
+        let (file, open) = (File::create(path)?, BTreeSet::new());
+        Ok(Journal(Arc::new(Mutex::new(Book { file, keyring: None, last: 0, open, broken: false }))))
     }
 
     /// Begins the journal of a run whose names begin with `prefix`, with a keyring.
@@ -123,14 +129,16 @@ impl Journal {
         self.book().write(entry)
     }
 
-    /// Something is not undone: the keyring stays when the run ends.
+    /// A case has ended before it could undo what it made: where something is open, the keyring stays when the run ends.
     pub(super) fn keep(&self) {
-        self.book().keyring = None;
+        self.book().broken = true;
     }
 
     /// The run has ended, and what it made is undone.
     pub(super) fn end(&self) {
-        if let Some(keyring) = &mut self.book().keyring {
+        let mut book = self.book();
+        let keep = book.broken && !book.open.is_empty();
+        if let Some(mut keyring) = book.keyring.take().filter(|_| !keep) {
             keyring.discard();
         }
     }
@@ -153,6 +161,13 @@ pub(super) fn append(path: &Path, entry: &Entry) -> std::io::Result<()> {
 
 impl Book {
     fn write(&mut self, entry: &Entry) -> Result<(), String> {
+        match entry {
+            Entry::Making { number, .. } => {
+                self.open.insert(*number);
+            }
+            Entry::Undone { numbers, .. } => self.open.retain(|number| !numbers.contains(number)),
+            Entry::Run { .. } | Entry::User { .. } => {}
+        }
         let mut line = serde_json::to_string(entry).map_err(|error| error.to_string())?;
         line.push('\n');
         self.file.write_all(line.as_bytes()).map_err(|error| format!("the journal cannot be written: {error}"))

@@ -199,6 +199,23 @@ impl Keyring {
     }
 }
 
+/// Removes the keyring that a journal names, once nothing is left to undo. A journal may come from anywhere, so what does
+/// not read as a keyring from its first line to its last stays.
+pub(super) fn remove(path: &Path) {
+    let is_ours = || {
+        let is_file = path.extension()? == "keys" && path.symlink_metadata().ok()?.is_file();
+        let text = if is_file { std::fs::read_to_string(path).ok()? } else { return None };
+        // The last line may be half written.
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        let is_line = |line: &str| serde_json::from_str::<Line<Held, Credentials>>(line).is_ok();
+        Some(!whole.is_empty() && whole.lines().all(is_line))
+    };
+    if is_ours() == Some(true) {
+        // One that cannot be removed is still its owner's alone.
+        let _ = std::fs::remove_file(path);
+    }
+}
+
 /// Reads a keyring. Nothing of what it holds is repeated in the error.
 pub(super) fn read(path: &Path) -> Result<Keys, String> {
     let text = std::fs::read_to_string(path)

@@ -4,6 +4,7 @@ use reqwest::Url;
 use serde_json::Value as Json;
 
 use super::scene::{Conduct, Ended, Mistake, Scene};
+use super::volley::Fetched;
 use crate::dialect::predicate::Answer;
 use crate::dialect::step::{Ceremony, CeremonyKind, Step};
 use crate::judge::{Asks, Outcome};
@@ -164,6 +165,7 @@ impl Scene {
         }
         match fetch {
             Fetch::Once | Fetch::BeforeAssertion | Fetch::Seeing(_) => {}
+            Fetch::At(_) => return Err("only the session of a log-in's page is fetched at another address".to_owned()),
             Fetch::By(routine) => return self.collect_by(&routine, &offer).await,
             Fetch::After(steps) => self.let_steps_pass(steps).await?,
             Fetch::ByAnother => {
@@ -178,11 +180,20 @@ impl Scene {
                 }
             }
             Fetch::AtOnce(times) => {
-                let mut fetched = self.collect_at_once(&offer, times).await?.into_iter();
-                let Some(first) = fetched.next() else { return Ok(Err(unfetched("none was yielded"))) };
-                let second = fetched.find(|other| other.reveal() != first.reveal());
+                let Fetched { yielded, failed } = self.collect_at_once(&offer, times).await?;
+                let mut yielded = yielded.into_iter().map(|token| Secret::new(SecretKind::WebToken, token));
+                let Some(first) = yielded.next() else {
+                    return Ok(Err(unfetched(failed.as_deref().unwrap_or("none was yielded"))));
+                };
+                let second = yielded.find(|other| other.reveal() != first.reveal());
                 let saw = format!("of {times} fetched at once one proof was yielded");
-                return Ok(second.ok_or(Ended { outcome: Outcome::Refused, saw }));
+                // One that got no usable answer was not turned away.
+                return Ok(second.ok_or(match failed {
+                    Some(fault) => {
+                        Ended { outcome: Outcome::Failed, saw: format!("{saw}, and one broke off: {fault}") }
+                    }
+                    None => Ended { outcome: Outcome::Refused, saw },
+                }));
             }
         }
         self.collect(&offer).await
@@ -224,9 +235,60 @@ impl Scene {
                 }
             }
             Fetch::After(steps) => self.let_steps_pass(*steps).await?,
-            _ => return Ok(None),
+            Fetch::AtOnce(times) => return self.sessions_at_once(*times).await.map(Some),
+            // The address is another's by then.
+            Fetch::At(_) => {}
+            Fetch::Once | Fetch::BeforeAssertion | Fetch::ByAnother | Fetch::By(_) | Fetch::Seeing(_) => {
+                return Ok(None);
+            }
         }
         self.one_session().await.map(Some)
+    }
+
+    /// Fetches what a log-in's own page has made so many times at once. Success is that two sessions were yielded, and
+    /// both live.
+    async fn sessions_at_once(&mut self, times: u32) -> Result<Ended, Mistake> {
+        let Fetched { yielded, failed } = self.fetch_at_once("fetch-session", "token", times).await?;
+        let mut sessions: Vec<String> = Vec::new();
+        for token in yielded {
+            self.carried.push(Secret::new(SecretKind::Token, token.clone()));
+            if !sessions.contains(&token) {
+                sessions.push(token);
+            }
+        }
+        let mut live = 0;
+        for token in &sessions {
+            self.kept.insert("token".to_owned(), token.clone().into());
+            let ended = Box::pin(self.routine("recognise-kept", &Conduct::Assisted)).await?;
+            live += u32::from(ended.outcome == Outcome::Accepted);
+        }
+        for token in sessions {
+            self.kept.insert("token".to_owned(), token.into());
+            // What is not ended here ends with its user.
+            let _ = Box::pin(self.routine("end-kept-session", &Conduct::Assisted)).await?;
+        }
+        self.kept.remove("token");
+        let saw = format!("of {times} fetched at once {live} sessions were yielded");
+        Ok(match live {
+            0 => unfetched(failed.as_deref().unwrap_or(&saw)),
+            // One that got no usable answer was not turned away.
+            1 if failed.is_some() => {
+                let fault = failed.unwrap_or_default();
+                Ended { outcome: Outcome::Failed, saw: format!("{saw}, and one broke off: {fault}") }
+            }
+            1 => Ended { outcome: Outcome::Refused, saw },
+            _ => Ended { outcome: Outcome::Accepted, saw },
+        })
+    }
+
+    /// Looks at the address that a log-in's own page has, while it waits for a security key. Anything but success is
+    /// returned.
+    pub(super) async fn look_while_pending(&mut self) -> Result<Option<Ended>, Mistake> {
+        let Fetch::Seeing(routine) = self.fetch.clone() else { return Ok(None) };
+        let text = |name: &str| self.kept.get(name).and_then(Json::as_str).map(str::to_owned);
+        let (Some(page), Some(done)) = (text("page"), text("done")) else { return Ok(None) };
+        let seen = self.on_page(&routine, &Offer { page, done }).await?;
+        Ok((seen.outcome != Outcome::Accepted).then_some(seen))
     }
 
     async fn one_session(&mut self) -> Result<Ended, Mistake> {

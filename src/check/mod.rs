@@ -2,34 +2,52 @@
 
 pub mod alone;
 mod answers;
+mod archives;
 mod asking;
 mod cast;
 mod ceremony;
 pub mod cleanup;
+mod codes;
 mod company;
 pub mod deviations;
 pub mod dry_run;
+mod effects;
+mod enrolment;
+pub mod estimate;
 pub mod faults;
 mod guess;
 mod journal;
 mod keyring;
 mod keys;
+mod late;
+mod lock_out;
 pub mod mutants;
+mod odd;
+pub mod operators;
+mod order;
 mod pages;
 pub mod plan;
 mod play;
 mod preflight;
+mod proofs;
 mod proving;
+mod reads;
 mod record;
 mod recorded;
+pub mod routes;
 pub mod scene;
 mod script;
 pub mod seat;
+pub mod session;
+mod set_up;
 mod sitting;
+mod spread;
 pub mod stop;
 pub mod suite;
+mod undo;
 mod unread;
 mod volley;
+pub mod waits;
 mod watch;
 mod writing;
 
@@ -37,28 +55,34 @@ use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use futures_util::future::join_all;
 use globset::GlobMatcher;
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::clock::UnixMillis;
 use crate::dialect::LeavesAccount;
 use crate::judge::{Outcome, Verdict};
 use crate::persona::Persona;
 use crate::persona::totp::PERIOD;
 use crate::registry::Mutants;
-use crate::result::{CaseResult, ClientSession, Probe, Status};
+use crate::result::{CaseResult, ClientSession, Probe, Status, lasting};
 use crate::scenario::Scenario;
 use crate::secret::{Secret, SecretKind};
-use crate::table::{Level, Mode};
+use crate::table::Level;
 pub use cast::Provisioner;
+use estimate::{Means, cost};
 pub use journal::Journal;
 use plan::{Case, Script};
 use play::{Play, Played};
 pub use preflight::{Preflight, preflight};
 use scene::{Mistake, Scene, Stage};
+use spread::Piece;
+use stop::Cause;
 
-/// The longest wait, in one-time-password steps, of a scenario that is run though nobody asked for its level.
+/// The longest wait, in one-time-password steps, of a scenario that is run on a real target whether it is wanted or not.
 const MOST_STEPS: u32 = 2;
 
 /// What is wrong with a challenge that no rule of the recogniser takes for one.
@@ -83,12 +107,59 @@ pub struct Run {
     pub password_seed: u64,
     /// The seeded faults of the embedded registry.
     pub mutants: Mutants,
+    /// Whether cases that may lock an account out are played on accounts that were handed over.
+    pub may_lock_out: bool,
+    /// The longest lock-out whose end is waited for.
+    pub lock_out_patience: Duration,
     /// Cases that are not run, as globs over their ids, each with the reason.
     pub left_out: Vec<(GlobMatcher, String)>,
     /// Where its personas come from.
     pub provisioner: Provisioner,
+    /// How long it may take, where that has a bound.
+    pub budget: Option<Budget>,
     /// Where the packages of its cases' clients are installed, by the clients' names.
     pub clients: Arc<BTreeMap<String, Vec<PathBuf>>>,
+}
+
+/// How long a run may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// So long.
+    pub long: Duration,
+    /// Until then, once it has begun.
+    pub until: Option<UnixMillis>,
+}
+
+impl Run {
+    /// How its cases come by the codes that they take.
+    fn means(&self) -> Means {
+        match self.provisioner {
+            Provisioner::SelfService => Means::Fresh,
+            Provisioner::Accounts(_) => Means::Lent,
+        }
+    }
+
+    /// The numbers of the cases in the order in which they begin.
+    fn order(&self, cases: &[Case]) -> Vec<usize> {
+        let dialect = &self.stage.dialect;
+        if self.budget.is_some() {
+            order::most_telling_first(cases, dialect)
+        } else if self.stage.clock.is_real() {
+            order::longest_first(cases, dialect, self.means())
+        } else {
+            // The same seed gives the same run.
+            (0..cases.len()).collect()
+        }
+    }
+
+    /// Why a case is not begun any more, where it would take longer than is left.
+    fn too_long(&self, case: &Case) -> Option<(Cause, String)> {
+        let budget = self.budget?;
+        let left = self.stage.clock.now().until(budget.until?);
+        let takes = cost(case, &self.stage.dialect, self.means()).long;
+        let words = || format!("it takes about {}, and {} of the budget were left", lasting(takes), lasting(left));
+        (takes > left).then(|| (Cause::Budget(budget.long), words()))
+    }
 }
 
 /// Runs the cases, a bounded number at a time, and sends each result as it comes. Returns what is left of the run as a
@@ -103,29 +174,57 @@ pub async fn run(
     let starting = run.stage.clock.work();
     let all = cases.len();
     let mut tasks = tokio::task::JoinSet::new();
-    for (number, case) in cases.iter().cloned().enumerate() {
-        let (run, preflight, done) = (run.clone(), preflight.clone(), done.clone());
+    let until = run.budget.map(|budget| run.stage.clock.now().after(budget.long));
+    let budget = run.budget.map(|budget| Budget { until, ..budget });
+    let begun = Run { budget, ..run.clone() };
+    if let Some(Budget { long, until: Some(until) }) = budget {
+        run.stage.stop.ask(Cause::Budget(long), until);
+    }
+    for number in begun.order(cases) {
+        let (run, case, preflight, done) = (begun.clone(), cases[number].clone(), preflight.clone(), done.clone());
         tasks.spawn(async move {
             let mut result = whole(&run, number, &case, &preflight).await;
             for retry in 1..=usize::from(run.retries) {
                 // A deviation is never played again: a hole that was open once is open.
-                if result.status != Status::Error || run.stage.stop.is_asked() {
+                if result.status != Status::Error || run.stage.stop.cause(run.stage.clock.now()).is_some() {
                     break;
                 }
                 result = whole(&run, number + retry * all, &case, &preflight).await.after(result);
             }
+            if result.is_unsupported_by_an_answer() || result.unsettled.is_some() {
+                // Whether there is such a route, and whether a read finds anything, may be shown later, by another case.
+                return Some((number, result));
+            }
             // The receiver lives until all senders are gone.
             let _ = done.send((number, result));
+            None
         });
     }
-    drop((starting, done));
-    while tasks.join_next().await.is_some() {}
+    drop(starting);
+    let mut unsettled = Vec::new();
+    while let Some(ended) = tasks.join_next().await {
+        unsettled.extend(ended.ok().flatten());
+    }
+    for (number, result) in unsettled {
+        let result = result.settled(&run.stage.proven).by_what_is_known(&run.stage.routes, &run.stage.dialect);
+        let _ = done.send((number, result));
+    }
+    drop(done);
     cast::log_out(run).await
 }
 
 /// Plays a case to its end, whatever comes. Its number is one that no other has.
 async fn whole(run: &Run, number: usize, case: &Case, preflight: &Preflight) -> CaseResult {
-    match caught(one(run, number, case, preflight)).await {
+    let Some(spread) = spread::of(run, case, number) else {
+        return piece(run, &Piece { case: case.clone(), first: 0, number }, preflight).await;
+    };
+    let pieces = spread.pieces().iter().map(|one| piece(run, one, preflight));
+    spread.together(run, case, join_all(pieces).await)
+}
+
+/// Plays what one user plays of a case to its end, whatever comes.
+async fn piece(run: &Run, piece: &Piece, preflight: &Preflight) -> CaseResult {
+    match caught(one(run, piece, preflight)).await {
         Ok(result) => result,
         Err(panic) => {
             // What the case made is not undone, so what that takes must not be forgotten.
@@ -133,7 +232,7 @@ async fn whole(run: &Run, number: usize, case: &Case, preflight: &Preflight) -> 
                 journal.keep();
             }
             let saw = format!("stepup itself failed: {panic}");
-            CaseResult::new(case, run).ended(Status::Error, vec![Verdict::HarnessError], saw)
+            CaseResult::new(&piece.case, run).ended(Status::Error, vec![Verdict::HarnessError], saw)
         }
     }
 }
@@ -146,80 +245,101 @@ async fn caught<T>(case: impl Future<Output = T>) -> Result<T, String> {
     })
 }
 
-async fn one(run: &Run, number: usize, case: &Case, preflight: &Preflight) -> CaseResult {
+async fn one(run: &Run, &Piece { ref case, first, number }: &Piece, preflight: &Preflight) -> CaseResult {
     let dialect = &run.stage.dialect;
-    let result = CaseResult::new(case, run);
+    let mut result = CaseResult::new(case, run);
     if let Some(reason) = case.unspoken(dialect) {
         let session = ClientSession { unspoken: Some(reason.clone()), ..ClientSession::default() };
         let result = CaseResult { session: Some(session), ..result };
         return result.ended(Status::Unsupported, vec![Verdict::Unsupported], reason);
     }
-    let mut surfaces = case.surfaces(dialect).into_iter();
-    if let Some(reason) = surfaces.find_map(|surface| dialect.surfaces[surface].unsupported.as_ref()) {
-        return result.ended(Status::Unsupported, vec![Verdict::Unsupported], reason.clone());
+    if let Some(undriven) = case.undriven(dialect) {
+        return result.undriven(&undriven);
     }
-    let enrols = matches!(&case.script, Script::Scenario(scenario) if scenario.enrols());
-    if let Some(evidence) = &preflight.no_second_factor
-        && (enrols || case.mode != Mode::Disabled)
-    {
-        let saw = format!("the registry has no second factor: {evidence}");
-        return result.ended(Status::Unsupported, vec![Verdict::Unsupported], saw);
-    }
-    if let Script::Scenario(scenario) = &case.script
-        && let Some(name) = scenario.undescribed(dialect)
-    {
-        let reason = format!("the target file does not describe the routine `{name}`");
-        return result.ended(Status::Unsupported, vec![Verdict::Unsupported], reason);
-    }
-    if let Some(reason) = dialect.no_keys.as_ref().filter(|_| case.factor.has_key()) {
-        return result.ended(Status::Unsupported, vec![Verdict::Unsupported], reason.clone());
+    if let Some(look) = case.lacks(preflight) {
+        return result.without_its_factor(look).by_what_is_known(&run.stage.routes, dialect);
     }
     if let Some((_, reason)) = run.left_out.iter().find(|(glob, _)| glob.is_match(&case.id)) {
         return result.ended(Status::Skipped, vec![], reason.clone());
     }
     if let Script::Scenario(scenario) = &case.script
         && run.stage.clock.is_real()
-        && case.level > run.level
+        && !is_wanted(scenario, run.level)
         && let Some(burden) = burden(scenario)
     {
-        let reason = format!("{burden}; --level {} runs it", case.level);
+        let reason = format!("{burden}; --level {} runs it", Level::Recommended);
         return result.ended(Status::Skipped, vec![], reason);
     }
+    if let Script::Scenario(scenario) = &case.script
+        && scenario.guesses()
+        && matches!(run.provisioner, Provisioner::Accounts(_))
+        && !run.may_lock_out
+    {
+        let reason = "it may lock the account; `may-lock-out: true` in the target file lets it".to_owned();
+        return result.ended(Status::Skipped, vec![], reason);
+    }
+    run.prove_reads(case).await;
     let cast = match run.provisioner.cast(run, case, number).await {
         Ok(cast) => cast,
         Err(missing) => return result.ended(Status::Skipped, vec![], missing),
     };
     let mut scene = Scene::open(&run.stage, cast.user, case.mode.name(), &case.id).await;
     scene.other = cast.other;
-    if run.stage.stop.is_asked() {
+    scene.spares_recovery_codes =
+        !matches!(&case.script, Script::Scenario(scenario) if scenario.takes_recovery_codes());
+    if let Some(cause) = run.stage.stop.cause(run.stage.clock.now()) {
         run.provisioner.release(scene, cast.loans, true);
-        return result.ended(Status::Skipped, vec![], "interrupted before it started".to_owned());
+        return result.left_out_by(cause, format!("{} before it started", cause.words()));
     }
+    if let Some((cause, why)) = run.too_long(case) {
+        run.provisioner.release(scene, cast.loans, true);
+        return result.left_out_by(cause, why);
+    }
+    let began = run.stage.clock.now();
     let mut play = Play::new(run, case, &mut scene, number);
+    play.first = first;
     let played = play.play().await;
-    let (probes, statements, session) = (play.probes, play.statements, play.session);
+    let (probes, statements, session, undone) = (play.probes, play.statements, play.session, play.undone);
+    result.unsettled = play.unsettled;
     let mut result = judged(result, &mut scene, played, probes);
-    if scene.cut_short && result.status == Status::Error {
-        result = result.ended(Status::Skipped, vec![], "interrupted while it waited".to_owned());
+    if let (Some(why), Some(cause), Status::Error) =
+        (scene.cut_short.take(), run.stage.stop.cause(run.stage.clock.now()), result.status)
+    {
+        result = result.left_out_by(cause, why);
     }
     result.session = session;
-    result.state(&statements);
-    let undone = cast::clean_up(run, &mut scene, &case.id).await;
+    let clock = record::clock_doubt(&result, run.stage.offset_ms, run.stage.skew);
+    let cleaned = cast::clean_up(run, &mut scene, &case.id).await;
+    // Where there was nothing to undo, all that would have changed the account was refused.
+    let all_undone = cleaned.as_ref().is_none_or(|cleaned| cleaned.left.is_empty());
+    let cleaned = cleaned.unwrap_or_default();
+    let mut result = result.reopened(&undone, &cleaned.done_all_the_same);
+    result.state(&statements.into_iter().chain(clock).collect::<Vec<_>>());
+    result = result.by_what_is_known(&run.stage.routes, dialect);
     let as_before = match case.leaves_account(dialect) {
         LeavesAccount::AsItWas => true,
         // After a case that did not hold nobody knows what it did to its account.
-        LeavesAccount::Restored => undone.as_ref().is_some_and(Vec::is_empty) && result.status == Status::Pass,
+        LeavesAccount::Restored => all_undone && result.status == Status::Pass,
         LeavesAccount::UsedUp => false,
     };
-    result.left = undone.unwrap_or_default();
+    result.left = cleaned.left;
     if scene.user.lent && !as_before {
         result.left.push(cast::written_off(&mut scene).await);
+    }
+    if run.stage.clock.is_real() {
+        result.timing = Some(run.stage.waits.timing_of(began, run.stage.clock.now(), &scene.waited));
     }
     run.provisioner.release(scene, cast.loans, as_before);
     result
 }
 
-/// Why a scenario is not run on a real target though nobody asked for its level.
+/// Whether a scenario is run on a real target whatever it costs: everything is at level `recommended`, and a user's own
+/// file at its level.
+fn is_wanted(scenario: &Scenario, level: Level) -> bool {
+    level >= Level::Recommended || (scenario.file.is_some() && scenario.level <= level)
+}
+
+/// Why a scenario is not run on a real target unless it is wanted.
 fn burden(scenario: &Scenario) -> Option<String> {
     if scenario.guesses() {
         return Some(
@@ -241,14 +361,18 @@ fn judged(
         Ok(Played::Inconclusive(reason)) => result.ended(Status::Skipped, vec![], reason),
         Ok(Played::Unsupported(ended)) => {
             let evidence = std::mem::take(&mut scene.exchanges);
-            result.probes.push(Probe::set_up(&ended, evidence));
+            result.probes.push(Probe { route: scene.missing.take(), ..Probe::set_up(&ended, evidence) });
             result.ended(Status::Unsupported, vec![Verdict::Unsupported], format!("set-up: {}", ended.saw))
         }
-        Ok(Played::Judged(verdicts)) => {
+        Ok(Played::Judged(mut verdicts)) => {
             if verdicts.contains(&Verdict::RightProofRefused) && !scene.user.confirmed {
                 let doubt = "no code of this account has been accepted yet: is its `totp` in the accounts file right?";
                 result.probes.push(Probe::mistake(doubt, vec![]));
-                return result.ended(Status::Error, vec![Verdict::HarnessError], doubt.to_owned());
+                verdicts.retain(|verdict| *verdict != Verdict::RightProofRefused);
+                // What else was seen takes no code that is right.
+                if Status::of(&verdicts) != Status::Fail || verdicts.is_empty() {
+                    return result.ended(Status::Error, vec![Verdict::HarnessError], doubt.to_owned());
+                }
             }
             if verdicts.contains(&Verdict::WrongShape)
                 && let Some(bare) = result.probes.first_mut().filter(|probe| probe.shape.is_none())
@@ -257,15 +381,21 @@ fn judged(
             }
             result.ended(Status::of(&verdicts), verdicts, String::new())
         }
-        Ok(Played::SetUpFailed(ended)) => {
+        Ok(Played::SetUpFailed(mut ended)) => {
             let evidence = std::mem::take(&mut scene.exchanges);
-            result.probes.push(Probe::set_up(&ended, evidence));
             let verdict = match ended.outcome {
                 Outcome::NotImplemented => Verdict::Unsupported,
                 Outcome::Throttled => Verdict::Throttled,
-                Outcome::Failed => Verdict::TargetFailed,
-                Outcome::Accepted | Outcome::Challenged { .. } | Outcome::Refused => Verdict::HarnessError,
+                // What went through where it had to be asked for, too, is not as set-up needs it.
+                Outcome::Failed | Outcome::Accepted => Verdict::TargetFailed,
+                Outcome::Challenged { .. } | Outcome::Refused => Verdict::SetUpRefused,
             };
+            if verdict == Verdict::SetUpRefused
+                && let Some(said) = evidence.last().and_then(record::said)
+            {
+                ended.saw = format!("{}: {said}", ended.saw);
+            }
+            result.probes.push(Probe { route: scene.missing.take(), ..Probe::set_up(&ended, evidence) });
             result.ended(Status::of(&[verdict]), vec![verdict], format!("set-up: {}", ended.saw))
         }
         Err(mistake) => {

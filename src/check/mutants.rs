@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::Preflight;
 use super::faults::{self, Named};
 use super::plan::{Case, Script};
-use super::suite::{self, Options, Session, Suite, Unready};
+use super::session::Session;
+use super::suite::{self, Options, Suite, Unready};
 use crate::judge::Verdict;
 use crate::registry::{Mutant, Mutants};
 use crate::result::{CaseResult, RunResult, Status};
@@ -238,12 +239,12 @@ async fn found(
 
 async fn begin(cases: &[String], seed: u64, mutants: Mutants) -> Result<Session, Unready> {
     // Cases that a fault leaves without an answer wait for their time-out side by side.
-    let options = Options { cases: cases.to_vec(), seed, jobs: 64, mutants, ..Options::default() };
+    let options = Options { cases: cases.to_vec(), seed, jobs: Some(64), mutants, ..Options::default() };
     // The embedded registry is thrown away, so there is no journal to be written.
     Suite::new(options)?.begin(std::path::Path::new("")).await
 }
 
-fn findings(result: &RunResult) -> Vec<Finding> {
+pub(super) fn findings(result: &RunResult) -> Vec<Finding> {
     let failed = result.cases.iter().filter(|case| matches!(case.status, Status::Fail | Status::Error));
     let finding = |case: &CaseResult| {
         let (verdict, also) = case.verdicts.split_first()?;

@@ -12,7 +12,7 @@ use crate::judge::{Asks, Outcome};
 use crate::persona::key::{Manner, SecurityKey};
 use crate::scenario::key::Assertion;
 use crate::secret::Secret;
-use crate::wire::Exchange;
+use crate::wire::{self, Exchange, FaultKind};
 
 impl Scene {
     /// Does what a person does on a page, with the persona's security key plugged in. Where the page asks for a code in
@@ -44,6 +44,7 @@ impl Scene {
             answer_headers: Vec::new(),
             answer_body: None,
             fault: None,
+            fault_kind: None,
             elapsed_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
         };
         let line = exchange.request.clone();
@@ -54,7 +55,7 @@ impl Scene {
             Err(Fault::Browser(fault)) => return Err(format!("{line}: {fault}")),
         };
         match outcome {
-            Outcome::Failed => exchange.fault = Some(what.clone()),
+            Outcome::Failed => exchange.failed(&wire::Fault::new(FaultKind::Page, what.clone())),
             _ => exchange.answer_body = Some(what.clone()),
         }
         self.exchanges.push(exchange);

@@ -1,14 +1,17 @@
 //! The plan: which cases a table and a dialect make together.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use globset::{Glob, GlobSet, GlobSetBuilder};
+use globset::{Glob, GlobMatcher, GlobSetBuilder};
 
 use super::seat::Seat;
-use crate::dialect::{Dialect, LeavesAccount, Surface};
+use super::suite::Unready;
+use crate::capability::Capability;
+use crate::dialect::{Dialect, LeavesAccount, Surface, Undriven};
 use crate::judge::Expectation;
-use crate::result::Standing;
-use crate::scenario::Scenario;
+use crate::result::{Expected, Standing};
+use crate::scenario::{Proof, Scenario};
 use crate::table::{Factor, Level, Mode, Table};
 use crate::yaml;
 
@@ -55,6 +58,56 @@ impl Case {
     /// Whether it is run and reported, and not judged.
     pub fn is_observed(&self) -> bool {
         matches!(self.script, Script::Row { expectation: None, .. })
+    }
+
+    /// What must hold, in one word.
+    pub fn expectation(&self) -> Expected {
+        match &self.script {
+            Script::Row { expectation: Some(Expectation::Challenged), .. } => Expected::Challenged,
+            Script::Row { expectation: Some(Expectation::Unchallenged), .. } => Expected::Unchallenged,
+            Script::Row { expectation: None, .. } => Expected::Observed,
+            Script::Scenario(_) => Expected::Scenario,
+        }
+    }
+
+    /// The second factor that its users have, or get on the way.
+    pub fn second_factor(&self) -> Factor {
+        let of_user = if self.mode == Mode::Disabled { Factor::None } else { self.factor };
+        let (codes, keys) = match &self.script {
+            Script::Scenario(scenario) => (scenario.enrols(), scenario.registers()),
+            Script::Row { .. } => (false, false),
+        };
+        let (codes, keys) = (codes || of_user.has_codes(), keys || of_user.has_key());
+        Factor::made_of(codes.then_some(()), keys.then_some(()))
+    }
+
+    /// What it shows of the target, where its users have a second factor: nothing where they have none.
+    pub fn capabilities(&self, dialect: &Dialect) -> Vec<Capability> {
+        let factor = self.second_factor();
+        if factor == Factor::None {
+            return Vec::new();
+        }
+        let mut shown = BTreeSet::new();
+        shown.extend(factor.has_codes().then_some(Capability::Totp));
+        shown.extend(factor.has_key().then_some(Capability::SecurityKey));
+        shown.extend(self.surfaces(dialect).into_iter().filter_map(|surface| dialect.surfaces[surface].feature));
+        if let Script::Scenario(scenario) = &self.script {
+            let by_code = |proof: &Proof| matches!(proof, Proof::Recovery(_) | Proof::FormerRecovery(_));
+            let recovers = scenario.attempts().any(|attempt| by_code(&attempt.proof));
+            shown.extend(recovers.then_some(Capability::RecoveryCodes));
+        }
+        shown.into_iter().collect()
+    }
+
+    /// Why it cannot be driven, as far as the files say.
+    pub fn undriven(&self, dialect: &Dialect) -> Option<Undriven> {
+        let surfaces = self.surfaces(dialect);
+        let of_surface = surfaces.into_iter().find_map(|surface| dialect.surfaces[surface].undriven.clone());
+        let of_routine = || match &self.script {
+            Script::Scenario(scenario) => Some(Undriven::NotDescribed(scenario.undescribed(dialect)?.to_owned())),
+            Script::Row { .. } => None,
+        };
+        of_surface.or_else(of_routine).or_else(|| dialect.no_keys.clone().filter(|_| self.factor.has_key()))
     }
 
     /// The indexes of the surfaces that it plays on, one for each object that it needs.
@@ -128,7 +181,8 @@ pub fn cases(table: &Table, dialect: &Dialect) -> Result<Vec<Case>, String> {
     let reads = table.reads.iter().map(|row| (Standing::Read, &row.action, &row.label, &row.command));
     let observed = table.observed.iter().map(|row| (Standing::Observed, &row.action, &row.label, &row.command));
     for (standing, action, label, command) in rows.chain(reads).chain(observed) {
-        for (index, surface) in dialect.surfaces.iter().enumerate().filter(|(_, surface)| surface.action == *action) {
+        let of_row = |surface: &Surface| surface.action == *action && !surface.scenarios_only;
+        for (index, surface) in dialect.surfaces.iter().enumerate().filter(|(_, surface)| of_row(surface)) {
             for mode in Mode::ALL {
                 if surface.modes.as_ref().is_some_and(|modes| !modes.contains(&mode)) {
                     continue;
@@ -181,19 +235,52 @@ fn case(table: &Table, surface: &Surface, index: usize, (mode, factor): (Mode, F
     }
 }
 
-/// The cases that at least one of the globs matches; all of them when there is no glob.
-pub fn select(cases: Vec<Case>, globs: &[String]) -> Result<Vec<Case>, String> {
+/// The cases that at least one of the globs matches; all of them when there is no glob. Each glob must match a case: the
+/// error names one that does not, and the nearest of the known ids.
+pub fn select(cases: Vec<Case>, globs: &[String], known: &[String]) -> Result<Vec<Case>, Unready> {
     if globs.is_empty() {
         return Ok(cases);
     }
-    let set = glob_set(globs)?;
+    let mut builder = GlobSetBuilder::new();
+    for glob in globs {
+        let parsed = Glob::new(glob).map_err(|error| Unready::Options(format!("--case `{glob}`: {}", error.kind())))?;
+        let matcher = parsed.compile_matcher();
+        if !cases.iter().any(|case| matcher.is_match(&case.id)) {
+            return Err(Unready::NothingSelected(unmatched(glob, &matcher, known)));
+        }
+        builder.add(parsed);
+    }
+    let set = builder.build().map_err(|error| Unready::Options(error.to_string()))?;
     Ok(cases.into_iter().filter(|case| set.is_match(&case.id)).collect())
 }
 
-fn glob_set(globs: &[String]) -> Result<GlobSet, String> {
-    let mut builder = GlobSetBuilder::new();
-    for glob in globs {
-        builder.add(Glob::new(glob).map_err(|error| format!("--case `{glob}`: {}", error.kind()))?);
+/// That a glob matches no case, with what may have been meant.
+fn unmatched(glob: &str, matcher: &GlobMatcher, known: &[String]) -> String {
+    if let Some(other) = known.iter().find(|id| matcher.is_match(id)) {
+        return format!("--case `{glob}` matches no case of the chosen clients; `{other}` is one of others (--client)");
     }
-    builder.build().map_err(|error| error.to_string())
+    let mut near: Vec<(usize, &String)> = known.iter().map(|id| (distance(glob, id), id)).collect();
+    near.sort();
+    let near: Vec<String> = near.iter().take(NEAREST).map(|(_, id)| format!("`{id}`")).collect();
+    format!("--case `{glob}` matches no case; the nearest ids: {}; `stepup list cases` shows all", near.join(", "))
+}
+
+/// How many ids are named where a glob matches none.
+const NEAREST: usize = 3;
+
+/// How far a glob is from an id: the changes of single characters that make one the other, where a star is free.
+fn distance(glob: &str, id: &str) -> usize {
+    let (glob, id): (Vec<char>, Vec<char>) = (glob.chars().collect(), id.chars().collect());
+    let mut before: Vec<usize> = (0..=id.len()).collect();
+    for wanted in &glob {
+        let free = *wanted == '*';
+        let mut row = vec![before[0] + usize::from(!free)];
+        for (at, found) in id.iter().enumerate() {
+            let changed = before[at] + usize::from(!free && wanted != found);
+            let skipped = before[at + 1] + usize::from(!free);
+            row.push(changed.min(skipped).min(row[at] + usize::from(!free)));
+        }
+        before = row;
+    }
+    before[id.len()]
 }

@@ -1,26 +1,24 @@
 //! Playing one case: set-up, the probes in their order, and the read-back after each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use minijinja::Value;
 
-use super::cast::Provisioner;
+use super::effects::{Before, Reading};
+use super::late::{Moment, Undone};
 use super::plan::{Case, Script};
 use super::scene::{Conduct, Ended, Mistake, Scene};
 use super::volley::{Copy, Landed, Load};
 use super::{Run, mix};
 use crate::dialect::step::Step;
 use crate::dialect::{Dialect, Fact, Surface};
-use crate::judge::{Asks, Effect, Expectation, Must, Observation, Outcome, Seen, Verdict, judge};
-use crate::persona::key::Maker;
+use crate::judge::{Asks, Effect, Expectation, Must, Observation, Outcome, Seen, Verdict, judge, worst_first};
 use crate::persona::totp::OtpStep;
-use crate::result::{ClientSession, Probe};
+use crate::result::{ClientSession, Probe, Status, Unsettled, Wait};
 use crate::scenario::key::Fetch;
 use crate::secret::Secret;
-use crate::table::Factor;
 use crate::wire::Exchange;
-use crate::yaml::Spanned;
 
 /// The waits after which an effect that should be there and is not is looked for again.
 const SETTLING: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
@@ -33,6 +31,15 @@ pub(super) struct Worked<'a> {
     pub(super) kept: BTreeMap<String, serde_json::Value>,
     /// Whose it is.
     pub(super) by: String,
+    /// What was known before its probe of what the probe changes.
+    pub(super) before: Vec<Before>,
+}
+
+impl<'a> Worked<'a> {
+    /// One that nothing was done to yet.
+    pub(super) fn new(surface: &'a Surface, object: Value, scene: &Scene) -> Self {
+        Worked { surface, object, kept: scene.kept(), by: scene.user.name.clone(), before: Vec::new() }
+    }
 }
 
 /// How a play ended.
@@ -54,6 +61,10 @@ pub(super) struct Manner<'a> {
     pub through: Option<&'a [Step]>,
     /// The token that it is made with.
     pub bearer: Option<Secret>,
+    /// Whether it is made with the user's name and password.
+    pub basic: bool,
+    /// The client whose headers it has.
+    pub client: Option<String>,
 }
 
 /// One case being played.
@@ -66,10 +77,22 @@ pub(super) struct Play<'a> {
     /// What was tried.
     pub probes: Vec<Probe>,
     pub(super) worked: Vec<Worked<'a>>,
-    next: usize,
-    /// Which object each probe was sent for.
-    sent_at: Vec<(String, usize)>,
-    made: usize,
+    pub(super) next: usize,
+    pub(super) made: usize,
+    /// What the next probe is where it is not let through, and is done all the same.
+    pub(super) if_done: Option<Verdict>,
+    /// The probes to which that may still come.
+    pub(super) undone: Vec<Undone>,
+    /// The objects on which a probe was let through: what is there since is that one's doing.
+    pub(super) worked_on: BTreeSet<usize>,
+    /// The reads that have yet to find something.
+    pub(super) rests_on: BTreeSet<String>,
+    /// What is shown where they do, later in the run.
+    pub(super) unsettled: Option<Unsettled>,
+    /// Whether no spent proof could be had, so that nothing shows whether one is refused.
+    pub(super) unspent: bool,
+    /// Why effects could not be read, of probes whose effects archives alone would show.
+    elsewhere: Vec<String>,
     /// The last proof that a page has made.
     pub(super) token: Option<Secret>,
     /// Whether an action that had to be challenged for its page went through without a proof.
@@ -80,6 +103,8 @@ pub(super) struct Play<'a> {
     pub manner: Manner<'a>,
     /// What it states beside its verdict.
     pub statements: Vec<String>,
+    /// How many attempts of the case others make before.
+    pub first: usize,
     /// When it ends in any case.
     pub until: Option<Instant>,
     /// Whether a scenario ends at the first act that does not hold, and passes over acts that would say nothing.
@@ -99,7 +124,11 @@ pub(super) struct Sent {
     ended: Ended,
     baseless: bool,
     at: usize,
+    /// What it is where it was not let through, and is done all the same.
+    if_done: Option<Verdict>,
     exchanges: Vec<Exchange>,
+    /// The route that was answered by "no such route".
+    route: Option<String>,
 }
 
 /// Why an action that is only observed showed nothing, when it did not.
@@ -152,13 +181,20 @@ impl<'a> Play<'a> {
             probes: vec![],
             worked: vec![],
             next: 0,
-            sent_at: vec![],
             made: 0,
+            if_done: None,
+            undone: vec![],
+            worked_on: BTreeSet::new(),
+            rests_on: BTreeSet::new(),
+            unsettled: None,
+            unspent: false,
+            elsewhere: Vec::new(),
             token: None,
             unproven: false,
             withholds: false,
             manner: Manner::default(),
             statements: vec![],
+            first: 0,
             until: None,
             stops: false,
             shown: vec![],
@@ -169,8 +205,18 @@ impl<'a> Play<'a> {
 
     /// Plays the case to its end.
     pub async fn play(&mut self) -> Result<Played, Mistake> {
-        if let Some(ended) = self.set_up().await? {
-            return Ok(Played::SetUpFailed(ended));
+        let played = match self.play_out().await {
+            Ok(played) => self.with_premise(played).await,
+            Err(mistake) => Err(mistake),
+        };
+        self.settle_probes();
+        self.statements.extend(self.scene.unnamed.take());
+        played
+    }
+
+    async fn play_out(&mut self) -> Result<Played, Mistake> {
+        if let Some(end) = self.set_up().await? {
+            return Ok(end);
         }
         self.scene.exchanges.clear();
         match &self.case.script {
@@ -179,124 +225,72 @@ impl<'a> Play<'a> {
                 if let Some(seat) = &self.case.seat {
                     return self.sit(seat, surface, *expectation).await;
                 }
+                let asks = *expectation == Some(Expectation::Challenged);
+                self.if_done = asks.then_some(Verdict::EffectBeforeFactor);
                 let bare = self.send("bare", "none", Conduct::Bare, None).await?;
-                let bare = self.read_back(bare).await?;
-                let mut observation = Observation::bare(bare);
-                if *expectation == Some(Expectation::Challenged)
-                    && (observation.bare.outcome != Outcome::Accepted || observation.bare.effect == Effect::NotApplied)
-                {
-                    self.prove(surface, &mut observation).await?;
+                if let Some(reason) = self.scene.elsewhere.take().filter(|_| *bare.outcome() == Outcome::Failed) {
+                    return Ok(Played::Inconclusive(reason));
                 }
-                let verdicts = match expectation {
-                    Some(expectation) => judge(*expectation, self.case.factor, &observation),
+                let bare = self.read_back(bare).await?;
+                if surface.where_supported && bare.outcome == Outcome::Refused && !bare.effect.leaked() {
+                    return Ok(Played::Judged(vec![Verdict::Unsupported]));
+                }
+                let mut observation = Observation::bare(bare);
+                let challenged = asks && !observation.bare.got_through_unasked();
+                let proved = if challenged { self.prove(surface, &mut observation).await } else { Ok(()) };
+                // What was seen stands, whatever keeps the rest from being seen.
+                let proved = match proved {
+                    Ok(()) => self.look_again(Moment::End).await,
+                    Err(mistake) => Err(mistake),
+                };
+                let (factor, unspent) = (self.case.factor, self.unspent);
+                let judged = |observation: &Observation| match expectation {
+                    Some(expectation) => match judge(*expectation, factor, observation) {
+                        // That a spent proof is refused has not been seen.
+                        verdicts if unspent && verdicts == [Verdict::Exact] => vec![Verdict::TargetFailed],
+                        verdicts => verdicts,
+                    },
                     None => unobserved(&observation.bare.outcome).into_iter().collect(),
                 };
-                Ok(Played::Judged(verdicts))
+                let if_found = judged(&observation);
+                self.settle(observation.all_mut());
+                let verdicts = judged(&observation);
+                self.note_unsettled(&verdicts, &if_found);
+                let late = self.verdicts.clone();
+                let all = if late.is_empty() { verdicts } else { worst_first([verdicts, late].concat()) };
+                if proved.is_ok() && all == [Verdict::TargetFailed] && self.is_elsewhere(&mut observation) {
+                    return Ok(Played::Inconclusive(self.elsewhere.swap_remove(0)));
+                }
+                self.stands(all, proved)
             }
-            Script::Scenario(scenario) => self.act_out(scenario).await,
-        }
-    }
-
-    /// Brings the cast on stage and makes everything that each probe needs. Anything but success is returned.
-    async fn set_up(&mut self) -> Result<Option<Ended>, Mistake> {
-        if let Script::Scenario(scenario) = &self.case.script
-            && !scenario.cast.is_empty()
-        {
-            return self.assemble(scenario).map(|()| None);
-        }
-        let fresh = matches!(self.run.provisioner, Provisioner::SelfService);
-        if fresh {
-            for persona in [Some(&self.scene.user), self.scene.other.as_ref()].into_iter().flatten() {
-                self.run.journal_user(&self.case.id, &persona.name)?;
-            }
-        }
-        let mut ended = self.run.provisioner.enter(self.scene).await?;
-        let dialect = &self.run.stage.dialect;
-        for index in self.case.surfaces(dialect) {
-            if ended.outcome != Outcome::Accepted {
-                return Ok(Some(ended));
-            }
-            // A fresh user has no second factor yet, so nothing is challenged here.
-            ended = self.make(&dialect.surfaces[index]).await?;
-        }
-        if ended.outcome == Outcome::Accepted && fresh {
-            ended = self.enrol(self.case.factor).await?.unwrap_or(ended);
-        }
-        Ok((ended.outcome != Outcome::Accepted).then_some(ended))
-    }
-
-    /// Gives the user its second factor. Returns how that ended when there was one to give.
-    async fn enrol(&mut self, factor: Factor) -> Result<Option<Ended>, Mistake> {
-        let mut ended = None;
-        self.scene.web = factor.has_key();
-        if matches!(&self.case.script, Script::Scenario(scenario) if scenario.abuses_keys()) {
-            self.scene.stage.maker = Maker::Own;
-        }
-        if factor.has_key() {
-            let registered = self.scene.routine("register-key", &Conduct::Assisted).await?;
-            // What the target has taken from the key it must know again.
-            self.scene.user.confirmed |= registered.outcome == Outcome::Accepted;
-            ended = Some(registered);
-        }
-        if factor.has_codes() && ended.as_ref().is_none_or(|ended| ended.outcome == Outcome::Accepted) {
-            // Beside a key codes are a change of what stands.
-            ended = Some(self.scene.routine("enrol", &Conduct::Assisted).await?);
-        }
-        Ok(ended)
-    }
-
-    /// Makes one more object for a surface to work on.
-    async fn make(&mut self, surface: &'a Surface) -> Result<Ended, Mistake> {
-        let object = self.object(surface, self.made)?;
-        self.made += 1;
-        self.scene.take_up(object.clone(), BTreeMap::new());
-        let ended = self.scene.perform(&surface.prepare, &Conduct::Assisted).await?;
-        self.worked.push(Worked { surface, object, kept: self.scene.kept(), by: self.scene.user.name.clone() });
-        Ok(ended)
-    }
-
-    /// Makes the last so many probes as if they had not been sent: their objects are made anew, and what was recorded
-    /// of them is dropped. Anything but success is returned.
-    pub(super) async fn again(&mut self, probes: usize) -> Result<Option<Ended>, Mistake> {
-        self.next -= probes;
-        self.probes.truncate(self.probes.len() - probes);
-        let later = self.worked.split_off(self.next);
-        let (used, unused) = later.split_at(probes);
-        let mut failed = None;
-        for surface in used.iter().map(|worked| worked.surface) {
-            let ended = self.make(surface).await?;
-            failed = failed.or((ended.outcome != Outcome::Accepted).then_some(ended));
-        }
-        self.scene.exchanges.clear();
-        self.worked.extend_from_slice(unused);
-        Ok(failed)
-    }
-
-    /// Runs routines for the object of the next probe. Anything but success is returned.
-    pub(super) async fn ready(&mut self, routines: &[Spanned<String>]) -> Result<Option<Ended>, Mistake> {
-        let Worked { object, kept, .. } = self.worked.get(self.next).ok_or("more probes than objects")?;
-        self.scene.take_up(object.clone(), kept.clone());
-        for routine in routines {
-            let ended = self.scene.routine(&routine.value, &Conduct::Assisted).await?;
-            if ended.outcome != Outcome::Accepted {
-                return Ok(Some(ended));
+            Script::Scenario(scenario) => {
+                let played = self.act_out(scenario).await;
+                let so_far = self.verdicts_from(0);
+                self.look_again(Moment::End).await?;
+                let if_found = self.verdicts_from(0);
+                let mut shown = std::mem::take(&mut self.shown);
+                self.settle(shown.iter_mut().map(|(_, _, seen)| seen));
+                self.shown = shown;
+                let verdicts = self.verdicts_from(0);
+                self.note_unsettled(&verdicts, &if_found);
+                match (played, verdicts) {
+                    // What came to light since then is judged.
+                    (Ok(Played::Judged(_)), verdicts) if verdicts != so_far => Ok(Played::Judged(verdicts)),
+                    (played, _) => played,
+                }
             }
         }
-        self.scene.exchanges.clear();
-        self.worked[self.next].kept = self.scene.kept();
-        Ok(None)
     }
 
-    /// Gives the companion a second factor of its own. Anything but success is returned.
-    pub(super) async fn enrol_another(&mut self) -> Result<Option<Ended>, Mistake> {
-        let web = self.scene.web;
-        self.scene.change_places();
-        let ended = self.enrol(self.case.factor).await;
-        self.scene.change_places();
-        self.scene.web = web;
-        let ended = ended?;
-        self.scene.exchanges.clear();
-        Ok(ended.filter(|ended| ended.outcome != Outcome::Accepted))
+    /// What was shown, where something came after it that could not be done: a deviation that was seen stands, and may
+    /// be why no more can be tried.
+    pub(super) fn stands(&mut self, verdicts: Vec<Verdict>, after: Result<(), Mistake>) -> Result<Played, Mistake> {
+        match after {
+            Err(mistake) if Status::of(&verdicts) != Status::Fail => return Err(mistake),
+            Err(mistake) => self.statements.push(format!("what was to come after it could not be tried: {mistake}")),
+            Ok(()) => {}
+        }
+        Ok(Played::Judged(verdicts))
     }
 
     /// How many probes were sent.
@@ -317,7 +311,8 @@ impl<'a> Play<'a> {
     /// Records a read that works on nothing.
     pub(super) fn record_read(&mut self, name: &str, ended: &Ended) {
         let exchanges = std::mem::take(&mut self.scene.exchanges);
-        self.probes.push(Probe::new(name, "none", ended, Effect::None, exchanges));
+        let probe = Probe::new(name, "none", ended, Effect::None, exchanges);
+        self.probes.push(Probe { route: self.scene.missing.take(), ..probe });
     }
 
     /// Sends the next probe. The step of the code that it carries tells whether its refusal says anything.
@@ -330,32 +325,43 @@ impl<'a> Play<'a> {
     ) -> Result<Sent, Mistake> {
         let (at, proof) = (self.next, proof.into());
         let surface = self.next_surface().ok_or("more probes than objects")?;
-        let (name, before) = (name.into(), self.prepare_next().await?);
+        let Manner { through, bearer, basic, client } = std::mem::take(&mut self.manner);
+        self.scene.client = client;
+        let (name, if_done) = (name.into(), self.if_done.take());
+        let before = self.read_before_next(&surface.effect).await;
+        let before = before.inspect_err(|_| self.scene.client = None)?;
         self.next += 1;
-        self.sent_at.push((name.clone(), at));
         // When the target fails at a read that comes before, there is nothing to compare a read-back with.
         let baseless = matches!(before.outcome, Outcome::Failed | Outcome::Throttled);
-        let Manner { through, bearer } = std::mem::take(&mut self.manner);
-        self.scene.bearer = bearer;
+        (self.scene.bearer, self.scene.basic) = (bearer, basic);
         let steps = through.unwrap_or(&surface.perform);
+        self.scene.acting = Some(at);
         let ended = match conduct {
             _ if baseless => Ok(before),
             Conduct::ByKey => self.by_key(steps).await,
             conduct => self.scene.perform(steps, &conduct).await,
         };
-        self.scene.bearer = None;
+        (self.scene.bearer, self.scene.basic, self.scene.client) = (None, false, None);
+        self.scene.acting = None;
         self.worked[at].kept = self.scene.kept();
         let ended = ended?;
-        // A slow target may let a code age out under way: its refusal would say nothing of the code, nor of a replay.
-        if ended.outcome != Outcome::Accepted && step.is_some_and(|step| !self.scene.is_live(step)) {
+        // A slow target may let a code age out under way: its refusal would say nothing of the code, nor of a replay. An
+        // answer that is none says as much of the target as ever.
+        let refused = match &ended.outcome {
+            Outcome::Challenged { .. } | Outcome::Refused | Outcome::NotImplemented => true,
+            Outcome::Accepted | Outcome::Throttled | Outcome::Failed => false,
+        };
+        if refused && step.is_some_and(|step| !self.scene.is_live(step)) {
             return Err(format!("the {proof} aged out before the target answered: {}", ended.saw));
         }
-        Ok(Sent { name, proof, ended, baseless, at, exchanges: std::mem::take(&mut self.scene.exchanges) })
+        let (exchanges, route) = (std::mem::take(&mut self.scene.exchanges), self.scene.missing.take());
+        Ok(Sent { name, proof, ended, baseless, at, if_done, exchanges, route })
     }
 
     /// The next probe, which something else than the wire performs: its number and how what comes before it was read.
-    pub(super) async fn begin_next(&mut self) -> Result<(usize, Ended), Mistake> {
-        let before = self.prepare_next().await?;
+    pub(super) async fn begin_next(&mut self, facts: &[Fact]) -> Result<(usize, Ended), Mistake> {
+        let before = self.read_before_next(facts).await?;
+        self.scene.acting = Some(self.next);
         self.next += 1;
         Ok((self.next - 1, before))
     }
@@ -369,7 +375,9 @@ impl<'a> Play<'a> {
         exchanges: Vec<Exchange>,
     ) -> Sent {
         self.worked[at].kept = self.scene.kept();
-        Sent { name: name.to_owned(), proof: proof.to_owned(), ended, baseless: false, at, exchanges }
+        let if_done = self.if_done.take();
+        let (name, proof) = (name.to_owned(), proof.to_owned());
+        Sent { name, proof, ended, baseless: false, at, if_done, exchanges, route: None }
     }
 
     /// The surface of the next probe.
@@ -381,12 +389,38 @@ impl<'a> Play<'a> {
     pub(super) async fn prepare_next(&mut self) -> Result<Ended, Mistake> {
         let Worked { surface, object, kept, .. } = self.worked.get(self.next).ok_or("more probes than objects")?;
         self.scene.take_up(object.clone(), kept.clone());
-        self.scene.perform(&surface.before, &Conduct::Assisted).await
+        self.scene.noting = Some(Vec::new());
+        let ended = self.scene.perform(&surface.before, &Conduct::Assisted).await;
+        self.scene.noted = self.scene.noting.take().unwrap_or_default();
+        ended
+    }
+
+    /// Takes up what the next probe works on, reads what has to be read just before it, and what is to be compared with
+    /// what is there after it. Where the target gives no usable answer to that, this is how it ended.
+    async fn read_before_next(&mut self, facts: &[Fact]) -> Result<Ended, Mistake> {
+        let ended = self.prepare_next().await?;
+        if matches!(ended.outcome, Outcome::Failed | Outcome::Throttled) {
+            return Ok(ended);
+        }
+        // Read-backs are the checker's own, whose client sends the probe.
+        let client = self.scene.client.take();
+        let read = self.scene.read_before(facts).await;
+        self.scene.client = client;
+        let (before, failed) = read?;
+        self.worked[self.next].before = before;
+        Ok(failed.unwrap_or(ended))
     }
 
     /// Sends the next probes all at once.
     pub(super) async fn volley(&mut self, probes: Vec<Load>) -> Result<Vec<Sent>, Mistake> {
-        let first = self.next;
+        let (first, if_done) = (self.next, self.if_done.take());
+        for at in first..(first + probes.len()).min(self.worked.len()) {
+            let Worked { surface, object, kept, .. } = &self.worked[at];
+            self.scene.take_up(object.clone(), kept.clone());
+            self.scene.noted.clear();
+            // What cannot be read now is not known later.
+            (self.worked[at].before, _) = self.scene.read_before(&surface.effect).await?;
+        }
         self.next += probes.len();
         let worked = self.worked.get(first..self.next).ok_or("more probes than objects")?;
         let copies = worked.iter().zip(&probes).map(|(worked, load)| Copy {
@@ -396,26 +430,44 @@ impl<'a> Play<'a> {
             carried: load.carried.clone(),
             client: load.client,
         });
-        let landed = self.scene.volley(copies.collect()).await?;
+        self.scene.acting = Some(first);
+        let landed = self.scene.volley(copies.collect()).await;
+        self.scene.acting = None;
+        let landed = landed?;
         let mut sent = Vec::new();
-        for (at, (Landed { ended, kept, exchanges }, load)) in (first..).zip(landed.into_iter().zip(probes)) {
+        for (at, (Landed { ended, kept, exchanges, baseless, route }, load)) in
+            (first..).zip(landed.into_iter().zip(probes))
+        {
             self.worked[at].kept = kept;
             let name = format!("at once {}", at + 1);
-            sent.push(Sent { name, proof: load.words, ended, baseless: false, at, exchanges });
+            sent.push(Sent { name, proof: load.words, ended, baseless, at, if_done, exchanges, route });
         }
         Ok(sent)
     }
 
-    /// Reads the effect of a log-in on a page, whose session is fetched in this way.
-    pub(super) async fn collect_session(&mut self, fetch: &Fetch, mut sent: Sent) -> Result<Seen, Mistake> {
+    /// Reads the effect of a log-in on a page, whose session is fetched in this way: at another address, where there is
+    /// one.
+    pub(super) async fn collect_session(
+        &mut self,
+        fetch: &Fetch,
+        elsewhere: Option<serde_json::Value>,
+        mut sent: Sent,
+    ) -> Result<Seen, Mistake> {
         let Worked { object, kept, .. } = &self.worked[sent.at];
         self.scene.take_up(object.clone(), kept.clone());
+        if let Some(done) = elsewhere {
+            self.scene.kept.insert("done".to_owned(), done);
+        }
         let Some(ended) = self.scene.collect_session(fetch).await? else { return self.read_back(sent).await };
         sent.exchanges.append(&mut self.scene.exchanges);
         sent.ended = ended;
         if *sent.outcome() == Outcome::Accepted {
             // What was fetched has been seen to be a session.
-            return Ok(self.record(sent, Effect::Applied));
+            return Ok(self.record(sent, Reading::of(Effect::Applied), true));
+        }
+        // The page's own session is as it should be, whatever another address or another poll was answered.
+        if matches!(fetch, Fetch::AtOnce(_) | Fetch::At(_)) {
+            return Ok(self.record(sent, Reading::of(Effect::None), true));
         }
         self.read_back(sent).await
     }
@@ -428,45 +480,78 @@ impl<'a> Play<'a> {
 
     /// Reads the effect of a probe in these facts.
     pub(super) async fn read_back_by(&mut self, mut sent: Sent, facts: &[Fact]) -> Result<Seen, Mistake> {
-        let Worked { object, kept, .. } = &self.worked[sent.at];
+        let Worked { surface, object, kept, before, .. } = &self.worked[sent.at];
+        let (by_surface, before) = (std::ptr::eq(surface.effect.as_slice(), facts), before.clone());
         self.scene.take_up(object.clone(), kept.clone());
-        let mut effect = if sent.baseless { Effect::Unknown } else { self.scene.effect(facts).await? };
-        // A registry's reads may lag behind its writes, so that what was answered with success is looked for again.
+        let mut reading = match sent.baseless {
+            true => Reading::of(Effect::Unknown),
+            false => self.scene.effect(facts, &before).await?,
+        };
+        // A registry's reads may lag behind its writes, so that what was answered with success is looked for again, as is
+        // what a cache has answered, whatever it was asked.
         for wait in SETTLING {
-            if *sent.outcome() != Outcome::Accepted || !matches!(effect, Effect::NotApplied | Effect::Partial) {
+            let lags = *sent.outcome() == Outcome::Accepted && reading.may_change();
+            if !lags && !reading.is_stale() {
                 break;
             }
-            self.scene.rest(wait).await;
-            effect = self.scene.effect(facts).await?;
+            self.scene.rest(Wait::Settling, wait).await?;
+            reading = self.scene.effect(facts, &before).await?;
         }
+        if *sent.outcome() == Outcome::Accepted && reading.effect.is_unseen() {
+            self.scene.keep_password()?;
+        }
+        self.scene.replaced_password = None;
         self.worked[sent.at].kept = self.scene.kept();
         sent.exchanges.append(&mut self.scene.exchanges);
-        Ok(self.record(sent, effect))
+        Ok(self.record(sent, reading, by_surface))
     }
 
-    /// Reads the effect of an earlier probe once more, and keeps what it shows when that is more than was seen before.
-    pub(super) async fn read_late(&mut self, name: &str, seen: &mut Seen) -> Result<(), Mistake> {
-        let Some(at) = self.sent_at.iter().rfind(|(known, _)| known == name).map(|(_, at)| *at) else { return Ok(()) };
-        let Worked { surface, object, kept, .. } = self.worked.get(at).ok_or("more probes than objects")?;
-        self.scene.take_up(object.clone(), kept.clone());
-        let effect = self.scene.effect(&surface.effect).await?;
-        let exchanges = std::mem::take(&mut self.scene.exchanges);
-        if !effect.leaked() {
-            return Ok(());
+    fn record(&mut self, sent: Sent, reading: Reading, by_surface: bool) -> Seen {
+        let Reading { effect, detail, rests_on, elsewhere, .. } = reading;
+        self.elsewhere.extend(elsewhere);
+        if sent.ended.outcome == Outcome::Accepted {
+            self.was_worked_on(sent.at);
         }
-        self.worked[at].kept = self.scene.kept();
-        seen.effect = effect;
-        if let Some(probe) = self.probes.iter_mut().rfind(|probe| probe.name == name) {
-            probe.effect = effect;
-            probe.outcome.push_str("; the effect came later, and was seen just before the right proof");
-            probe.exchanges.extend(exchanges);
+        if let Some(verdict) = sent.if_done
+            && sent.ended.outcome != Outcome::Accepted
+            && !effect.leaked()
+            && effect != Effect::None
+            && !self.worked_on.contains(&sent.at)
+        {
+            self.undone.push(Undone {
+                at: sent.at,
+                probe: self.probes.len(),
+                verdict,
+                mode: self.scene.mode.clone(),
+                looked: self.scene.stage.target_time(),
+                by_surface,
+                is_done: false,
+            });
         }
-        Ok(())
-    }
-
-    fn record(&mut self, sent: Sent, effect: Effect) -> Seen {
-        self.probes.push(Probe::new(&sent.name, &sent.proof, &sent.ended, effect, sent.exchanges));
+        if matches!(effect, Effect::Unproven | Effect::PartlySeen) {
+            self.rests_on.extend(rests_on);
+        }
+        let mut probe = Probe::new(&sent.name, &sent.proof, &sent.ended, effect, sent.exchanges);
+        probe.effect_detail = Some(self.scene.hide(&detail.join("; "))).filter(|detail| !detail.is_empty());
+        self.probes.push(Probe { route: sent.route, ..probe });
         Seen { outcome: sent.ended.outcome, effect }
+    }
+
+    /// Whether all that keeps the probes from being judged is that their effects are in archives on a host that the
+    /// target's file does not name.
+    fn is_elsewhere(&self, observation: &mut Observation) -> bool {
+        let mut unread = 0;
+        let answered = observation.all_mut().all(|seen| {
+            unread += usize::from(seen.effect == Effect::Unknown);
+            !matches!(seen.outcome, Outcome::Failed | Outcome::Throttled)
+        });
+        answered && !self.unspent && unread > 0 && unread == self.elsewhere.len()
+    }
+
+    /// Something was let through on the object of this number: what is there from now on may be its doing.
+    pub(super) fn was_worked_on(&mut self, at: usize) {
+        self.worked_on.insert(at);
+        self.undone.retain(|undone| undone.at != at);
     }
 
     /// What the `n`th probe works on: names that nothing else on the target has.

@@ -5,13 +5,14 @@ use std::time::Duration;
 use super::asking::PATIENCE;
 use super::guess::retry_after;
 use super::keys::Given;
+use super::late::Moment;
 use super::play::Play;
 use super::scene::{Conduct, Ended, Mistake};
 use crate::dialect::Surface;
 use crate::dialect::step::Step;
-use crate::judge::{Effect, Expectation, Observation, Outcome, Seen, Verdict, judge};
+use crate::judge::{Effect, Observation, Outcome, Seen, Verdict};
 use crate::persona::key::Manner;
-use crate::result::Probe;
+use crate::result::{Probe, Wait};
 use crate::scenario::key::Assertion;
 use crate::table::Factor;
 
@@ -52,6 +53,7 @@ impl Play<'_> {
         }
         let (web, offered) = (self.scene.web, self.scene.offered.clone());
         self.scene.web = !web;
+        self.if_done = Some(Verdict::EffectBeforeFactor);
         let sent = self.send(OTHER_CLIENT, "none", Conduct::Bare, None).await;
         (self.scene.web, self.scene.offered) = (web, offered);
         observation.other_client = Some(self.read_back(sent?).await?);
@@ -61,22 +63,50 @@ impl Play<'_> {
     async fn prove_by_code(&mut self, surface: &Surface, observation: &mut Observation) -> Result<(), Mistake> {
         let wrong = Conduct::Proof(self.scene.wrong_code());
         observation.wrong = Some(self.send_wrong("wrong code", wrong).await?);
-        if surface.spend_on.is_none() {
-            // What is read may take a code of its own, so it is read before the one that is to be fresh.
-            self.look_again(surface, observation).await?;
+        // What a target does after its answer, it has time for while a code is waited for.
+        self.scene.await_code().await?;
+        let spend_on = match &surface.spend_on {
+            Some(action) => {
+                // What is carried out without a proof has spent none, whatever it is sent.
+                let bare = self.scene.routine(&action.value, &Conduct::Bare).await?;
+                self.keep(&bare);
+                match spending(&bare.outcome) {
+                    Spending::Broken => {
+                        broken_off(observation, bare.outcome);
+                        return Ok(());
+                    }
+                    Spending::Done => {
+                        self.is_unspent(&bare, "without one");
+                        None
+                    }
+                    Spending::Refused => Some(action),
+                }
+            }
+            None => None,
+        };
+        if spend_on.is_none() {
+            self.look_before_right(observation).await?;
         }
         let proof = self.scene.code().await?;
         let step = self.scene.step();
-        if let Some(action) = &surface.spend_on {
+        if let Some(action) = spend_on {
             // The action ends the factor, so the replayed proof is spent elsewhere and refused here first.
             let ended = self.scene.routine(&action.value, &Conduct::Proof(proof.clone())).await?;
             self.keep(&ended);
-            if ended.outcome != Outcome::Accepted {
-                return unspent(self.case.factor, observation, ended.outcome);
+            match spending(&ended.outcome) {
+                Spending::Done => {
+                    self.if_done = Some(Verdict::ReplayAccepted);
+                    let replay = self.send("replay", "spent code", Conduct::Proof(proof), step).await?;
+                    observation.replay = Some(self.read_back(replay).await?);
+                }
+                Spending::Broken => {
+                    broken_off(observation, ended.outcome);
+                    return Ok(());
+                }
+                Spending::Refused => self.is_unspent(&ended, "with a valid one"),
             }
-            let replay = self.send("replay", "spent code", Conduct::Proof(proof), step).await?;
-            observation.replay = Some(self.read_back(replay).await?);
-            self.look_again(surface, observation).await?;
+            self.scene.await_code().await?;
+            self.look_before_right(observation).await?;
             let fresh = Conduct::Proof(self.scene.code().await?);
             let step = self.scene.step();
             let right = self.send("right", "valid code", fresh, step).await?;
@@ -86,8 +116,12 @@ impl Play<'_> {
         let right = self.send("right", "valid code", Conduct::Proof(proof.clone()), step).await?;
         let accepted = *right.outcome() == Outcome::Accepted;
         self.scene.user.confirmed |= accepted && matches!(observation.bare.outcome, Outcome::Challenged { .. });
-        observation.right = Some(self.read_back(right).await?);
-        if accepted {
+        let right = self.read_back(right).await?;
+        // What did nothing has spent nothing that could be sent again.
+        let spent = accepted && right.got_through() && surface.spend_on.is_none();
+        observation.right = Some(right);
+        if spent {
+            self.if_done = Some(Verdict::ReplayAccepted);
             let replay = self.send("replay", "spent code", Conduct::Proof(proof), step).await?;
             observation.replay = Some(self.read_back(replay).await?);
         }
@@ -104,26 +138,35 @@ impl Play<'_> {
         observation.wrong = Some(self.send_wrong(words, wrong).await?);
         if let Some(action) = &surface.spend_on {
             let steps = self.run.stage.dialect.routines.get(&action.value).ok_or("no routine to spend a proof on")?;
-            let spent = match self.scene.proof_by_key(steps).await? {
+            let offered = self.scene.offered.clone();
+            let (proof, ended) = match self.scene.proof_by_key(steps).await? {
                 Ok(proof) => {
                     let ended = self.scene.perform(steps, &Conduct::Proof(proof.clone())).await?;
                     self.keep(&ended);
-                    if ended.outcome == Outcome::Accepted { Ok(proof) } else { Err(ended) }
+                    (Some(proof), ended)
                 }
-                Err(ended) => Err(ended),
+                Err(ended) => (None, ended),
             };
-            let proof = match spent {
-                Ok(proof) => proof,
-                Err(ended) => return unspent(self.case.factor, observation, ended.outcome),
-            };
-            let replay = self.send("replay", "spent proof", Conduct::Proof(proof), None).await?;
-            observation.replay = Some(self.read_back(replay).await?);
+            match (spending(&ended.outcome), proof) {
+                (Spending::Done, Some(proof)) => {
+                    self.if_done = Some(Verdict::ReplayAccepted);
+                    let replay = self.send("replay", "spent proof", Conduct::Proof(proof), None).await?;
+                    observation.replay = Some(self.read_back(replay).await?);
+                }
+                (Spending::Done, None) => self.is_unspent(&ended, "without one"),
+                (Spending::Broken, _) => {
+                    broken_off(observation, ended.outcome);
+                    return Ok(());
+                }
+                (Spending::Refused, _) => self.is_unspent(&ended, "with a valid one"),
+            }
+            self.scene.offered = offered;
         }
         if !on_page && self.scene.offered.is_none() {
             // No page was offered, so there is nothing that a security key could answer.
             return Ok(());
         }
-        self.look_again(surface, observation).await?;
+        self.look_before_right(observation).await?;
         let right = self.send("right", Manner::Right.words(), Conduct::ByKey, None).await?;
         let accepted = *right.outcome() == Outcome::Accepted;
         if self.unproven {
@@ -131,10 +174,13 @@ impl Play<'_> {
             return Ok(());
         }
         self.scene.user.confirmed |= accepted;
-        observation.right = Some(self.read_back(right).await?);
+        let right = self.read_back(right).await?;
+        let spent = accepted && right.got_through();
+        observation.right = Some(right);
         // A browser answers what the page asks for, so it cannot be made to repeat itself there.
         let repeats = !(on_page && self.run.stage.dialect.in_browser);
-        if accepted && surface.spend_on.is_none() && repeats {
+        if spent && surface.spend_on.is_none() && repeats {
+            self.if_done = Some(Verdict::ReplayAccepted);
             let replay = match self.token.clone() {
                 Some(token) if !on_page => self.send("replay", "spent proof", Conduct::Proof(token), None).await,
                 _ => {
@@ -150,33 +196,20 @@ impl Play<'_> {
 
     /// Reads once more what the probes before the right one have left undone, for what a target does after its answer is
     /// done all the same. Where one of them did something, or later, it could not be told who did what.
-    async fn look_again(&mut self, surface: &Surface, observation: &mut Observation) -> Result<(), Mistake> {
-        let Observation { bare, other_client, wrong, replay, .. } = observation;
-        let probes = [
-            ("bare", Some(bare)),
-            (OTHER_CLIENT, other_client.as_mut()),
-            ("wrong", wrong.as_mut()),
-            ("replay", replay.as_mut()),
-        ];
-        let leaked = probes.iter().any(|(_, seen)| seen.as_ref().is_some_and(|seen| seen.effect.leaked()));
-        if leaked || !surface.read_again {
+    async fn look_before_right(&mut self, observation: &mut Observation) -> Result<(), Mistake> {
+        if observation.all_mut().any(|seen| seen.effect.leaked()) {
             return Ok(());
         }
-        for (name, seen) in probes {
-            if let Some(seen) = seen.filter(|seen| seen.effect == Effect::NotApplied) {
-                self.read_late(name, seen).await?;
-            }
-        }
-        Ok(())
+        self.look_again(Moment::BeforeRightProof).await
     }
 
     /// Sends a wrong proof. A lent account may have been sent others before, in other cases, so where the target asks to
     /// be left alone for a while it is, once.
     async fn send_wrong(&mut self, proof: &str, wrong: Conduct) -> Result<Seen, Mistake> {
         let (mut seen, wait) = self.send_wrong_once(proof, wrong.clone()).await?;
-        let harmless = seen.outcome == Outcome::Throttled && matches!(seen.effect, Effect::NotApplied | Effect::None);
+        let harmless = seen.outcome == Outcome::Throttled && (seen.effect.is_unseen() || seen.effect == Effect::None);
         if let Some(wait) = wait.filter(|_| harmless && self.scene.user.lent) {
-            self.scene.rest(wait).await;
+            self.scene.rest(Wait::RetryAfter, wait).await?;
             if let Some(ended) = self.again(1).await? {
                 return Err(format!("nothing could be made for another wrong proof: {}", ended.saw));
             }
@@ -190,6 +223,7 @@ impl Play<'_> {
         if matches!(wrong, Conduct::ByKey) {
             self.scene.given = Given::Assertion(Assertion::Made(Manner::BrokenSignature));
         }
+        self.if_done = Some(Verdict::WrongProofAccepted);
         let sent = self.send("wrong", proof, wrong, None).await;
         self.scene.given = Given::default();
         let sent = sent?;
@@ -219,51 +253,56 @@ impl Play<'_> {
         }
     }
 
+    /// Notes that there is no spent proof to be sent again, and how the action ended, so, that was to spend it.
+    fn is_unspent(&mut self, ended: &Ended, so: &str) {
+        self.unspent = true;
+        self.statements.push(format!("no spent proof could be had, so none was sent: {} {so}", ended.saw));
+    }
+
     /// Keeps the evidence of an action that a proof was spent on.
     fn keep(&mut self, ended: &Ended) {
         self.probes.push(Probe::set_up(ended, std::mem::take(&mut self.scene.exchanges)));
     }
 }
 
-/// Without a spent proof nothing could be said of a registry that has shown no fault so far. Where it gave no usable
-/// answer to the action that the proof was for, that is its fault.
-fn unspent(factor: Factor, observation: &mut Observation, ended: Outcome) -> Result<(), Mistake> {
-    if matches!(ended, Outcome::Failed | Outcome::Throttled) {
-        observation.replay = Some(Seen { outcome: ended, effect: Effect::None });
+/// How an action ended on which a proof is to be spent.
+enum Spending {
+    /// It was carried out.
+    Done,
+    /// It was not.
+    Refused,
+    /// There was no usable answer.
+    Broken,
+}
+
+fn spending(ended: &Outcome) -> Spending {
+    match ended {
+        Outcome::Accepted => Spending::Done,
+        Outcome::Failed | Outcome::Throttled => Spending::Broken,
+        Outcome::Refused | Outcome::Challenged { .. } | Outcome::NotImplemented => Spending::Refused,
     }
-    match judge(Expectation::Challenged, factor, observation).as_slice() {
-        [Verdict::Exact] => Err("no spent proof could be had: the action to spend it on failed".to_owned()),
-        _ => Ok(()),
-    }
+}
+
+/// Where the target gave no usable answer to the action that the proof was for, that is its fault.
+fn broken_off(observation: &mut Observation, ended: Outcome) {
+    observation.replay = Some(Seen { outcome: ended, effect: Effect::None });
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::Asks;
-
-    /// What is known of a registry that has asked as it must, when the code is to be spent.
-    fn asked() -> Observation {
-        let challenged = Outcome::Challenged { flaw: None, asks: Asks::ForCode };
-        let seen = Seen { outcome: challenged, effect: Effect::NotApplied };
-        Observation { wrong: Some(seen.clone()), ..Observation::bare(seen) }
-    }
+    use crate::judge::{Asks, Expectation, judge};
+    use crate::table::Factor;
 
     #[test]
     fn an_unusable_answer_to_the_spending_of_a_code_is_the_targets_fault() {
         for (ended, verdict) in [(Outcome::Failed, Verdict::TargetFailed), (Outcome::Throttled, Verdict::Throttled)] {
-            let mut observation = asked();
-            assert_eq!(unspent(Factor::Totp, &mut observation, ended), Ok(()));
+            let challenged = Outcome::Challenged { flaw: None, asks: Asks::ForCode };
+            let seen = Seen { outcome: challenged, effect: Effect::NotApplied };
+            let mut observation = Observation { wrong: Some(seen.clone()), ..Observation::bare(seen) };
+            assert!(matches!(spending(&ended), Spending::Broken));
+            broken_off(&mut observation, ended);
             assert_eq!(judge(Expectation::Challenged, Factor::Totp, &observation), [verdict]);
         }
-    }
-
-    #[test]
-    fn a_code_that_was_not_spent_judges_nothing_but_faults_seen_before() {
-        assert!(unspent(Factor::Totp, &mut asked(), Outcome::Refused).is_err());
-        let mut observation = asked();
-        observation.bare.effect = Effect::Applied;
-        assert_eq!(unspent(Factor::Totp, &mut observation, Outcome::Refused), Ok(()));
-        assert_eq!(judge(Expectation::Challenged, Factor::Totp, &observation), [Verdict::EffectBeforeFactor]);
     }
 }

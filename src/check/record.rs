@@ -1,14 +1,23 @@
 //! What the check writes down: cases and probes as the result document has them.
 
 use super::Run;
+use super::late::Undone;
 use super::plan::{Case, Script};
 use super::scene::Ended;
+use super::stop::Cause;
 use super::suite::TABLE;
 use crate::built_in;
-use crate::judge::{Effect, Expectation, Outcome, Verdict};
+use crate::dialect::Undriven;
+use crate::judge::{Effect, Expectation, Outcome, Verdict, worst_first};
 use crate::persona::key::Maker;
-use crate::result::{Answered, CaseResult, Place, Probe, Status, quoted};
+use crate::persona::ledger::Skew;
+use crate::persona::totp::PERIOD;
+use crate::result::{Answered, CaseResult, Look, NotRun, Place, Probe, Status, quoted};
+use crate::table::Factor;
 use crate::wire::Exchange;
+
+/// What is said of a probe whose object was there in the end.
+const FOUND_BY_UNDOING: &str = "; the effect came later, and was found when it was looked for to be undone";
 
 impl CaseResult {
     /// A case that has not ended yet.
@@ -33,6 +42,7 @@ impl CaseResult {
             repeat.push(format!("--authenticator {}", run.stage.maker.name()));
         }
         repeat.extend(case.seat.as_ref().map(|seat| format!("--client {}", quoted(&seat.named))));
+        repeat.extend(run.stage.wire.limits().command.options());
         repeat.extend(run.mutants.iter().map(|mutant| format!("--mutant {mutant}")));
         if let Script::Scenario(scenario) = &case.script
             && let Some(file) = &scenario.file
@@ -53,6 +63,8 @@ impl CaseResult {
             level: case.level,
             status: Status::Error,
             verdicts: Vec::new(),
+            expectation: case.expectation(),
+            capabilities: case.capabilities(&run.stage.dialect),
             expected,
             observed: String::new(),
             statements: Vec::new(),
@@ -62,10 +74,22 @@ impl CaseResult {
             session: None,
             probes: Vec::new(),
             earlier: Vec::new(),
+            unsettled: None,
             repeat: repeat.join(" "),
+            not_run: None,
+            timing: None,
             left: Vec::new(),
             source: source(case, run),
         }
+    }
+
+    /// Ends it without a verdict, for the run ends early.
+    pub(super) fn left_out_by(self, cause: Cause, saw: String) -> Self {
+        let not_run = Some(match cause {
+            Cause::Interrupted => NotRun::Interrupted,
+            Cause::Budget(_) => NotRun::Budget,
+        });
+        CaseResult { not_run, ..self.ended(Status::Skipped, vec![], saw) }
     }
 
     /// Keeps what the case states beside its verdict, and puts it before what was seen.
@@ -82,6 +106,48 @@ impl CaseResult {
         }
     }
 
+    /// This case, whose objects of these numbers were there when they were looked for to be undone. Those of probes that
+    /// were not let through were made all the same, after they had been read.
+    #[must_use]
+    pub(super) fn reopened(self, undone: &[Undone], there: &[usize]) -> Self {
+        let late: Vec<&Undone> = undone.iter().filter(|probe| there.contains(&probe.at)).collect();
+        let mut reopened = self;
+        for probe in &late {
+            if let Some(probe) = reopened.probes.get_mut(probe.probe).filter(|probe| !probe.effect.leaked()) {
+                probe.effect = Effect::Applied;
+                probe.outcome.push_str(FOUND_BY_UNDOING);
+            }
+        }
+        let shown: Vec<Verdict> = late.iter().map(|probe| probe.verdict).collect();
+        if shown.iter().all(|verdict| reopened.verdicts.contains(verdict)) {
+            return reopened;
+        }
+        let verdicts = worst_first([shown, std::mem::take(&mut reopened.verdicts)].concat());
+        let observed = reopened.observed.clone();
+        reopened.ended(Status::of(&verdicts), verdicts, observed)
+    }
+
+    /// The end of a case that nothing was asked for, because it cannot be driven.
+    #[must_use]
+    pub fn undriven(self, why: &Undriven) -> Self {
+        let verdict = match why {
+            Undriven::Missing(_) => Verdict::Unsupported,
+            Undriven::NotDescribed(_) => Verdict::NotDescribed,
+        };
+        self.ended(Status::of(&[verdict]), vec![verdict], why.to_string())
+    }
+
+    /// The end of a case whose second factor the target was seen not to have, by an answer to its enrolment.
+    #[must_use]
+    pub fn without_its_factor(mut self, look: &Look) -> Self {
+        let saw = format!("the registry has no such second factor: {}", look.absent().unwrap_or_default());
+        if let Some(route) = &look.route {
+            let ended = Ended { outcome: Outcome::NotImplemented, saw: saw.clone() };
+            self.probes.push(Probe { route: Some(route.clone()), ..Probe::set_up(&ended, Vec::new()) });
+        }
+        self.ended(Status::Unsupported, vec![Verdict::Unsupported], saw)
+    }
+
     /// The case's end.
     #[must_use]
     pub fn ended(mut self, status: Status, verdicts: Vec<Verdict>, observed: String) -> Self {
@@ -90,13 +156,51 @@ impl CaseResult {
         let probes = self
             .probes
             .iter()
-            .map(|probe| format!("{}: {}, effect {}", probe.name, probe.outcome, probe.effect.words()));
+            .map(|probe| format!("{}: {}, effect {}", probe.name, probe.outcome, probe.effect_words()));
         self.observed = match (self.probes.len(), status) {
             (0, _) | (_, Status::Skipped) => observed,
             (_, _) => probes.collect::<Vec<_>>().join("; "),
         };
         self
     }
+}
+
+/// What an answer says to people, after its status: its `error` or `message`, or else the first line of its text.
+pub(super) fn said(exchange: &Exchange) -> Option<String> {
+    const MOST: usize = 300;
+    let (status, body) = (exchange.status?, exchange.answer_body.as_deref().unwrap_or_default());
+    let json: Option<serde_json::Value> = serde_json::from_str(body).ok();
+    let told = json
+        .as_ref()
+        .and_then(|json| ["/error", "/message", "/reason"].iter().find_map(|pointer| json.pointer(pointer)?.as_str()));
+    let words: String = told.or_else(|| body.lines().next()).unwrap_or_default().trim().chars().take(MOST).collect();
+    Some(if words.is_empty() { status.to_string() } else { format!("{status} \"{words}\"") })
+}
+
+/// What to look at first where right codes were refused, or the set-up with them: whether the target's clock is known,
+/// and how far it is from this machine's, in milliseconds.
+pub(super) fn clock_doubt(result: &CaseResult, offset_ms: i64, skew: Skew) -> Option<String> {
+    let codes = [Factor::Totp, Factor::Both].iter().any(|factor| factor.name() == result.factor);
+    let refused = |verdict: &Verdict| matches!(verdict, Verdict::RightProofRefused | Verdict::SetUpRefused);
+    if !codes || !result.verdicts.first().is_some_and(refused) {
+        return None;
+    }
+    let widest = (skew.behind.max(skew.ahead) + 1) * PERIOD * 1_000;
+    let mut answers = result.probes.iter().flat_map(|probe| &probe.exchanges).filter(|one| one.status.is_some());
+    let dated = |one: &Exchange| one.answer_headers.iter().any(|(name, _)| name == "date");
+    if offset_ms.abs() > widest {
+        let seconds = offset_ms.abs() / 1_000;
+        let which = if offset_ms > 0 { "ahead of" } else { "behind" };
+        return Some(format!(
+            "the target's `date` is {seconds} s {which} this machine's clock, and codes were made for it: where it is not \
+             the clock that codes are verified by, every right one is refused"
+        ));
+    }
+    (!answers.any(dated)).then(|| {
+        "the target's answers have no `date`, so codes were made for this machine's clock: where the target's differs by \
+         more than it accepts, every right one is refused"
+            .to_owned()
+    })
 }
 
 /// The line of the table, or the file of the scenario, that says what must hold.
@@ -168,7 +272,9 @@ impl Probe {
             answer: Answered::from(&ended.outcome),
             outcome: ended.saw.clone(),
             effect,
+            effect_detail: None,
             exchanges,
+            route: None,
         }
     }
 

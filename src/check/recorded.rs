@@ -6,12 +6,14 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value as Json;
 
 use super::scene::{Ended, Mistake, Scene};
+use super::sitting::shapes::traits;
 use super::writing::each_address;
 use crate::client::proxy::{Proxy, Recorded};
-use crate::dialect::Surface;
 use crate::dialect::predicate::Answer;
 use crate::dialect::step::{Deed, Step};
+use crate::dialect::{Asked, Surface};
 use crate::judge::Outcome;
+use crate::result::Shape;
 use crate::secret::{Secret, SecretKind, tickets};
 use crate::wire::{Exchange, shorten};
 
@@ -35,12 +37,16 @@ pub(super) struct Weighed {
     pub failed_read: Option<Ended>,
     /// Whether a write carried a proof.
     pub proven: bool,
+    /// Whether a write was accepted with a proof, whatever became of the others.
+    pub proof_accepted: bool,
     /// Whether a write was challenged though it carried a proof with which an earlier one was accepted.
     pub spent_on_another: bool,
     /// Whether the challenged request said that its client can open a page.
     pub opens_pages: bool,
     /// How the last attempt to fetch what a page has made ended, where it was turned away.
     pub poll: Option<Ended>,
+    /// The shape of what the writes were answered.
+    pub shape: Shape,
     /// The evidence.
     pub exchanges: Vec<Exchange>,
 }
@@ -91,7 +97,7 @@ impl Scene {
         let fetched: Vec<String> = before.iter().filter_map(|one| self.yields(one)).collect();
         let (mut challenged, mut last, mut poll, mut opens_pages) = (None, None, None, false);
         let (mut proven, mut accepted_proof, mut spent_on_another) = (false, None, false);
-        let (mut failed_read, mut challenged_read) = (None, None);
+        let (mut failed_read, mut challenged_read, mut shape) = (None, None, Shape::default());
         for (number, one) in
             recorded.iter().enumerate().filter(|(number, _)| last_own.is_none_or(|last| *number <= last))
         {
@@ -104,8 +110,8 @@ impl Scene {
             let at = known.iter().position(|(of, _)| *of == number);
             let ended = match (at, &one.answer) {
                 (Some(at), _) => known.swap_remove(at).1,
-                (None, Ok(answer)) => self.meaning((&[], None), answer, &line(one))?,
-                (None, Err(fault)) => Ended { outcome: Outcome::Failed, saw: fault.clone() },
+                (None, Ok(answer)) => self.meaning(Asked::default(), answer, &line(one))?,
+                (None, Err(fault)) => Ended { outcome: Outcome::Failed, saw: format!("{}: {fault}", line(one)) },
             };
             let is_challenge = matches!(ended.outcome, Outcome::Challenged { .. });
             let proof =
@@ -120,10 +126,14 @@ impl Scene {
                     self.offered = self.offer(answer);
                 }
                 opens_pages |= one.headers.iter().any(|(name, value)| (name.as_str(), value.as_str()) == OPENS_PAGES);
+                if shape.challenge.is_empty() && (writes || at.is_some()) {
+                    shape.challenge = traits(one.answer.as_ref().ok());
+                }
                 // What a challenged read is answered with is no answer to the write.
                 let slot = if writes || at.is_some() { &mut challenged } else { &mut challenged_read };
                 *slot = slot.take().or(Some(ended));
             } else if writes {
+                shape.answer = traits(one.answer.as_ref().ok());
                 last = Some(ended);
             } else if matches!(ended.outcome, Outcome::Failed | Outcome::Throttled) {
                 failed_read = failed_read.or(Some(ended));
@@ -136,9 +146,11 @@ impl Scene {
             challenged_read,
             failed_read,
             proven,
+            proof_accepted: accepted_proof.is_some(),
             spent_on_another,
             opens_pages,
             poll,
+            shape,
             exchanges,
         })
     }
@@ -254,7 +266,8 @@ impl Scene {
             status: answer.map(|answer| answer.status),
             answer_headers: answer.map(|answer| shown(&answer.headers)).unwrap_or_default(),
             answer_body: answer.map(|answer: &Answer| text(&answer.body)),
-            fault: one.answer.as_ref().err().cloned(),
+            fault: one.answer.as_ref().err().map(ToString::to_string),
+            fault_kind: one.answer.as_ref().err().map(|fault| fault.kind),
             elapsed_us: u64::try_from(one.elapsed.as_micros()).unwrap_or(u64::MAX),
         }
     }
@@ -265,7 +278,7 @@ fn turned_away(one: &Recorded) -> Option<Ended> {
     let saw = match &one.answer {
         Ok(answer) if matches!(answer.status, 200 | 202) => return None,
         Ok(answer) => answer.status.to_string(),
-        Err(fault) => fault.clone(),
+        Err(fault) => fault.to_string(),
     };
     let saw = format!("{} → {saw}, and what the page has made cannot be fetched", line(one));
     // The page itself may have done all that it must, so nothing is said of the second factor.

@@ -2,29 +2,34 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use minijinja::Value;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
-use super::MOST_STEPS;
+use super::effects::Proven;
 use super::journal::Journal;
 use super::keyring::{Credentials, Held};
 use super::keys::{Given, Offer};
-use super::stop::Stop;
+use super::mix;
+use super::routes::RouteBook;
+use super::stop::{Part, Stop};
+use super::undo::{Undo, may_land};
+use super::waits::Waits;
 use crate::browser::{Browser, Tab};
 use crate::client::process::{self, Place};
 use crate::clock::{AtWork, Clock, UnixMillis};
 use crate::dialect::Dialect;
+use crate::dialect::headers::Command;
 use crate::dialect::predicate::Answer;
 use crate::dialect::step::{Deed, Request, Step};
 use crate::dialect::template::json;
 use crate::judge::Outcome;
 use crate::persona::Persona;
 use crate::persona::key::{self, Maker};
-use crate::persona::ledger::{Issue, Skew};
-use crate::persona::totp::{OtpStep, PERIOD};
+use crate::persona::ledger::Skew;
+use crate::persona::totp::OtpStep;
+use crate::result::Wait;
 use crate::scenario::Carrier;
 use crate::scenario::key::Fetch;
 use crate::secret::{Secret, SecretKind};
@@ -45,16 +50,22 @@ pub struct Stage {
     pub maker: Maker,
     /// The browser, once a page has been opened.
     pub browser: Arc<OnceCell<Browser>>,
+    /// What was seen of its routes.
+    pub routes: Arc<RouteBook>,
     /// How far from a step's edge codes are sent.
     pub guard_ms: i64,
     /// How far the target's clock is ahead of ours, in milliseconds.
     pub offset_ms: i64,
     /// Where it is written down what is about to be made; without a journal nothing is undone.
     pub journal: Option<Journal>,
+    /// The reads that have found something in this run.
+    pub proven: Proven,
     /// How many scenes may be at work at once.
     pub jobs: Arc<Semaphore>,
-    /// How many scenes wait for a new time step.
-    pub waiting: Arc<AtomicUsize>,
+    /// What its scenes wait for.
+    pub waits: Waits,
+    /// Whether users cost nothing and time does: what takes several codes of one user is then spread over several.
+    pub spread: bool,
     /// Whether the run should end early.
     pub stop: Stop,
 }
@@ -82,7 +93,7 @@ pub enum Conduct {
 }
 
 /// How a command ended.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Ended {
     /// The last answer's meaning.
     pub outcome: Outcome,
@@ -97,21 +108,6 @@ pub(super) const NEVER_READ: &str = "it was sent, and its answer never read; wha
 
 /// A mistake on our side of the wire, or in a file.
 pub type Mistake = String;
-
-/// What has to be done so that a step that was sent is as if it had not been.
-struct Undo {
-    steps: Arc<Vec<Step>>,
-    object: Value,
-    args: Value,
-    kept: BTreeMap<String, serde_json::Value>,
-    by: String,
-    /// Whether its answer was read.
-    answered: bool,
-    /// Whether it was a success.
-    accepted: bool,
-    /// When it was sent, by the target's clock.
-    sent: UnixMillis,
-}
 
 /// What is known of a request that was to make something.
 #[derive(Default)]
@@ -136,6 +132,8 @@ pub struct Scene {
     pub(super) object: Value,
     pub(super) args: Value,
     pub(super) kept: BTreeMap<String, serde_json::Value>,
+    /// The password that the last answer has replaced.
+    pub(super) replaced_password: Option<Secret>,
     pub(super) tick: u32,
     /// When the last request was written, by the target's clock.
     sent: UnixMillis,
@@ -157,27 +155,81 @@ pub struct Scene {
     pub(super) offered: Option<Offer>,
     /// The proofs that were sent, which an answer may repeat.
     pub(super) carried: Vec<Secret>,
-    /// The code that confirmed the last enrolment.
-    pub confirmation: Option<Secret>,
+    /// The code that confirmed the last enrolment, and its step.
+    pub(super) confirmation: Option<(Secret, Option<OtpStep>)>,
     /// The token that is sent in place of the user's own.
     pub(super) bearer: Option<Secret>,
+    /// Whether the user's name and password are sent in place of the token.
+    pub(super) basic: bool,
+    /// The client that is imitated, where it is another than the dialect's own.
+    pub(super) client: Option<String>,
+    /// The command that the last request belongs to.
+    pub(super) command: Option<String>,
     /// What the answers have shown of the user's secrets, while that is looked for.
     pub(super) shown: Option<Vec<SecretKind>>,
     /// What was sent and received since it was last taken.
     pub exchanges: Vec<Exchange>,
-    /// Whether a long wait was cut short, for the run should end.
-    pub(super) cut_short: bool,
-    undos: Vec<Undo>,
+    /// The number of the object of the probe that is being sent.
+    pub(super) acting: Option<usize>,
+    /// Where the last request went.
+    pub(super) place: String,
+    /// Whether requests ask past caches, as read-backs do.
+    pub(super) past_caches: bool,
+    /// Reads that succeed are noted here, by their names in the dialect.
+    pub(super) noting: Option<Vec<(String, Answer)>>,
+    /// Those that came before the next probe.
+    pub(super) noted: Vec<(String, Answer)>,
+    /// Why the last archive that was asked for was not fetched, where it lies elsewhere.
+    pub(super) elsewhere: Option<String>,
+    /// Whether any is on a host that the target file does not name, in words.
+    pub(super) unnamed: Option<String>,
+    /// Where undoing has looked for what to undo, and whether it was there.
+    pub(super) looked: Vec<(String, bool)>,
+    /// The route of the last request, where that was answered by "no such route".
+    pub(super) missing: Option<String>,
+    /// Why it was ended before it was done, where the run should end.
+    pub(super) cut_short: Option<Mistake>,
+    pub(super) undos: Vec<Undo>,
     /// The numbers under which the journal has what is to be undone.
     pub(super) made: Vec<u64>,
-    permit: Option<OwnedSemaphorePermit>,
+    /// Whether recovery codes may be spent on what is not judged; they are not where something else may need them.
+    pub(super) spares_recovery_codes: bool,
+    /// What it has waited for so far, in all.
+    pub(super) waited: BTreeMap<Wait, Duration>,
+    /// What is done now.
+    pub(super) part: Part,
+    working: Option<Working>,
     _at_work: AtWork,
+}
+
+/// A place among the scenes at work.
+struct Working {
+    _permit: Option<OwnedSemaphorePermit>,
+    waits: Waits,
+    clock: Clock,
+}
+
+impl Working {
+    async fn begin(stage: &Stage) -> Self {
+        let _permit = Arc::clone(&stage.jobs).acquire_owned().await.ok();
+        stage.waits.begin_work(stage.clock.now());
+        Working { _permit, waits: stage.waits.clone(), clock: stage.clock.clone() }
+    }
+}
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        // After a panic the times are wrong, and nothing else is.
+        if !std::thread::panicking() {
+            self.waits.end_work(self.clock.now());
+        }
+    }
 }
 
 impl Scene {
     /// A scene that starts as soon as there is a place for it.
     pub async fn open(stage: &Stage, user: Persona, mode: &str, case: &str) -> Self {
-        let permit = Arc::clone(&stage.jobs).acquire_owned().await.ok();
+        let working = Some(Working::begin(stage).await);
         Scene {
             stage: stage.clone(),
             // Who comes with a key comes with a client that can open its page.
@@ -202,12 +254,28 @@ impl Scene {
             carried: Vec::new(),
             confirmation: None,
             bearer: None,
+            basic: false,
+            client: None,
+            command: None,
             shown: None,
             exchanges: Vec::new(),
-            cut_short: false,
+            acting: None,
+            place: String::new(),
+            past_caches: false,
+            noting: None,
+            noted: Vec::new(),
+            elsewhere: None,
+            unnamed: None,
+            looked: Vec::new(),
+            missing: None,
+            replaced_password: None,
+            cut_short: None,
             undos: Vec::new(),
             made: Vec::new(),
-            permit,
+            spares_recovery_codes: false,
+            waited: BTreeMap::new(),
+            part: Part::Play,
+            working,
             _at_work: stage.clock.work(),
         }
     }
@@ -235,48 +303,47 @@ impl Scene {
         self.kept.clone()
     }
 
-    /// A fresh code, after a wait when there has to be one.
-    pub async fn code(&mut self) -> Result<Secret, Mistake> {
-        loop {
-            let now = self.stage.target_time();
-            let ledger = self.user.ledger.as_mut().ok_or("a code was needed from a persona without a factor")?;
-            match ledger.issue(now) {
-                Issue::Code(code) => return Ok(code),
-                Issue::WaitUntil(until) => self.rest(now.until(until)).await,
+    /// Waits. Another scene may work meanwhile. A run that should end early does not wait.
+    pub(super) async fn rest(&mut self, kind: Wait, long: Duration) -> Result<(), Mistake> {
+        let began = self.stage.clock.now();
+        let until = began.after(long);
+        self.working = None;
+        self.stage.waits.begin(kind, began);
+        let whole = self.waits_until(until).await;
+        let now = self.stage.clock.now();
+        self.stage.waits.end(kind, began, now);
+        *self.waited.entry(kind).or_default() += began.until(now);
+        self.working = Some(Working::begin(&self.stage).await);
+        if whole { Ok(()) } else { Err(self.ended_early("while it waited")) }
+    }
+
+    /// Whether it waited to the end.
+    async fn waits_until(&self, until: UnixMillis) -> bool {
+        let (clock, stop) = (&self.stage.clock, &self.stage.stop);
+        if stop.cause(clock.now()).is_none() {
+            let first = stop.from().map_or(until, |from| from.min(until));
+            tokio::select! {
+                () = clock.wait_until(first) => {}
+                () = stop.interrupted() => {}
             }
         }
-    }
-
-    /// A fresh code of the present step or a later one, which stays valid for the longest time.
-    pub async fn lasting_code(&mut self) -> Result<Secret, Mistake> {
-        let now = self.stage.target_time();
-        if let Some(ledger) = &mut self.user.ledger {
-            ledger.skip_to_present(now);
+        let now = clock.now();
+        match (self.part, stop.until(self.part, now)) {
+            _ if now >= until => true,
+            // What is undone in time is.
+            (Part::Undo, Some(end)) if until <= end => {
+                clock.wait_until(until).await;
+                true
+            }
+            (Part::Play | Part::Undo, _) => false,
         }
-        self.code().await
     }
 
-    /// Waits. Another scene may work meanwhile.
-    pub(super) async fn rest(&mut self, long: Duration) {
-        self.rest_unless(long, std::future::pending()).await;
-    }
-
-    /// Waits unless something else happens before. Whether it waited to the end.
-    async fn rest_unless(&mut self, long: Duration, other: impl Future<Output = ()>) -> bool {
-        self.permit = None;
-        self.stage.waiting.fetch_add(1, Ordering::Relaxed);
-        let whole = tokio::select! {
-            () = self.stage.clock.wait_until(self.stage.clock.now().after(long)) => true,
-            () = other => false,
-        };
-        self.stage.waiting.fetch_sub(1, Ordering::Relaxed);
-        self.permit = Arc::clone(&self.stage.jobs).acquire_owned().await.ok();
-        whole
-    }
-
-    /// Whether the last code is still of a step that the target accepts, so that its refusal says something.
-    pub fn code_is_live(&self) -> bool {
-        self.step().is_some_and(|step| self.is_live(step))
+    /// Notes that it has not done all that it was to do, for the run should end early.
+    fn ended_early(&mut self, when: &str) -> Mistake {
+        let cause = self.stage.stop.cause(self.stage.clock.now()).map(|cause| format!("{} ", cause.words()));
+        let why = format!("{}{when}", cause.unwrap_or_default());
+        self.cut_short.get_or_insert(why).clone()
     }
 
     /// Waits for a place among the commands of clients. Who has one may be waiting for a later time.
@@ -284,87 +351,6 @@ impl Scene {
         match process::free_place() {
             Some(place) => Some(place),
             None => self.stage.clock.idle(process::place()).await,
-        }
-    }
-
-    /// Whether it will still be after so long.
-    pub fn code_lives_for(&self, long: Duration) -> bool {
-        let then = self.stage.target_time().after(long);
-        self.step().is_some_and(|step| self.user.ledger.as_ref().is_some_and(|ledger| ledger.is_live(step, then)))
-    }
-
-    /// The step of the last code.
-    pub fn step(&self) -> Option<OtpStep> {
-        self.user.ledger.as_ref()?.last()
-    }
-
-    /// Whether a step's code would be accepted, were it not spent.
-    pub fn is_live(&self, step: OtpStep) -> bool {
-        self.user.ledger.as_ref().is_some_and(|ledger| ledger.is_live(step, self.stage.target_time()))
-    }
-
-    /// The code of a step so far from the present one; none where the target accepts that step by its own skew.
-    pub async fn distant_code(&mut self, steps: i64) -> Result<Option<Secret>, Mistake> {
-        let edge = self.user.ledger.as_ref().and_then(|ledger| ledger.edge(self.stage.target_time()));
-        if let Some(until) = edge {
-            self.rest(self.stage.target_time().until(until)).await;
-        }
-        let ledger = self.user.ledger.as_ref().ok_or("a code was needed from a persona without a factor")?;
-        Ok(ledger.distant(steps, self.stage.target_time()))
-    }
-
-    /// A fresh code of the secret before the last enrolment.
-    pub async fn former_code(&mut self) -> Result<Secret, Mistake> {
-        let swap = |user: &mut Persona| std::mem::swap(&mut user.ledger, &mut user.former_ledger);
-        if self.user.former_ledger.is_none() {
-            return Err("the persona has enrolled once only".to_owned());
-        }
-        swap(&mut self.user);
-        let code = self.lasting_code().await;
-        swap(&mut self.user);
-        code
-    }
-
-    /// A code of the present step, computed from the secret that still waits for its confirmation, if there is one.
-    pub async fn pending_code(&mut self) -> Result<Option<Secret>, Mistake> {
-        let swap = |user: &mut Persona| std::mem::swap(&mut user.ledger, &mut user.pending_ledger);
-        if self.user.pending_ledger.is_none() {
-            return Ok(None);
-        }
-        swap(&mut self.user);
-        let code = self.lasting_code().await;
-        swap(&mut self.user);
-        code.map(Some)
-    }
-
-    /// The code of a step so far from the present one, whether it is accepted or not. It is spent from now on.
-    pub async fn code_of_step(&mut self, steps: i64) -> Result<Option<(Secret, OtpStep)>, Mistake> {
-        let edge = self.user.ledger.as_ref().and_then(|ledger| ledger.edge(self.stage.target_time()));
-        if let Some(until) = edge {
-            self.rest(self.stage.target_time().until(until)).await;
-        }
-        let now = self.stage.target_time();
-        let ledger = self.user.ledger.as_mut().ok_or("a code was needed from a persona without a factor")?;
-        Ok(ledger.take(steps, now))
-    }
-
-    /// Lets so many steps pass. A wait that is longer than any other of a run ends early with the run.
-    pub async fn let_steps_pass(&mut self, steps: u32) -> Result<(), Mistake> {
-        let long = Duration::from_secs(u64::from(steps) * PERIOD.unsigned_abs());
-        if steps <= MOST_STEPS {
-            self.rest(long).await;
-            return Ok(());
-        }
-        let stop = self.stage.stop.clone();
-        self.cut_short = !self.rest_unless(long, stop.asked()).await;
-        if self.cut_short { Err("interrupted while it waited".to_owned()) } else { Ok(()) }
-    }
-
-    /// A wrong code. Of who has no codes, any is.
-    pub fn wrong_code(&self) -> Secret {
-        match &self.user.ledger {
-            Some(ledger) => ledger.wrong(self.stage.target_time()),
-            None => Secret::new(SecretKind::OneTimePassword, "271828"),
         }
     }
 
@@ -403,43 +389,6 @@ impl Scene {
         Ok(ended)
     }
 
-    /// Whether there is anything to undo.
-    pub fn has_undos(&self) -> bool {
-        !self.undos.is_empty()
-    }
-
-    /// Undoes everything, the last first. Returns what could not be undone, in words; `None` when there was nothing.
-    pub async fn undo(&mut self) -> Option<Vec<String>> {
-        let undos = std::mem::take(&mut self.undos);
-        if undos.is_empty() {
-            return None;
-        }
-        let mut left = Vec::new();
-        for Undo { steps, object, args, kept, by, answered, accepted, sent } in undos.into_iter().rev() {
-            self.call(&by);
-            self.take_up(object, kept);
-            self.args = args;
-            match self.perform(&steps, &Conduct::Assisted).await {
-                Ok(Ended { saw, .. }) if !answered && saw == NOTHING_TO_DO && self.user.lent => {
-                    match self.undo_unread(&steps, sent).await {
-                        Ok(true) => {}
-                        Ok(false) => left.push(NEVER_READ.to_owned()),
-                        Err(mistake) => left.push(mistake),
-                    }
-                }
-                // Where the dialect takes that for an answer, it says so.
-                Ok(Ended { outcome: Outcome::NotImplemented, saw }) if accepted => left.push(saw),
-                // What was never made is not there to be removed.
-                Ok(Ended { outcome: Outcome::Accepted | Outcome::NotImplemented, .. }) => {}
-                Ok(ended) => left.push(ended.saw),
-                Err(mistake) => left.push(mistake),
-            }
-        }
-        // What undoing it made is not to be undone in turn.
-        self.undos.clear();
-        Some(left)
-    }
-
     /// Writes a request, and into the journal that it will be sent.
     pub(super) fn compose(
         &mut self,
@@ -448,13 +397,24 @@ impl Scene {
         carried: Option<&(Secret, Carrier)>,
         entered: Option<&Secret>,
     ) -> Result<Outgoing, Mistake> {
+        let now = self.stage.clock.now();
+        if self.stage.stop.until(self.part, now).is_some_and(|end| now > end) {
+            return Err(self.ended_early("before it was done"));
+        }
         self.tick += 1;
         self.sent = self.stage.target_time();
         let sent = carried.map(|(proof, _)| proof).into_iter().chain(entered);
         // An empty text would be found everywhere.
         self.carried.extend(sent.filter(|proof| proof.reveal().len() > 3).cloned());
-        let real = self.variables(entered, false);
-        let shown = self.variables(entered, true);
+        if let Some(Command::Named(name)) = &step.command {
+            self.command = Some(name.clone());
+        }
+        // What npm 6 and its like say of a whole command.
+        let session = format!("{:016x}", mix(0, &self.object.to_string()));
+        let written =
+            |variables| minijinja::context! { session => session.clone(), proven => carried.is_some(), ..variables };
+        let real = written(self.variables(entered, false));
+        let shown = written(self.variables(entered, true));
         let outgoing = self.fill(step, carried, &real, &shown).map_err(|error| error.to_string())?;
         if let Some(journal) = self.stage.journal.as_ref().filter(|_| !undo.is_empty()) {
             let number = journal.making(&outgoing.shown_line(), |number| self.held(number, undo, Known::default()))?;
@@ -510,8 +470,9 @@ impl Scene {
             let (object, args) = (self.object.clone(), self.args.clone());
             let (kept, by) = (self.kept.clone(), self.user.name.clone());
             let (answered, accepted) = (answer.is_some(), ended.outcome == Outcome::Accepted);
-            let sent = self.sent;
-            self.undos.push(Undo { steps: Arc::clone(undo), object, args, kept, by, answered, accepted, sent });
+            let (sent, may_land, probe) = (self.sent, may_land(self.exchanges.last()), self.acting);
+            let steps = Arc::clone(undo);
+            self.undos.push(Undo { steps, object, args, kept, by, answered, accepted, may_land, sent, probe });
         }
         Ok(ended)
     }

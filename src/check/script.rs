@@ -3,76 +3,110 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use super::Run;
 use super::asking::PATIENCE;
 use super::guess::retry_after;
+use super::odd;
 use super::play::{Manner, Play, Played};
+use super::proofs::Found;
 use super::scene::{Conduct, Mistake};
 use super::volley::Load;
+use crate::dialect::LeavesAccount;
 use crate::judge::{self, Must, Outcome, Seen, Verdict, judge_attempts};
 use crate::persona::totp::OtpStep;
-use crate::scenario::key::{Assertion, Fetch};
-use crate::scenario::{self, Act, Attempt, COMPANION, Carrier, Client, Errand, ErrandEnd, Proof, Race, Scenario};
+use crate::result::{Probe, Status, Wait};
+use crate::scenario::{
+    self, Act, Attempt, BASIC, COMPANION, Carrier, Client, Errand, ErrandEnd, Proof, Race, Scenario,
+};
 use crate::secret::{Secret, SecretKind};
-use crate::table::{Factor, Level};
-
-/// How far ahead a code that begins with a zero is looked for, in steps: on a simulated clock, and on a real one.
-const ZERO_WITHIN: (i64, i64) = (300, 3);
+use crate::table::Level;
 
 /// The most volleys of one race, where they cost little and where each takes half a minute.
 const MOST_VOLLEYS: u32 = 20;
 const FEW_VOLLEYS: u32 = 3;
 
+/// A proof that an earlier act has had.
+pub(super) struct Had {
+    pub(super) proof: Secret,
+    /// The step of a code.
+    pub(super) step: Option<OtpStep>,
+    /// Whether what carried it was accepted. One that was not is not spent, so sending it again says nothing.
+    pub(super) spent: bool,
+}
+
 /// What earlier acts have left for later ones.
 #[derive(Default)]
 pub(super) struct Left {
-    /// Proofs that were sent, under the names by which they can be sent again.
-    pub(super) proofs: BTreeMap<String, (Secret, Option<OtpStep>)>,
+    /// Proofs that were had, under the names by which they can be sent again.
+    pub(super) proofs: BTreeMap<String, Had>,
     /// What routines kept, under the names by which it is used again.
-    kept: BTreeMap<String, BTreeMap<String, serde_json::Value>>,
-}
-
-/// A proof, or why there is none.
-pub(super) enum Found {
-    Proof(Option<Secret>, Option<OtpStep>),
-    /// The attempt cannot be made, and need not.
-    PassedOver(&'static str),
-    /// The scenario says nothing about this target.
-    Nothing(String),
+    pub(super) kept: BTreeMap<String, BTreeMap<String, serde_json::Value>>,
 }
 
 impl<'a> Play<'a> {
     /// Plays a scenario to its end.
     pub(super) async fn act_out(&mut self, scenario: &'a Scenario) -> Result<Played, Mistake> {
         if scenario.needs_another()
-            && let Some(ended) = self.enrol_another().await?
+            && let Some(end) = self.enrol_another().await?
         {
-            return Ok(Played::SetUpFailed(ended));
+            return Ok(end);
         }
         let mut left = Left::default();
-        if let Some(confirmed) = self.scene.confirmation.clone() {
-            left.proofs.insert("enrolment".to_owned(), (confirmed, self.scene.step()));
+        if let Some((proof, step)) = self.scene.confirmation.clone() {
+            left.proofs.insert("enrolment".to_owned(), Had { proof, step, spent: true });
         }
         for (number, act) in scenario.acts.iter().enumerate() {
             if self.until.is_some_and(|until| Instant::now() > until) {
                 return Err("the time for it was over".to_owned());
             }
             let before = self.shown.len();
-            match self.act(number, act, &mut left).await {
-                Ok(None) => {}
-                // What a later act cannot say takes nothing from what earlier ones have shown.
-                Ok(Some(Played::Inconclusive(_))) if !self.stops && self.verdicts_from(0) != [Verdict::Exact] => break,
-                Ok(Some(end)) => return Ok(end),
-                // What was seen so far stands, and may be why no more can be tried.
-                Err(_) if self.verdicts_from(0) != [Verdict::Exact] => break,
-                Err(mistake) => return Err(mistake),
+            let end = match self.act(number, act, &mut left).await {
+                Ok(None) => None,
+                Ok(Some(end)) => Some(Ok(end)),
+                Err(mistake) => Some(Err(mistake)),
+            };
+            // What a later act cannot say takes nothing from what earlier ones have shown, which may be why.
+            match end {
+                Some(end) if self.verdicts_from(0) == [Verdict::Exact] => return end,
+                Some(end) => {
+                    self.state_end(end);
+                    break;
+                }
+                None => {}
             }
-            let failed = self.shown[before..].iter().any(|(_, _, seen)| seen.outcome == Outcome::Failed);
-            // What does not answer is waited for once.
-            if failed || (self.stops && self.verdicts_from(before) != [Verdict::Exact]) {
+            // What does not answer is waited for once, and on what did not come to pass nothing is built.
+            let ended = self.shown[before..].iter().any(|(_, must, seen)| must.ends(seen));
+            if ended || self.has_spoiled(act, before) || (self.stops && self.verdicts_from(before) != [Verdict::Exact])
+            {
                 break;
             }
         }
         Ok(Played::Judged(self.verdicts_from(0)))
+    }
+
+    /// States why no more acts could be played, and keeps the evidence.
+    fn state_end(&mut self, end: Result<Played, Mistake>) {
+        let why = match end {
+            Ok(Played::Judged(_)) => return,
+            Ok(Played::Inconclusive(reason)) => reason,
+            Ok(Played::Unsupported(ended) | Played::SetUpFailed(ended)) => {
+                let exchanges = std::mem::take(&mut self.scene.exchanges);
+                self.probes.push(Probe::set_up(&ended, exchanges));
+                ended.saw
+            }
+            Err(mistake) => mistake,
+        };
+        self.statements.push(format!("what was to come after it could not be tried: {why}"));
+    }
+
+    /// Whether an act that must not get through has, and changed the account: nothing that follows says what it would have
+    /// said.
+    fn has_spoiled(&self, act: &Act, before: usize) -> bool {
+        let Act::Attempt(attempt) = act else { return false };
+        let surface = Scenario::surface(attempt, self.dialect()).map(|at| &self.dialect().surfaces[at]);
+        let is_through = |seen: &Seen| seen.outcome == Outcome::Accepted || seen.effect.leaked();
+        surface.is_some_and(|surface| surface.leaves_account != LeavesAccount::AsItWas)
+            && self.shown[before..].iter().any(|(_, must, seen)| must.forbids() && is_through(seen))
     }
 
     /// What the attempts from this one on show, with what the acts between them have shown so far.
@@ -122,6 +156,11 @@ impl<'a> Play<'a> {
                 Ok(None) => {}
                 Err(ended) => return Ok(Some(Played::SetUpFailed(ended))),
             },
+            ErrandEnd::BeUnderstood => {
+                if let Some(end) = self.understood(errand).await? {
+                    return Ok(Some(end));
+                }
+            }
             ErrandEnd::SucceedWhereSupported | ErrandEnd::Any | ErrandEnd::ShowNoSecret => {
                 if let Some(end) = self.try_errand(errand).await? {
                     return Ok(Some(end));
@@ -130,8 +169,8 @@ impl<'a> Play<'a> {
         }
         if let Some(name) = &errand.name {
             left.kept.insert(name.clone(), self.scene.kept());
-            if let Some(code) = &self.scene.confirmation {
-                left.proofs.insert(name.clone(), (code.clone(), self.scene.step()));
+            if let Some((proof, step)) = self.scene.confirmation.clone() {
+                left.proofs.insert(name.clone(), Had { proof, step, spent: true });
             }
         }
         Ok(None)
@@ -147,7 +186,11 @@ impl<'a> Play<'a> {
         let supported = errand.end != ErrandEnd::SucceedWhereSupported;
         match &ended.outcome {
             Outcome::Failed | Outcome::Throttled => return Ok(Some(Played::SetUpFailed(ended))),
-            Outcome::Refused | Outcome::NotImplemented if !supported => return Ok(Some(Played::Unsupported(ended))),
+            // A read that is not there shows nothing; of what else is not there nothing that comes after it speaks.
+            Outcome::NotImplemented if errand.end != ErrandEnd::ShowNoSecret => {
+                return Ok(Some(Played::Unsupported(ended)));
+            }
+            Outcome::Refused if !supported => return Ok(Some(Played::Unsupported(ended))),
             Outcome::Challenged { .. } if !supported => return Ok(Some(Played::SetUpFailed(ended))),
             Outcome::Accepted | Outcome::Refused | Outcome::NotImplemented | Outcome::Challenged { .. } => {}
         }
@@ -175,8 +218,8 @@ impl<'a> Play<'a> {
             let seen = match self.at_once(&race.attempts, volleys, left).await? {
                 Ok(seen) => seen,
                 // What was clean so far is worth less than was sought, and still something.
-                Err(_) if volleys > 0 => break,
-                Err(reason) => return Ok(Err(Played::Inconclusive(reason))),
+                Err(Played::Inconclusive(_)) if volleys > 0 => break,
+                Err(end) => return Ok(Err(end)),
             };
             let verdicts = judge_attempts(&seen);
             if volleys > 0 && verdicts == [Verdict::Throttled] {
@@ -185,7 +228,7 @@ impl<'a> Play<'a> {
                     // It stops listening to so many proofs: what was clean so far stands.
                     break;
                 };
-                self.scene.rest(wait).await;
+                self.scene.rest(Wait::RetryAfter, wait).await?;
                 rests = volleys;
                 if let Some(ended) = self.again(copies).await? {
                     return Ok(Err(Played::SetUpFailed(ended)));
@@ -215,41 +258,28 @@ impl<'a> Play<'a> {
 
     /// The most volleys of one race: each needs a code of its own, which on a real clock takes a step to come.
     pub(super) fn most_volleys(&self) -> u32 {
-        let short = self.scene.stage.clock.is_real() && self.run.level < Level::Recommended;
-        if short { FEW_VOLLEYS } else { MOST_VOLLEYS }
+        most_volleys(self.run)
     }
 
     /// States how sure it is that so many volleys, of those that were sought, would have shown a race.
     pub(super) fn state_confidence(&mut self, volleys: u32, copies: usize, wanted: u32) {
-        let bound = self.most_volleys();
-        let percent = judge::confidence(volleys) * 100.0;
-        let short = match (volleys < wanted, bound == FEW_VOLLEYS) {
-            (true, true) => {
-                format!(" of the {wanted} sought, for on a real clock there are {bound} unless --level is recommended")
-            }
-            (true, false) => format!(" of the {wanted} sought"),
-            (false, _) => String::new(),
-        };
-        let times = if volleys == 1 { "once".to_owned() } else { format!("{volleys} times") };
-        self.statements.push(format!(
-            "race of {copies} requests at once over warm connections, sent {times}{short}: one that is lost in \
-             one time of four would have shown with {percent:.0} %"
-        ));
+        self.statements.push(told_confidence(volleys, copies, wanted, self.most_volleys()));
     }
 
-    /// One volley. The error is why it says nothing.
+    /// One volley. The error is the scenario's end, as it says nothing.
     async fn at_once(
         &mut self,
         together: &[Attempt],
         volley: u32,
         left: &Left,
-    ) -> Result<Result<Vec<(Must, Seen)>, String>, Mistake> {
+    ) -> Result<Result<Vec<(Must, Seen)>, Played>, Mistake> {
         let (mut conducts, mut live) = (Vec::new(), None);
         for attempt in together {
             let (proof, step) = match self.find(attempt, volley, left).await? {
                 Found::Proof(proof, step) => (proof, step),
-                Found::PassedOver(reason) => return Ok(Err(reason.to_owned())),
-                Found::Nothing(reason) => return Ok(Err(reason)),
+                Found::PassedOver(reason) => return Ok(Err(Played::Inconclusive(reason.to_owned()))),
+                Found::Nothing(reason) => return Ok(Err(Played::Inconclusive(reason))),
+                Found::Withheld(ended) => return Ok(Err(Played::SetUpFailed(ended))),
             };
             live = live.or(step);
             for _ in 0..attempt.times {
@@ -257,18 +287,29 @@ impl<'a> Play<'a> {
                 conducts.push(Load { words: attempt.proof.words(), carried, client: attempt.client });
             }
         }
+        // All copies are of one kind.
+        self.if_done = together.first().and_then(|attempt| self.must(attempt).if_done());
         let landed = self.volley(conducts).await?;
+        // One that got no usable answer is the target's, however old the code was by then.
         if let Some(step) = live
-            && landed.iter().all(|sent| sent.outcome() != &Outcome::Accepted)
+            && landed.iter().all(|sent| !matches!(sent.outcome(), Outcome::Accepted | Outcome::Failed))
             && !self.scene.is_live(step)
         {
-            return Ok(Err("the code aged out before the target answered".to_owned()));
+            return Ok(Err(Played::Inconclusive("the code aged out before the target answered".to_owned())));
         }
         let musts: Vec<Must> =
             together.iter().flat_map(|attempt| vec![self.must(attempt); attempt.times as usize]).collect();
         let mut seen = Vec::new();
         for (must, sent) in musts.into_iter().zip(landed) {
-            seen.push((must, self.read_back(sent).await?));
+            match self.read_back(sent).await {
+                Ok(shown) => seen.push((must, shown)),
+                // Two copies that got through are two, whatever became of the others.
+                Err(mistake) if Status::of(&judge_attempts(&seen)) == Status::Fail => {
+                    self.statements.push(format!("what became of the other copies could not be read: {mistake}"));
+                    break;
+                }
+                Err(mistake) => return Err(mistake),
+            }
         }
         Ok(Ok(seen))
     }
@@ -292,10 +333,13 @@ impl<'a> Play<'a> {
                 return Ok(None);
             }
             Found::Nothing(reason) => return Ok(Some(Played::Inconclusive(reason))),
+            Found::Withheld(ended) => return Ok(Some(Played::SetUpFailed(ended))),
         };
-        if let (Some(name), Some(proof)) = (&attempt.name, &proof) {
-            left.proofs.insert(name.clone(), (proof.clone(), step));
+        if attempt.typed && !self.can_be_typed(attempt, proof.as_ref()) {
+            self.pass_over();
+            return Ok(None);
         }
+        let named = attempt.name.clone().zip(proof.clone());
         if let Some(ended) = self.ready(&attempt.given).await? {
             return Ok(Some(match ended.outcome {
                 Outcome::NotImplemented => Played::Unsupported(ended),
@@ -304,10 +348,36 @@ impl<'a> Play<'a> {
         }
         self.manner = self.manner_of(attempt, left)?;
         let must = self.must(attempt);
-        let seen = self.attempt(attempt, proof, step).await?;
+        let proof = proof.map(|proof| odd::written(attempt.written, proof));
+        self.if_done = must.if_done();
+        let mut seen = self.attempt(attempt, proof, step).await?;
+        if let Some((name, proof)) = named {
+            left.proofs.insert(name, Had { proof, step, spent: seen.got_through() });
+        }
+        let shut = matches!(seen.outcome, Outcome::Refused | Outcome::NotImplemented);
+        if attempt.where_supported && shut && !seen.effect.leaked() {
+            // The target does not have this way in, whatever else is known of the route.
+            if let Some(probe) = self.probes.last_mut() {
+                probe.route = None;
+            }
+            let verdicts = [self.verdicts_from(0), vec![Verdict::Unsupported]].concat();
+            return Ok(Some(Played::Judged(judge::worst_first(verdicts))));
+        }
+        if attempt.must == scenario::Must::EndIfItSucceeds && seen.outcome == Outcome::Accepted {
+            return Ok(Some(Played::Inconclusive(odd::has_succeeded(attempt))));
+        }
+        let refusal = matches!(attempt.must, scenario::Must::BeRefused | scenario::Must::BeDenied);
+        if refusal && seen.outcome == Outcome::NotImplemented && self.last_route_is_there() {
+            // Of a route that is there, this is one way to refuse.
+            seen.outcome = Outcome::Refused;
+        }
         if attempt.must == scenario::Must::AgreeWithFile && must == Must::BeWhole {
             let heard = if seen.outcome == Outcome::Accepted { "accepts" } else { "refuses" };
             self.statements.push(format!("the target {heard} a {}; its file does not say", attempt.proof.words()));
+        }
+        if matches!(must, Must::BeChallengedIfKnown { .. }) && judge::is_unknown(&seen) {
+            let outcome = self.probes.last().map(|probe| probe.outcome.as_str()).unwrap_or_default();
+            self.statements.push(format!("`{}` is not known: {outcome}", attempt.perform.value));
         }
         self.shown.push((number, must, seen));
         Ok(None)
@@ -316,8 +386,9 @@ impl<'a> Play<'a> {
     fn manner_of(&mut self, attempt: &Attempt, left: &Left) -> Result<Manner<'a>, Mistake> {
         let routine = |name: &str| self.dialect().routines.get(name).map(Vec::as_slice);
         let through = attempt.through.as_ref().and_then(|name| routine(&name.value));
-        let bearer = match attempt.with.as_ref().map(|with| with.value.as_str()) {
-            None => None,
+        let with = attempt.with.as_ref().map(|with| with.value.as_str());
+        let bearer = match with {
+            None | Some(BASIC) => None,
             Some(COMPANION) => self.scene.other.as_ref().and_then(|other| other.token.clone()),
             Some(name) => {
                 let token = left.kept.get(name).and_then(|kept| kept.get("token")?.as_str());
@@ -326,7 +397,8 @@ impl<'a> Play<'a> {
             }
         };
         self.scene.carried.extend(bearer.clone());
-        Ok(Manner { through, bearer })
+        let client = attempt.as_client.as_ref().map(|client| client.value.clone());
+        Ok(Manner { through, bearer, basic: with == Some(BASIC), client })
     }
 
     async fn attempt(
@@ -340,163 +412,38 @@ impl<'a> Play<'a> {
             (Some(proof), Carrier::AsDocumented) => Conduct::Proof(proof),
             (Some(proof), carrier) => Conduct::Misplaced(proof, carrier.clone()),
         };
-        let name = attempt.part.name_before(&format!("attempt {}", self.sent() + 1));
+        let name = attempt.part.name_before(&format!("attempt {}", self.first + self.sent() + 1));
         let web = self.scene.web;
         if let Some(client) = attempt.client {
             self.scene.web = client == Client::Web;
         }
         self.scene.offered = None;
-        let sent = self.send(&name, attempt.proof.words(), conduct, step).await;
+        let sent = self.send(&name, attempt.proof_words(), conduct, step).await;
         self.scene.web = web;
         let sent = self.asked_for_key_alone(sent?).await?;
         self.read_back(sent).await
     }
-
-    async fn find(&mut self, attempt: &Attempt, volley: u32, left: &Left) -> Result<Found, Mistake> {
-        let text = |text: &str| Found::Proof(Some(Secret::new(SecretKind::OneTimePassword, text)), None);
-        Ok(match &attempt.proof {
-            Proof::None => Found::Proof(None, None),
-            Proof::Right => {
-                let code = self.scene.lasting_code().await?;
-                Found::Proof(Some(code), self.scene.step())
-            }
-            Proof::Wrong => Found::Proof(Some(self.scene.wrong_code()), None),
-            Proof::Empty => text(""),
-            Proof::Text(other) => text(other),
-            Proof::Short => {
-                let code = self.scene.code().await?;
-                text(&code.reveal()[..5])
-            }
-            Proof::Long => {
-                let code = self.scene.code().await?;
-                text(&format!("{}0", code.reveal()))
-            }
-            Proof::LeadingZero => match self.leading_zero().await? {
-                Some(code) => Found::Proof(Some(code), self.scene.step()),
-                None => Found::Nothing("no code that begins with a zero comes soon enough".to_owned()),
-            },
-            Proof::LeadingZeroDropped => match self.leading_zero().await? {
-                Some(code) => text(code.reveal().trim_start_matches('0')),
-                None => Found::Nothing("no code that begins with a zero comes soon enough".to_owned()),
-            },
-            Proof::OfAnother => {
-                self.scene.change_places();
-                let code = self.scene.code().await;
-                self.scene.change_places();
-                Found::Proof(Some(code?), None)
-            }
-            Proof::Expired(steps) => self.distant(-i64::from(*steps), attempt).await?,
-            Proof::Early(steps) => self.distant(i64::from(*steps), attempt).await?,
-            Proof::Again(name) | Proof::Kept(name) => match left.proofs.get(name) {
-                Some((_, Some(step))) if !self.scene.is_live(*step) => {
-                    Found::Nothing("by then the target refuses the code for its age".to_owned())
-                }
-                Some((proof, step)) => Found::Proof(Some(proof.clone()), *step),
-                // Names are checked when the file is read, so only the enrolment can be missing.
-                None => Found::Nothing("the account was enrolled before the run began".to_owned()),
-            },
-            Proof::Key(_) | Proof::Fetched(_) => Box::pin(self.page_proof()).await?,
-            Proof::FormerSecret => Found::Proof(Some(self.scene.former_code().await?), None),
-            Proof::Of(name) => Found::Proof(Some(self.code_of(name).await?), None),
-            Proof::FormerRecovery(number) => match self.scene.user.former_recovery_codes.get(*number) {
-                Some(code) => Found::Proof(Some(code.clone()), None),
-                None => Found::Nothing(format!("recovery code {number} of the enrolment before is not known")),
-            },
-            Proof::PendingSecret => match self.scene.pending_code().await? {
-                Some(code) => Found::Proof(Some(code), None),
-                None => Found::PassedOver("no secret was handed out that still waits for its confirmation"),
-            },
-            Proof::Recovery(number) => {
-                // Each volley has a code of its own.
-                let number = number + volley as usize;
-                match self.scene.user.recovery_codes.get(number) {
-                    Some(code) => Found::Proof(Some(code.clone()), None),
-                    None => Found::Nothing(format!("recovery code {number} of the account is not known")),
-                }
-            }
-        })
-    }
-
-    async fn leading_zero(&mut self) -> Result<Option<Secret>, Mistake> {
-        let within = if self.scene.stage.clock.is_real() { ZERO_WITHIN.1 } else { ZERO_WITHIN.0 };
-        let now = self.scene.stage.target_time();
-        let ledger = self.scene.user.ledger.as_mut().ok_or("a code was needed from a persona without a factor")?;
-        if !ledger.skip_to_leading_zero(now, within) {
-            return Ok(None);
-        }
-        let code = self.scene.code().await?;
-        // So near the end of its step another one's code was handed out.
-        Ok(Some(code).filter(|code| code.reveal().starts_with('0')))
-    }
-
-    async fn distant(&mut self, steps: i64, attempt: &Attempt) -> Result<Found, Mistake> {
-        if attempt.must == scenario::Must::AgreeWithFile {
-            return Ok(match self.scene.code_of_step(steps).await? {
-                Some((code, step)) => Found::Proof(Some(code), self.accepts(steps).then_some(step)),
-                None => Found::Nothing("a code of that step or a later one is spent already".to_owned()),
-            });
-        }
-        Ok(match self.scene.distant_code(steps).await? {
-            Some(code) => Found::Proof(Some(code), None),
-            None => Found::Nothing("the target's file says that it accepts codes of that age".to_owned()),
-        })
-    }
-
-    /// Whether the target's file says that it accepts codes so far from the present step.
-    fn accepts(&self, steps: i64) -> bool {
-        let skew = self.scene.stage.skew;
-        (-skew.behind..=skew.ahead).contains(&steps)
-    }
-
-    pub(super) fn must(&self, attempt: &Attempt) -> Must {
-        match attempt.must {
-            scenario::Must::SucceedOnce => Must::SucceedOnce,
-            scenario::Must::Succeed => Must::Succeed { proven: attempt.proof != Proof::None },
-            // At a prompt a recovery code stands in for whatever the user has.
-            scenario::Must::BeChallenged if attempt.client == Some(Client::Legacy) => {
-                Must::BeChallenged { factor: Factor::Both }
-            }
-            scenario::Must::BeChallenged => Must::BeChallenged { factor: self.scene.user.factor() },
-            scenario::Must::BeWhole => Must::BeWhole,
-            scenario::Must::BeDenied => {
-                let own = attempt.with.as_ref().is_none_or(|with| with.value != COMPANION);
-                Must::BeDenied { has_factor: own && self.scene.user.factor() != Factor::None }
-            }
-            scenario::Must::AgreeWithFile => match attempt.proof {
-                Proof::Expired(steps) if self.accepts(-i64::from(steps)) => Must::Succeed { proven: true },
-                Proof::Early(steps) if self.accepts(i64::from(steps)) => Must::Succeed { proven: true },
-                _ => Must::BeWhole,
-            },
-            scenario::Must::BeRefused => Must::BeRefused { otherwise: wrongly(&attempt.proof) },
-        }
-    }
 }
 
-/// What it is when an attempt with this proof is let through and must not be.
-fn wrongly(proof: &Proof) -> Verdict {
-    match proof {
-        Proof::None => Verdict::MissingChallenge,
-        Proof::Again(_) | Proof::Key(Assertion::Again) | Proof::Fetched(Fetch::Twice | Fetch::AtOnce(_)) => {
-            Verdict::ReplayAccepted
+/// The most volleys of one race of a run.
+pub(super) fn most_volleys(run: &Run) -> u32 {
+    let short = run.stage.clock.is_real() && run.level < Level::Recommended;
+    if short { FEW_VOLLEYS } else { MOST_VOLLEYS }
+}
+
+/// How sure it is that so many volleys, of those that were sought, would have shown a race, in words.
+pub(super) fn told_confidence(volleys: u32, copies: usize, wanted: u32, bound: u32) -> String {
+    let percent = judge::confidence(volleys) * 100.0;
+    let short = match (volleys < wanted, bound == FEW_VOLLEYS) {
+        (true, true) => {
+            format!(" of the {wanted} sought, for on a real clock there are {bound} unless --level is recommended")
         }
-        Proof::Right
-        | Proof::Kept(_)
-        | Proof::Wrong
-        | Proof::Empty
-        | Proof::Text(_)
-        | Proof::Short
-        | Proof::Long
-        | Proof::LeadingZero
-        | Proof::LeadingZeroDropped
-        | Proof::OfAnother
-        | Proof::Of(_)
-        | Proof::Expired(_)
-        | Proof::Early(_)
-        | Proof::FormerSecret
-        | Proof::PendingSecret
-        | Proof::Key(_)
-        | Proof::Fetched(_)
-        | Proof::Recovery(_)
-        | Proof::FormerRecovery(_) => Verdict::WrongProofAccepted,
-    }
+        (true, false) => format!(" of the {wanted} sought"),
+        (false, _) => String::new(),
+    };
+    let times = if volleys == 1 { "once".to_owned() } else { format!("{volleys} times") };
+    format!(
+        "race of {copies} requests at once over warm connections, sent {times}{short}: one that is lost in \
+         one time of four would have shown with {percent:.0} %"
+    )
 }

@@ -3,6 +3,7 @@
 //! What the registry did is told by what a proxy recorded and by reads over the wire, never by the client's words, and is
 //! judged as every case is. What the client did itself, and could not do, is kept apart from it in the case's session.
 
+pub(super) mod shapes;
 mod terminal;
 
 use std::sync::Arc;
@@ -10,6 +11,8 @@ use std::time::Duration;
 
 use minijinja::Value;
 
+use super::late::Moment;
+use super::plan::Script;
 use super::play::{Play, Played};
 use super::recorded::{Mark, Weighed};
 use super::scene::{Ended, Mistake};
@@ -21,10 +24,8 @@ use crate::client::proxy::Proxy;
 use crate::client::{Client, Situation};
 use crate::dialect::template::Template;
 use crate::dialect::{Fact, Surface};
-use crate::judge::{
-    Asks, Effect, Expectation, Must, Observation, Outcome, Seen, Verdict, judge, judge_attempts, worst_first,
-};
-use crate::result::{Asked, ClientCommand, ClientLimit, ClientSession, LimitKind, quoted};
+use crate::judge::{Asks, Expectation, Must, Observation, Outcome, Seen, Verdict, judge, judge_attempts, worst_first};
+use crate::result::{Asked, ClientCommand, ClientLimit, ClientSession, LimitKind, Status, quoted};
 use crate::secret::Secret;
 use crate::table::Factor;
 use crate::wire::shorten;
@@ -106,19 +107,39 @@ impl Play<'_> {
             attempts.push(Some(Worth::Wrong));
         }
         attempts.extend(second.map(Some));
+        let (mut unread, mut failed) = (None, Ok(()));
         for worth in attempts {
-            let sat = self.seat_one((&client, row), (surface, facts)).await?;
-            match seat.situation {
-                Situation::Script => self.script(&sat, worth, &mut showed).await?,
-                Situation::Terminal => self.terminal(&sat, worth, &mut showed).await?,
+            failed = match self.seat_one((&client, row), (surface, facts)).await {
+                Ok(Ok(sat)) => match seat.situation {
+                    Situation::Script => self.script(&sat, worth, &mut showed).await,
+                    Situation::Terminal => self.terminal(&sat, worth, &mut showed).await,
+                },
+                Ok(Err(before)) => {
+                    let saw = before.saw.clone();
+                    unread = Some(before);
+                    Err(saw)
+                }
+                Err(mistake) => Err(mistake),
+            };
+            if failed.is_err() {
+                break;
             }
             let hung = self.session.iter().flat_map(|session| &session.commands).any(|command| command.hung);
-            let through = |seen: &Seen| seen.outcome == Outcome::Accepted && seen.effect != Effect::NotApplied;
+            let through = |seen: &Seen| seen.outcome == Outcome::Accepted && !seen.effect.is_unseen();
             if hung || [&showed.bare, &showed.wrong].into_iter().flatten().any(through) {
                 break;
             }
         }
-        let verdicts = self.weigh_up(seat, expectation, &showed);
+        self.look_again(Moment::End).await?;
+        self.settle([&mut showed.bare, &mut showed.wrong, &mut showed.right].into_iter().flatten());
+        let is_targets = self.hold_against_reference(seat, &surface.id()) && showed.unanswered.is_none();
+        let verdicts = shapes::blamed(self.weigh_up(seat, expectation, &showed), is_targets);
+        if let Some(before) = unread.filter(|_| Status::of(&verdicts) != Status::Fail) {
+            return Ok(Played::SetUpFailed(before));
+        }
+        if failed.is_err() {
+            return self.stands(verdicts, failed);
+        }
         let cut_short = verdicts == [Verdict::Exact] && !self.answered(seat, expectation, &showed);
         Ok(match (verdicts.as_slice(), showed.unanswered) {
             ([Verdict::Exact | Verdict::ClientLimit], Some(reason)) => Played::Inconclusive(reason),
@@ -132,11 +153,13 @@ impl Play<'_> {
         let session = self.session.as_mut();
         let limited = session.as_ref().is_some_and(|session| !session.limits.is_empty());
         let last = showed.right.as_ref().or(showed.bare.as_ref());
-        let through = last.is_some_and(|seen| seen.outcome == Outcome::Accepted && seen.effect != Effect::NotApplied);
+        let through = last.is_some_and(|seen| seen.outcome == Outcome::Accepted && !seen.effect.is_unseen());
         if let Some(session) = session {
             session.through = through;
-            let words =
-                session.limits.iter().map(|limit| format!("{} {}: {}", limit.client, limit.kind.words(), limit.saw));
+            let words = session.limits.iter().map(|limit| {
+                let fares = limit.on_reference.map(|fares| format!("; {}", fares.words())).unwrap_or_default();
+                format!("{} {}: {}{fares}", limit.client, limit.kind.words(), limit.saw)
+            });
             self.statements.extend(words);
         }
         let Showed { wrong, right, .. } = showed;
@@ -159,6 +182,9 @@ impl Play<'_> {
             (Some(Expectation::Unchallenged) | None, None) => vec![Verdict::ClientLimit],
             (None, Some(bare)) => super::play::unobserved(&bare.outcome).into_iter().collect(),
         };
+        if !self.verdicts.is_empty() {
+            verdicts = worst_first([verdicts, self.verdicts.clone()].concat());
+        }
         if showed.unearned {
             verdicts = worst_first([verdicts, vec![Verdict::WrongProofAccepted]].concat());
         }
@@ -184,15 +210,16 @@ impl Play<'_> {
             || (seat.situation == Situation::Script && self.case.factor == Factor::SecurityKey)
     }
 
-    /// Everything that a command needs: its object, a proxy and a home.
+    /// Everything that a command needs: its object, a proxy and a home. The inner error is how what has to be read before
+    /// the command ended, where it could not be.
     async fn seat_one<'s>(
         &mut self,
         (client, row): (&'s Client, &'s Row),
         (surface, facts): (&'s Surface, &'s [Fact]),
-    ) -> Result<Sat<'s>, Mistake> {
-        let (at, before) = self.begin_next().await?;
+    ) -> Result<Result<Sat<'s>, Ended>, Mistake> {
+        let (at, before) = self.begin_next(facts).await?;
         if matches!(before.outcome, Outcome::Failed | Outcome::Throttled) {
-            return Err(format!("what has to be read before the command could not be: {}", before.saw));
+            return Ok(Err(before));
         }
         let proxy = Proxy::open(&self.scene.stage.wire).await?;
         let sat = Sat { client, row, surface, facts, at, proxy, home: Home::new()? };
@@ -203,7 +230,7 @@ impl Play<'_> {
             let archive = crate::dialect::template::archive(&text(&tarball.name)?, &text(&tarball.version)?);
             sat.home.write("package.tgz", &archive.map_err(|error| error.to_string())?)?;
         }
-        Ok(sat)
+        Ok(Ok(sat))
     }
 
     /// What the templates of a client file read.
@@ -359,9 +386,15 @@ impl Play<'_> {
     /// what the command came to.
     fn weigh(&mut self, sat: &Sat<'_>, mark: &mut Mark, showed: &mut Showed) -> Result<Weighed, Mistake> {
         let mut weighed = self.scene.weigh(sat.surface, &sat.proxy, mark)?;
+        if let Some(session) = &mut self.session {
+            session.shape.followed_by(std::mem::take(&mut weighed.shape));
+        }
         if let Some(read) = weighed.challenged_read.take() {
             showed.challenged_read.get_or_insert_with(|| read.saw.clone());
             weighed.ended = weighed.ended.or(Some(read));
+        }
+        if weighed.proof_accepted {
+            self.was_worked_on(sat.at);
         }
         Ok(weighed)
     }
@@ -369,6 +402,12 @@ impl Play<'_> {
     /// Records a probe, and reads its effect over the wire.
     async fn saw(&mut self, sat: &Sat<'_>, probe: (&str, &str), weighed: Weighed) -> Result<Seen, Mistake> {
         let ended = weighed.ended.ok_or("nothing was sent that could be seen")?;
+        let must_ask = matches!(&self.case.script, Script::Row { expectation: Some(Expectation::Challenged), .. });
+        self.if_done = match probe {
+            WRONG => Some(Verdict::WrongProofAccepted),
+            BARE if must_ask => Some(Verdict::EffectBeforeFactor),
+            _ => None,
+        };
         // What was read before, and what a person did on a page, came first.
         let exchanges = [std::mem::take(&mut self.scene.exchanges), weighed.exchanges].concat();
         let mut sent = self.performed(sat.at, probe, ended, exchanges);
@@ -405,7 +444,12 @@ impl Play<'_> {
     }
 
     fn limit(&mut self, sat: &Sat<'_>, kind: LimitKind, saw: &str) {
-        let limit = ClientLimit { client: sat.client.name.clone(), kind, saw: shorten(&self.scene.hide(saw)) };
+        let limit = ClientLimit {
+            client: sat.client.name.clone(),
+            kind,
+            saw: shorten(&self.scene.hide(saw)),
+            on_reference: None,
+        };
         if let Some(session) = self.session.as_mut().filter(|session| !session.limits.contains(&limit)) {
             session.limits.push(limit);
         }

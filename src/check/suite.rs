@@ -2,38 +2,53 @@
 //!
 //! This is the library's own door: what `stepup check` does, in process. `examples/in_process.rs` goes through it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use globset::{Glob, GlobMatcher};
 use jiff::Timestamp;
-use tokio::sync::{Semaphore, mpsc};
+use reqwest::Url;
+use tokio::sync::Semaphore;
 
-use super::alone::{Acted, End};
+use super::dry_run;
+use super::estimate::Estimate;
 use super::plan::{self, Case, Script};
 use super::scene::Stage;
+use super::session::Session;
 use super::stop::Stop;
-use super::{Journal, Preflight, Provisioner, Run, deviations, mix, seat};
-use crate::accounts::Pool;
+use super::waits::Waits;
+use super::{Budget, Journal, Provisioner, Run, mix, seat};
+use crate::accounts::{self, Pool};
 use crate::built_in;
+use crate::capability::Capability;
+use crate::clock::Clock;
 use crate::consent;
+use crate::dialect::Dialect;
 use crate::host::Host;
 use crate::persona::key::Maker;
 use crate::persona::ledger::GUARD_MS;
 use crate::registry::Mutants;
-use crate::result::{CaseResult, Config, FORMAT, RunResult, SuiteInfo, Summary, TableInfo, TargetInfo};
+use crate::result::{Config, SuiteInfo};
 use crate::scenario::Scenario;
 use crate::source::Source;
 use crate::table::{Level, Table};
 use crate::target::{self, Deviation, Pages, Start, Target};
-use crate::wire::{Reuse, Trust, Wire};
+use crate::wire::{ChosenLimits, Limits, Reuse, Trust, Wire};
 use crate::yaml::FileError;
 
 /// The file of the action table.
 pub(super) const TABLE: &str = "scenarios/tables/npm-docs-2022-08.yaml";
+
+/// The longest lock-out whose end is waited for, unless said.
+pub const LOCK_OUT_PATIENCE: Duration = Duration::from_secs(60);
+/// How many cases may be at work at once unless said: on a simulated clock, and on a real one, where they wait most of
+/// the time.
+const JOBS: (u16, u16) = (8, 16);
+/// How many requests may be under way at once on a real clock, unless more cases may be at work.
+const UNDER_WAY: u16 = 16;
 
 /// What can be chosen about a run.
 #[derive(Debug, Clone)]
@@ -50,8 +65,8 @@ pub struct Options {
     pub level: Level,
     /// Names, passwords and the simulated start depend on it alone.
     pub seed: u64,
-    /// How many cases may be at work at once.
-    pub jobs: u16,
+    /// How many cases may be at work at once; 16 on a real clock and 8 on a simulated one when not said.
+    pub jobs: Option<u16>,
     /// How many times the selected cases are run.
     pub repeat: u16,
     /// The seeded faults of the embedded registry.
@@ -62,8 +77,16 @@ pub struct Options {
     pub pages: Pages,
     /// How the certificate of an https target is verified.
     pub trust: Trust,
+    /// How long the target is waited for, in place of what its file says.
+    pub limits: ChosenLimits,
     /// How often a case that cannot be judged is played again.
     pub retries: u8,
+    /// The longest lock-out whose end is waited for.
+    pub lock_out_patience: Duration,
+    /// How long it may take, where that has a bound: the most telling cases are then played first.
+    pub budget: Option<Duration>,
+    /// What must be judged with a second factor, beside what the target's file says.
+    pub requires: Vec<Capability>,
 }
 
 impl Default for Options {
@@ -75,13 +98,17 @@ impl Default for Options {
             scenarios: Vec::new(),
             level: Level::Implied,
             seed: 1,
-            jobs: 8,
+            jobs: None,
             repeat: 1,
             mutants: Mutants::none(),
             authenticator: Maker::default(),
             pages: Pages::default(),
             trust: Trust::default(),
+            limits: ChosenLimits::default(),
             retries: 0,
+            lock_out_patience: LOCK_OUT_PATIENCE,
+            budget: None,
+            requires: Vec::new(),
         }
     }
 }
@@ -93,8 +120,8 @@ pub enum Unready {
     File(FileError),
     /// The options are.
     Options(String),
-    /// No case was selected.
-    NothingSelected,
+    /// No case was selected, by one of the globs or at all.
+    NothingSelected(String),
     /// The journal cannot be written.
     Journal(std::io::Error),
     /// A client cannot be installed.
@@ -107,8 +134,10 @@ impl fmt::Display for Unready {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Unready::File(error) => error.fmt(f),
-            Unready::Options(message) | Unready::Client(message) | Unready::Target(message) => f.write_str(message),
-            Unready::NothingSelected => f.write_str("no case matches; `stepup list cases` shows their ids"),
+            Unready::Options(message)
+            | Unready::NothingSelected(message)
+            | Unready::Client(message)
+            | Unready::Target(message) => f.write_str(message),
             Unready::Journal(error) => write!(f, "what the run makes cannot be written down: {error}"),
         }
     }
@@ -133,11 +162,40 @@ pub struct Suite {
     target: Target,
 }
 
+/// Whether what is required can be judged by the cases at all.
+fn required(options: &Options, target: &Target, selected: &[Case]) -> Result<(), Unready> {
+    let shown: BTreeSet<Capability> = selected
+        .iter()
+        .filter(|case| !case.is_observed())
+        .flat_map(|case| case.capabilities(&target.dialect))
+        .collect();
+    if let Some(first) = options.requires.first().filter(|_| target.without_second_factor) {
+        let message = format!("--require {first}: the file of {} says `second-factor: none`", target.name);
+        return Err(Unready::Options(message));
+    }
+    // Of what the target's file requires, a selection may leave something out.
+    let all = options.cases.is_empty() && options.clients.is_empty();
+    let by_file = target.requires.iter().filter(|_| all).map(|wanted| ("requires:", *wanted));
+    let by_option = options.requires.iter().map(|wanted| ("--require", *wanted));
+    match by_option.chain(by_file).find(|(_, wanted)| !shown.contains(wanted)) {
+        None => Ok(()),
+        Some((said, wanted)) => {
+            let names: Vec<&str> = shown.iter().map(|shown| shown.name()).collect();
+            let can = if names.is_empty() { "nothing with a second factor".to_owned() } else { names.join(", ") };
+            Err(Unready::Options(format!("{said} {wanted}: no selected case shows it; the selected ones show {can}")))
+        }
+    }
+}
+
 impl Suite {
     /// Reads all files and selects the cases.
     pub fn new(options: Options) -> Result<Self, Unready> {
         let suite = Suite::read(options)?;
-        if suite.cases.is_empty() { Err(Unready::NothingSelected) } else { Ok(suite) }
+        if suite.cases.is_empty() {
+            let message = "there is no case to run; `stepup list cases` shows their ids".to_owned();
+            return Err(Unready::NothingSelected(message));
+        }
+        Ok(suite)
     }
 
     /// Reads all files, and leaves the cases to others.
@@ -162,7 +220,8 @@ impl Suite {
         let mut known: Vec<String> = wire.iter().map(|case| case.id.clone()).collect();
         let all = seat::take(wire, &target.dialect, &options.clients)?;
         known.extend(all.iter().filter(|case| case.seat.is_some()).map(|case| case.id.clone()));
-        let once = plan::select(all, &options.cases).map_err(Unready::Options)?;
+        let once = plan::select(all, &options.cases, &known)?;
+        required(&options, &target, &once)?;
         let cases: Vec<Case> = (0..options.repeat).flat_map(|_| once.clone()).collect();
         Ok(Suite { options, table, cases, known, target })
     }
@@ -181,7 +240,7 @@ impl Suite {
             cases: options.cases.clone(),
             scenarios: options.scenarios.iter().map(|file| file.display().to_string()).collect(),
             mutants: options.mutants.iter().map(|mutant| mutant.name().to_owned()).collect(),
-            jobs: options.jobs,
+            jobs: options.jobs.unwrap_or(JOBS.0),
             repeat: options.repeat,
             authenticator: options.authenticator.name().to_owned(),
             pages: match options.pages {
@@ -190,6 +249,7 @@ impl Suite {
             },
             deviations: self.target.deviations.len(),
             retries: options.retries,
+            limits: options.limits.options(),
         }
     }
 
@@ -213,37 +273,96 @@ impl Suite {
         &self.cases
     }
 
+    /// How long they take on a real clock; nothing of the registry in this process, on which waiting takes no time.
+    pub fn estimate(&self) -> Option<Estimate> {
+        let accounts = match &self.target.start {
+            Start::Embedded { .. } => return None,
+            Start::Installed(_) => None,
+            Start::Running { accounts, .. } => accounts.as_deref().map(accounts::shelves),
+        };
+        let dialect = &self.target.dialect;
+        let own_clients = |case: &&Case| case.seat.is_none();
+        let played = |case: &&Case| {
+            let described = match &case.script {
+                Script::Scenario(scenario) => {
+                    let level = self.options.level;
+                    let runs = super::is_wanted(scenario, level) || super::burden(scenario).is_none();
+                    runs && scenario.undescribed(dialect).is_none()
+                }
+                Script::Row { .. } => true,
+            };
+            described && dry_run::why_not(&self.target, case).is_none()
+        };
+        let cases = self.cases.iter().filter(own_clients).filter(played);
+        Some(Estimate::of(cases, dialect, accounts.as_deref()))
+    }
+
     /// Brings the target up and looks at it. What is made on one that lives on is written to `journal` before.
     pub async fn begin(self, journal: &Path) -> Result<Session, Unready> {
+        self.begin_behind(journal, async |base, _, _| Ok(base)).await
+    }
+
+    /// The same, with something before the target: it is given the target's address, its clock and how it speaks, and
+    /// says which address is driven in its place.
+    pub(super) async fn begin_behind(
+        self,
+        journal: &Path,
+        front: impl AsyncFnOnce(Url, &Clock, &Dialect) -> Result<Url, Unready>,
+    ) -> Result<Session, Unready> {
         let started = Timestamp::now();
-        let (config, made_of) = (self.config(), self.made_of());
+        let (mut config, made_of, estimate) = (self.config(), self.made_of(), self.estimate());
         let Suite { options, table, cases, known, target } = self;
-        let Target { name, start, skew, dialect, deviations, mut left_out, consent, .. } = target;
+        let Target {
+            name,
+            start,
+            skew,
+            limits,
+            dialect,
+            deviations,
+            mut left_out,
+            consent,
+            archives,
+            may_lock_out,
+            ..
+        } = target;
+        let limits = Limits::chosen(limits, options.limits);
+        let (without_second_factor, requires) =
+            (target.without_second_factor, target.requires.into_iter().chain(options.requires).collect());
         // Who names a case wants it.
         left_out.retain(|(glob, _)| !options.cases.iter().any(|id| glob.is_match(id) && !id.contains('*')));
         let unusable = |message: String| Unready::Target(format!("target {name}: {message}"));
         let clients = seat::install(&cases).await.map_err(Unready::Client)?;
         let mut host = Host::bring_up(start, options.seed, options.mutants.clone()).await.map_err(unusable)?;
+        host.base = front(host.base.clone(), &host.clock, &dialect).await?;
         let simulated = !host.clock.is_real();
         let guard_ms = if simulated { 0 } else { GUARD_MS };
         let journal = if host.lives_on { Some(Journal::create(journal).map_err(Unready::Journal)?) } else { None };
+        let jobs = options.jobs.unwrap_or(if simulated { JOBS.0 } else { JOBS.1 });
+        config.jobs = jobs;
         let reuse = if simulated { Reuse::WhenIdle } else { Reuse::Never };
         // What a browser makes can be kept by ours alone.
         // So can what cleaning up after a run that was killed needs.
         let kept = dialect.in_browser || (host.lives_on && options.authenticator == Maker::default());
         let maker = if kept { Maker::Own } else { options.authenticator };
+        let wire = Wire::trusting(host.base.clone(), reuse, options.trust.clone(), limits)
+            .and_then(|wire| wire.with_archives(archives))
+            .map_err(Unready::Options)?;
+        let wire = if simulated { wire } else { wire.with_at_most(UNDER_WAY.max(jobs).into()) };
         let mut stage = Stage {
-            wire: Wire::trusting(host.base.clone(), reuse, options.trust.clone()).map_err(Unready::Options)?,
+            wire,
             dialect: Arc::new(dialect),
             maker,
             browser: Arc::default(),
             guard_ms,
+            routes: Arc::default(),
             offset_ms: 0,
             journal,
             clock: host.clock.clone(),
             skew,
-            jobs: Arc::new(Semaphore::new(options.jobs.into())),
-            waiting: Arc::new(AtomicUsize::new(0)),
+            proven: Default::default(),
+            jobs: Arc::new(Semaphore::new(jobs.into())),
+            waits: Waits::default(),
+            spread: !simulated && host.accounts.is_none(),
             stop: Stop::default(),
         };
         let unverified = options.trust == Trust::Unverified && host.base.scheme() == "https";
@@ -265,15 +384,21 @@ impl Suite {
             seed: options.seed,
             password_seed: if simulated { options.seed } else { rand::random() },
             mutants: options.mutants,
+            may_lock_out,
+            lock_out_patience: options.lock_out_patience,
             left_out,
             provisioner,
+            budget: options.budget.map(|long| Budget { long, until: None }),
             clients: Arc::new(clients),
         };
         if let Some(journal) = &run.stage.journal {
             let begun = journal.begin(&run.prefix, &anywhere(&run.target), run.stage.wire.base().as_str());
             begun.map_err(|message| Unready::Journal(std::io::Error::other(message)))?;
         }
-        let preflight = super::preflight(&mut run).await.map_err(unusable)?;
+        let mut preflight = super::preflight(&mut run).await.map_err(unusable)?;
+        if without_second_factor {
+            preflight.factors.are_stated_missing();
+        }
         Ok(Session {
             started,
             config,
@@ -281,11 +406,14 @@ impl Suite {
             table,
             name,
             deviations,
+            requires,
+            without_second_factor,
             cases,
             known,
             unverified,
             run,
             preflight,
+            estimate,
             host: Mutex::new(host),
         })
     }
@@ -341,137 +469,6 @@ fn own_scenarios(files: &[PathBuf], target: &Target) -> Result<Vec<Scenario>, Un
     Ok(read)
 }
 
-/// A run that can begin.
-#[derive(Debug)]
-pub struct Session {
-    started: Timestamp,
-    config: Config,
-    made_of: SuiteInfo,
-    table: Table,
-    name: String,
-    deviations: Vec<Deviation>,
-    cases: Vec<Case>,
-    known: Vec<String>,
-    unverified: bool,
-    run: Run,
-    preflight: Preflight,
-    host: Mutex<Host>,
-}
-
-impl Session {
-    /// Where it plays.
-    pub fn stage(&self) -> &Stage {
-        &self.run.stage
-    }
-
-    /// How many cases there are.
-    pub fn len(&self) -> usize {
-        self.cases.len()
-    }
-
-    /// Whether its cases were left to others.
-    pub fn is_empty(&self) -> bool {
-        self.cases.is_empty()
-    }
-
-    /// The cases.
-    pub fn cases(&self) -> &[Case] {
-        &self.cases
-    }
-
-    /// Plays one of the cases alone, by its number, and says what came of it.
-    pub(super) async fn play(&self, number: usize) -> Option<CaseResult> {
-        let case = self.cases.get(number)?;
-        Some(super::whole(&self.run, number, case, &self.preflight).await)
-    }
-
-    /// What is known of the target.
-    pub fn preflight(&self) -> &Preflight {
-        &self.preflight
-    }
-
-    /// Whether users can sign themselves up.
-    pub fn makes_users(&self) -> bool {
-        matches!(self.run.provisioner, Provisioner::SelfService)
-    }
-
-    /// Plays a scenario that is none of its cases, as far as it holds. `number` is one that it has not had before.
-    /// It ends before its next act at this moment.
-    pub async fn act(&self, scenario: Scenario, number: usize, until: Option<Instant>) -> Acted {
-        match plan::scenarios(vec![scenario]).first() {
-            Some(case) => super::alone::act(&self.run, case, number, until).await,
-            None => Acted { probes: Vec::new(), end: End::Unplayable("the scenario is for no mode".to_owned()) },
-        }
-    }
-
-    /// Lets the cases under way end and begins no other. Whether it was the first call.
-    pub fn interrupt(&self) -> bool {
-        self.run.stage.stop.ask()
-    }
-
-    /// What was made is undone: what `stepup cleanup` would need is forgotten.
-    pub fn end(&self) {
-        if let Some(journal) = &self.run.stage.journal {
-            journal.end();
-        }
-    }
-
-    /// Runs the cases, tells of each as it ends, and makes the result.
-    pub async fn run(&self, mut ended: impl FnMut(&CaseResult)) -> RunResult {
-        let (done, mut results) = mpsc::unbounded_channel();
-        let (left, mut numbered) = tokio::join!(super::run(&self.run, &self.cases, &self.preflight, done), async {
-            let mut numbered = Vec::with_capacity(self.cases.len());
-            while let Some((number, result)) = results.recv().await {
-                ended(&result);
-                numbered.push((number, result));
-            }
-            numbered
-        });
-        self.end();
-        numbered.sort_by_key(|(number, _)| *number);
-        self.result(left, numbered)
-    }
-
-    fn result(&self, left: Vec<String>, numbered: Vec<(usize, CaseResult)>) -> RunResult {
-        let (mut judged, mut observations) = (Vec::new(), Vec::new());
-        for (number, result) in numbered {
-            let observed = self.cases.get(number).is_some_and(Case::is_observed);
-            if observed { observations.push(result) } else { judged.push(result) }
-        }
-        let today = self.started.to_zoned(jiff::tz::TimeZone::UTC).date();
-        let stale_deviations = deviations::apply(&self.deviations, today, &self.known, &mut judged);
-        RunResult {
-            format: FORMAT.to_owned(),
-            tool: format!("stepup {}", env!("CARGO_PKG_VERSION")),
-            target: TargetInfo {
-                name: self.name.clone(),
-                unverified: self.unverified,
-                no_second_factor: self.preflight.no_second_factor.clone(),
-                clock_offset_ms: self.preflight.clock_offset_ms,
-                // The host's state is valid between any two statements.
-                ended: self.host.lock().unwrap_or_else(PoisonError::into_inner).has_ended(),
-            },
-            table: TableInfo {
-                id: self.table.id.clone(),
-                revision: self.table.revision.clone(),
-                source: self.table.source.clone(),
-            },
-            level: self.run.level,
-            config: Some(self.config.clone()),
-            suite: Some(self.made_of.clone()),
-            seed: self.run.seed,
-            started: self.started.to_string(),
-            finished: Timestamp::now().to_string(),
-            complete: !self.run.stage.stop.is_asked(),
-            summary: Summary::of(&judged, observations.len()),
-            stale_deviations,
-            left,
-            cases: judged,
-            observations,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -480,7 +477,6 @@ mod tests {
     use super::super::cleanup::{cleanup, left_open};
     use super::super::keyring::Keyring;
     use super::*;
-    use crate::clock::Clock;
     use crate::registry::{Registry, Settings, serve};
     use crate::result::Status;
 
@@ -498,7 +494,7 @@ mod tests {
         let options = Options {
             target: base.to_owned(),
             cases: vec!["disabled/publish/*".to_owned()],
-            jobs: 1,
+            jobs: Some(1),
             ..Options::default()
         };
         let suite = Suite::new(options).expect("it is ready");
@@ -515,7 +511,7 @@ mod tests {
         assert_eq!(case.status, if broke { Status::Error } else { Status::Pass }, "{}", case.observed);
         let left = packages(base).await;
         assert!(left == 0 || left_open(&journal_path) > 0, "{left} packages that the journal does not know");
-        let cleaned = cleanup(&journal_path, Trust::default()).await.expect("it cleans up");
+        let cleaned = cleanup(&journal_path, Trust::default(), ChosenLimits::default()).await.expect("it cleans up");
         assert!(cleaned.left.is_empty(), "{:?}", cleaned.left);
         assert!(!folder.join(format!("{reading}.keys")).exists(), "what undid it is kept no longer");
         (broke, left, packages(base).await)

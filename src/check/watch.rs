@@ -3,7 +3,7 @@
 use super::scene::Scene;
 use super::writing::each_address;
 use crate::dialect::predicate::Answer;
-use crate::secret::{Searched, SecretKind, tickets};
+use crate::secret::{Guises, Searched, SecretKind, tickets};
 
 impl Scene {
     /// Notes what an answer gives away: addresses that nobody else may know and, while that is looked for, which of the
@@ -24,6 +24,11 @@ impl Scene {
         }
         if self.user.recovery_codes.iter().any(|code| searched.shows(code.guises())) {
             shown.push(SecretKind::RecoveryCode);
+        }
+        // A token that was made before, which a later answer has no need to show.
+        let made = self.kept.get("token").and_then(serde_json::Value::as_str);
+        if made.is_some_and(|token| searched.shows(&Guises::of_text(SecretKind::Token, token))) {
+            shown.push(SecretKind::Token);
         }
     }
 }

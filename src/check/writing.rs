@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use minijinja::Value;
 
 use super::scene::{Mistake, Scene};
+use crate::dialect::headers;
 use crate::dialect::step::{Auth, Request};
 use crate::dialect::template::{Document, Unfilled};
 use crate::persona::Persona;
@@ -25,10 +26,20 @@ impl Scene {
         let dialect = &self.stage.dialect;
         let place = |variables: &Value| step.line.place.text(variables);
         let mut headers = Vec::new();
-        for (name, value) in dialect.headers.iter().chain(&step.headers) {
+        let client = self.client.as_ref().and_then(|name| dialect.clients.get(name));
+        for (name, value) in dialect.headers_of(step, self.command.as_deref(), client) {
+            headers.push((name.to_owned(), value.text(real)?, value.text(shown)?));
+        }
+        for (name, value) in dialect.read_back_headers.iter().filter(|_| self.past_caches) {
             headers.push((name.clone(), value.text(real)?, value.text(shown)?));
         }
+        if self.is_basic(step.auth) {
+            let Persona { name, password, .. } = &self.user;
+            let shown = format!("Basic {name}:{password}");
+            headers.push(("authorization".to_owned(), headers::basic(name, password.reveal()), shown));
+        }
         let token = match step.auth {
+            Auth::User if self.basic => None,
             Auth::User => self.bearer.clone().or_else(|| self.user.token.clone()),
             Auth::Other => self.other.as_ref().and_then(|other| other.token.clone()),
             Auth::Kept => self
@@ -36,7 +47,7 @@ impl Scene {
                 .get("token")
                 .and_then(serde_json::Value::as_str)
                 .map(|token| Secret::new(SecretKind::Token, token)),
-            Auth::None => None,
+            Auth::Basic | Auth::None => None,
         };
         if let Some(token) = token {
             headers.push(("authorization".to_owned(), format!("Bearer {}", token.reveal()), format!("Bearer {token}")));
@@ -80,6 +91,15 @@ impl Scene {
             told = format!("{told}{mark}{name}={proof}");
         }
         Ok(Outgoing { method: step.line.method, place: sent, shown_place: told, headers, body })
+    }
+
+    /// Whether a request is sent with the user's name and password.
+    fn is_basic(&self, auth: Auth) -> bool {
+        match auth {
+            Auth::Basic => true,
+            Auth::User => self.basic,
+            Auth::Other | Auth::Kept | Auth::None => false,
+        }
     }
 
     pub(super) fn fill_all(&self, documents: &BTreeMap<String, Document>) -> Result<Value, Mistake> {

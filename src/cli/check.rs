@@ -6,17 +6,20 @@ use std::pin::pin;
 use clap::Args;
 use jiff::Timestamp;
 
-use super::connection::Connection;
+use super::connection::{Connection, Timeouts};
 use super::interrupt::Interruptions;
 use super::progress::Progress;
 use super::{Failure, exit, folder, out, report};
+use crate::capability::Capability;
 use crate::check::dry_run;
-use crate::check::suite::{Options, Session, Suite};
+use crate::check::session::Session;
+use crate::check::suite::{Options, Suite};
 use crate::persona::key::Maker;
+use crate::quantity::Span;
 use crate::registry::Mutant;
 use crate::report::terminal::{self, Paper, WIDTH};
 use crate::report::{Document, Format, annotations, deviations};
-use crate::result::{RunResult, Status};
+use crate::result::{RunEnd, RunResult};
 use crate::table::Level;
 use crate::target::{self, Pages};
 
@@ -38,6 +41,10 @@ pub(super) struct Check {
     /// The least binding level whose deviations decide the exit code.
     #[arg(long, value_enum, default_value_t = Level::Implied)]
     level: Level,
+    /// What must be judged with a second factor, or the run ends with exit code 8; may be given several times. Any one
+    /// case is enough where neither this nor the target's file says more.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "NAME")]
+    require: Vec<Capability>,
     /// Where the reports go.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -47,15 +54,19 @@ pub(super) struct Check {
     /// Names, passwords and the simulated start depend on it alone.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many cases may be at work at once.
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
-    jobs: u16,
+    /// How many cases may be at work at once: 16 on a real clock and 8 on a simulated one unless said. At most 16 requests,
+    /// or as many as this, are under way at once.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256))]
+    jobs: Option<u16>,
     /// Run the selected cases this many times over.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=100))]
     repeat: u16,
     /// Play a case that cannot be judged again, up to this many times. A deviation is never played again.
     #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=5))]
     retries: u8,
+    /// The longest lock-out, after many wrong codes, whose end is waited for. A longer one is told, and not judged.
+    #[arg(long, value_name = "DURATION", default_value = "60 s")]
+    wait_for_lock_out: Span,
     /// What the target is known to do differently, in place of the list that its own file names.
     #[arg(long, value_name = "FILE")]
     deviations: Option<PathBuf>,
@@ -71,8 +82,14 @@ pub(super) struct Check {
     /// Say what would be sent for the selected cases, and send nothing.
     #[arg(long)]
     dry_run: bool,
+    /// How long the run may take, as in `5min`: the most telling cases are then played first, and the report says what was
+    /// left. It ends within half a minute after.
+    #[arg(long, value_name = "TIME")]
+    budget: Option<Span>,
     #[command(flatten)]
     connection: Connection,
+    #[command(flatten)]
+    timeouts: Timeouts,
     /// A seeded fault of the embedded registry.
     #[arg(long, value_name = "NAME")]
     mutant: Vec<Mutant>,
@@ -95,7 +112,7 @@ impl Check {
         if self.dry_run {
             let suite = self.suite()?;
             let (_, target) = suite.subject();
-            super::say!("{}", dry_run::render(target, suite.cases()).trim_end());
+            super::say!("{}", dry_run::render(target, suite.cases(), suite.estimate().as_ref()).trim_end());
             return Ok(exit::HELD);
         }
         super::runtime()?.block_on(self.play())
@@ -147,7 +164,11 @@ impl Check {
             authenticator: self.authenticator,
             pages: self.pages,
             trust: self.connection.trust(),
+            limits: self.timeouts.limits(),
             retries: self.retries,
+            lock_out_patience: self.wait_for_lock_out.0,
+            budget: self.budget.map(|Span(long)| long),
+            requires: self.require.clone(),
         })?;
         if let Some(path) = &self.deviations {
             suite.with_deviations(target::deviations(path)?);
@@ -171,8 +192,11 @@ fn annotated(shown: &str, result: &RunResult) -> String {
 
 /// Runs the cases. The first interruption lets those under way end, the second does not.
 async fn follow(session: &Session, out: &Path, mut interruptions: Interruptions) -> Result<RunResult, Failure> {
-    let progress = Progress::new(session.len());
-    let mut running = pin!(session.run(|_| progress.one_more()));
+    if let Some(estimate) = session.estimate() {
+        eprintln!("{}", estimate.sentence());
+    }
+    let progress = Progress::new(session.len(), session.estimate().cloned());
+    let mut running = pin!(session.run(|result| progress.one_more(result)));
     loop {
         tokio::select! {
             result = &mut running => return Ok(result),
@@ -202,22 +226,12 @@ pub(super) fn paper() -> Paper {
 }
 
 fn code(result: &RunResult) -> u8 {
-    let summary = &result.summary;
-    let observed =
-        result.observations.iter().filter(|case| matches!(case.status, Status::Pass | Status::Error)).count();
-    // Where cases were selected that are judged, those that are only observed do not stand for them.
-    let executed = if summary.selected > 0 { summary.exact + summary.deviating + summary.errored } else { observed };
-    let reached =
-        result.cases.iter().chain(&result.observations).any(|case| matches!(case.status, Status::Pass | Status::Fail));
-    if !result.complete {
-        exit::INCOMPLETE
-    } else if executed == 0 {
-        exit::NOTHING
-    } else if !reached {
-        exit::UNREACHABLE
-    } else if !result.stale_deviations.is_empty() || result.cases.iter().any(|case| result.decides(case)) {
-        exit::DEVIATING
-    } else {
-        exit::HELD
+    match result.end() {
+        RunEnd::Held => exit::HELD,
+        RunEnd::Deviating => exit::DEVIATING,
+        RunEnd::NotReached => exit::UNREACHABLE,
+        RunEnd::NothingExecuted | RunEnd::NothingDecides => exit::NOTHING,
+        RunEnd::Incomplete => exit::INCOMPLETE,
+        RunEnd::SecondFactorNotJudged => exit::SECOND_FACTOR_NOT_JUDGED,
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::connection::Connection;
+use super::connection::{Connection, Timeouts};
 use super::{Failure, exit};
 use crate::check::cleanup;
 use crate::report::text::counted;
@@ -16,11 +16,14 @@ pub(super) struct Cleanup {
     journal: PathBuf,
     #[command(flatten)]
     connection: Connection,
+    #[command(flatten)]
+    timeouts: Timeouts,
 }
 
 impl Cleanup {
     pub(super) fn run(self) -> Result<u8, Failure> {
-        let cleaned = super::runtime()?.block_on(cleanup::cleanup(&self.journal, self.connection.trust()))?;
+        let (trust, limits) = (self.connection.trust(), self.timeouts.limits());
+        let cleaned = super::runtime()?.block_on(cleanup::cleanup(&self.journal, trust, limits))?;
         for left in &cleaned.left {
             super::say!("left: {left}");
         }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use globset::{Glob, GlobMatcher};
 
 use super::report::{unrenderable, unwritable};
 use super::{Failure, check, exit, out};
@@ -11,6 +12,7 @@ use crate::report::compare::{Changes, Compared, Form, Grid};
 use crate::report::load::{Comparison, Difference};
 use crate::report::terminal::Paper;
 use crate::report::text::clean;
+use crate::result::RunResult;
 
 #[derive(Debug, Args)]
 pub(super) struct Compare {
@@ -20,6 +22,10 @@ pub(super) struct Compare {
     /// What is told; unless said, changes of two results of one registry, and else a grid.
     #[arg(long = "as", value_enum, value_name = "WHAT")]
     told: Option<Told>,
+    /// Cases that may be unsupported, not described or not judged from now on, as a glob over their ids; may be given
+    /// several times.
+    #[arg(long, value_name = "GLOB")]
+    allow: Vec<String>,
     /// What is made of it; may be given several times.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "FORMAT", default_value = "terminal")]
     format: Vec<Form>,
@@ -34,6 +40,20 @@ enum Told {
     Changes,
     /// What each registry does: exit code 0
     Grid,
+}
+
+/// The exceptions, each of which must match a case of one of the results.
+fn allowed(globs: &[String], before: &RunResult, after: &RunResult) -> Result<Vec<GlobMatcher>, Failure> {
+    let mut allowed = Vec::new();
+    for glob in globs {
+        let unusable = |why: String| Failure::new(exit::USAGE, format!("--allow `{glob}`{why}"));
+        let matcher = Glob::new(glob).map_err(|error| unusable(format!(": {}", error.kind())))?.compile_matcher();
+        if !before.cases.iter().chain(&after.cases).any(|case| matcher.is_match(&case.id)) {
+            return Err(unusable(" matches no case of the two results".to_owned()));
+        }
+        allowed.push(matcher);
+    }
+    Ok(allowed)
 }
 
 impl Compare {
@@ -76,13 +96,16 @@ impl Compare {
         }
         let (compared, code) = match (self.told.unwrap_or(usual), results.as_slice()) {
             (Told::Changes, [before, after]) => {
-                let changes = Changes::of(before, after);
+                let changes = Changes::of(before, after).allowing(&allowed(&self.allow, before, after)?);
                 let code = if changes.regresses() { exit::DEVIATING } else { exit::HELD };
                 (Compared::Changes(changes), code)
             }
             (Told::Changes, more) => {
                 let message = format!("--as changes: {} results were given; allowed: 2", more.len());
                 return Err(Failure::new(exit::USAGE, message));
+            }
+            (Told::Grid, _) if !self.allow.is_empty() => {
+                return Err(Failure::new(exit::USAGE, "--allow names exceptions among changes; a grid has none"));
             }
             (Told::Grid, all) => (Compared::Grid(Grid::of(all)), exit::HELD),
         };

@@ -9,7 +9,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
-use super::connection::Connection;
+use super::connection::{Connection, Timeouts};
 use super::interrupt::Interruptions;
 use super::out::{print, unwritable};
 use super::{Failure, check, exit, folder};
@@ -43,6 +43,8 @@ pub(super) struct Explore {
     limit: u64,
     #[command(flatten)]
     connection: Connection,
+    #[command(flatten)]
+    timeouts: Timeouts,
     /// A seeded fault of the embedded registry.
     #[arg(long, value_name = "NAME")]
     mutant: Vec<Mutant>,
@@ -65,6 +67,7 @@ impl Explore {
             jobs: self.jobs,
             limit: Duration::from_secs(self.limit),
             trust: self.connection.trust(),
+            limits: self.timeouts.limits(),
             mutants: self.mutant.into_iter().collect(),
             out: out.clone(),
         });

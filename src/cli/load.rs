@@ -78,6 +78,7 @@ impl From<Unready> for Failure {
             Unready::File(error) => error.into(),
             Unready::Options(message) => Failure::new(exit::USAGE, message),
             Unready::Target(message) => Failure::new(exit::UNREACHABLE, message),
+            Unready::Unprotected(message) => Failure::new(exit::DEVIATING, message),
         }
     }
 }

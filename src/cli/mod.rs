@@ -112,7 +112,7 @@ impl From<Unready> for Failure {
         match unready {
             Unready::File(error) => error.into(),
             Unready::Options(_) => Failure::new(exit::USAGE, unready.to_string()),
-            Unready::NothingSelected => Failure::new(exit::NOTHING, unready.to_string()),
+            Unready::NothingSelected(_) => Failure::new(exit::NOTHING, unready.to_string()),
             Unready::Journal(_) => Failure::new(exit::INCOMPLETE, unready.to_string()),
             Unready::Client(_) | Unready::Target(_) => Failure::new(exit::UNREACHABLE, unready.to_string()),
         }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::{Failure, exit, folder};
 use crate::check::mutants::{Matrix, Measured, measure};
+use crate::check::operators;
 use crate::check::plan::Case;
 use crate::check::suite;
 use crate::registry::Mutant;
@@ -24,6 +25,10 @@ pub(super) struct MutantsCommand {
     /// itself, which takes many times as long.
     #[arg(long)]
     every_case: bool,
+    /// Put generic faults between the checker and the registry without a fault, in place of seeding one: a challenge that
+    /// is dropped, an effect before the answer, any code accepted, and others, on every surface.
+    #[arg(long, conflicts_with_all = ["mutants", "every_case"])]
+    generic: bool,
     /// Where the matrix goes.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -34,7 +39,10 @@ pub(super) struct MutantsCommand {
 
 impl MutantsCommand {
     pub(super) fn run(self) -> Result<u8, Failure> {
-        let out = self.out.unwrap_or_else(|| folder::named_after(Timestamp::now()));
+        let out = self.out.clone().unwrap_or_else(|| folder::named_after(Timestamp::now()));
+        if self.generic {
+            return self.generic(&out);
+        }
         let measured =
             Measured { cases: &self.case, faults: &self.mutants, seed: self.seed, every_case: self.every_case };
         let matrix = super::runtime()?.block_on(measure(measured, |row| {
@@ -44,6 +52,24 @@ impl MutantsCommand {
         let mut cases = suite::carried()?;
         cases.retain(|case| self.case.is_empty() || matrix.cases.contains(&case.id));
         write(&out, &matrix, &cases).map_err(|message| Failure::new(exit::INCOMPLETE, message))?;
+        super::say!("\nreports: {}", out.display());
+        Ok(if matrix.holds() { exit::HELD } else { exit::DEVIATING })
+    }
+
+    /// Measures the suite against faults that no author of cases chose.
+    fn generic(&self, out: &Path) -> Result<u8, Failure> {
+        let measured = operators::Measured { cases: &self.case, seed: self.seed };
+        let matrix = super::runtime()?.block_on(operators::measure(measured, |cell| {
+            eprintln!("{:<24} {:<28} {:?}", cell.operator.name(), cell.surface, cell.outcome);
+        }))?;
+        let shown = report::operators::render(&matrix);
+        super::say!("{shown}");
+        let json =
+            serde_json::to_string_pretty(&matrix).map_err(|error| Failure::new(exit::INCOMPLETE, error.to_string()))?;
+        std::fs::create_dir_all(out).map_err(|error| super::out::unwritable(out, &error))?;
+        for (name, text) in [("operators.json", &json), ("operators.md", &shown)] {
+            super::out::write(&out.join(name), text)?;
+        }
         super::say!("\nreports: {}", out.display());
         Ok(if matrix.holds() { exit::HELD } else { exit::DEVIATING })
     }

@@ -8,7 +8,7 @@ use clap::Args;
 use super::{Failure, exit};
 use crate::load::document::{CapacityResult, Ending};
 use crate::load::nodes::{self, Answer, Measured};
-use crate::load::quantity::{Rate, Share};
+use crate::quantity::{Rate, Share};
 use crate::report::Document;
 use crate::report::load::{asked_otherwise, made_otherwise};
 use crate::report::text::counted;

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Situation;
+use super::limits::Measured;
 use crate::built_in;
 use crate::dialect::Fact;
 use crate::dialect::template::Template;
@@ -47,6 +48,8 @@ pub struct Client {
     pub patience: Duration,
     /// How the rows of the tables are spelled, by the ids of the surfaces.
     pub rows: BTreeMap<String, Row>,
+    /// What it does on the reference registry; nothing of a client that is not built in.
+    pub measured: Vec<Measured>,
 }
 
 /// Packages from the npm registry, at pinned versions.
@@ -326,6 +329,10 @@ fn checked(source: &Source, file: ClientFile, tells: &Source, prompts: &Source) 
         };
         known.push(Prompt { shows, reply });
     }
+    let measured = match source {
+        Source::BuiltIn(_) => source.beside(&format!("{stem}.limits.yaml")).parse()?,
+        Source::File(_) | Source::Written { .. } => Vec::new(),
+    };
     let mut packages = vec![Packages::beside(source, &stem)?];
     if let Some(node) = &file.node {
         packages.push(Packages::beside(source, node)?);
@@ -344,6 +351,7 @@ fn checked(source: &Source, file: ClientFile, tells: &Source, prompts: &Source) 
         moment: Duration::from_millis(file.moment.unwrap_or(0).into()),
         patience: Duration::from_secs(patience.into()),
         rows: file.rows,
+        measured,
     })
 }
 

@@ -6,6 +6,7 @@
 
 pub mod file;
 pub mod home;
+pub mod limits;
 pub mod process;
 pub mod proxy;
 

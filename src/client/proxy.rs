@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 
 use crate::dialect::predicate::Answer;
-use crate::wire::{Wire, is_loopback};
+use crate::wire::{Fault, FaultKind, Wire, is_loopback};
 
 /// How long is waited for a request that a client is to send.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -61,7 +61,7 @@ pub struct Recorded {
     /// The request's body, as the registry got it.
     pub body: Vec<u8>,
     /// The answer, as the registry gave it, or why there was none.
-    pub answer: Result<Answer, String>,
+    pub answer: Result<Answer, Fault>,
     /// How long it took.
     pub elapsed: Duration,
 }
@@ -169,7 +169,7 @@ impl Road {
             place: parts.uri.to_string(),
             headers: texts(&parts.headers),
             body: Vec::new(),
-            answer: Err(format!("an address outside the target, on {host}")),
+            answer: Err(Fault::new(FaultKind::NotSendable, format!("an address outside the target, on {host}"))),
             elapsed: started.elapsed(),
         });
         refused(StatusCode::FORBIDDEN)

@@ -1,24 +1,32 @@
 //! Dialects: how actions, challenges, proofs and effects look on the wire, as data.
 
+mod classify;
+mod features;
+pub mod headers;
 pub mod predicate;
 pub mod step;
+mod surface;
 pub mod template;
+mod undriven;
+pub mod unmet;
+pub mod waits;
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use minijinja::Value;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde::de::{self, Deserializer};
 
 use crate::source::Source;
-use crate::table::{Factor, Mode};
 use crate::yaml::{self, FileError, Spanned};
+pub use classify::{Asked, Classified, Failing, classify};
+use headers::{ClientHeaders, CommandRule};
 use predicate::{Answer, Predicate};
-use step::{Deed, Request, Step};
+use step::{Deed, Step};
+pub use surface::{Fact, LeavesAccount, Read, Surface};
 use template::{Template, Unfilled};
+pub use undriven::Undriven;
 
 /// A dialect.
 #[derive(Debug)]
@@ -29,12 +37,16 @@ pub struct Dialect {
     pub headers: BTreeMap<String, Template>,
     /// The header in which a proof travels.
     pub proof_header: String,
+    /// The header that names the command which sends a request, where there is one.
+    pub command_header: Option<String>,
+    /// What other clients send, by the names that scenarios call them.
+    pub clients: BTreeMap<String, ClientHeaders>,
     /// What is a challenge, first match first.
     pub challenge: Vec<Recogniser>,
     /// When a challenge sends the user to a page, and where that is.
     pub web_challenge: WebChallenge,
     /// Why no security key can be used on the target, where none can.
-    pub no_keys: Option<String>,
+    pub no_keys: Option<Undriven>,
     /// Routines that it describes itself or leaves to targets: scenarios run them by name.
     pub offered: Vec<String>,
     /// Routines that a target file can describe, and this one does not.
@@ -45,6 +57,12 @@ pub struct Dialect {
     pub not_implemented: Vec<Predicate>,
     /// Answers that ask for patience.
     pub throttled: Vec<Predicate>,
+    /// Where the body of such an answer says for how many seconds: a pointer into it (RFC 6901).
+    pub retry_after: Option<String>,
+    /// Headers of read-backs beside those of every request: they ask past caches.
+    pub read_back_headers: BTreeMap<String, Template>,
+    /// Answers that a cache has given in place of the registry. They prove no absence.
+    pub cached: Vec<Predicate>,
     /// Names of JSON members whose values are secrets in any answer.
     pub secret_members: Vec<String>,
     /// Names of JSON members whose addresses are as good as a password to whoever knows them.
@@ -65,6 +83,14 @@ pub(crate) struct DialectFile {
     headers: BTreeMap<String, Template>,
     /// The header in which a proof travels.
     proof_header: String,
+    /// The header in which a client names the command that sends a request.
+    command_header: Option<String>,
+    /// Which command sends which request, the first match first, where neither a step nor its surface says it.
+    #[serde(default)]
+    commands: Vec<CommandRule>,
+    /// What other clients send in place of these headers, by the names that scenarios call them.
+    #[serde(default)]
+    clients: BTreeMap<String, ClientHeaders>,
     /// What is a challenge, the first match first.
     challenge: Vec<Recogniser>,
     /// When a challenge sends the user to a page, and where that is.
@@ -73,6 +99,16 @@ pub(crate) struct DialectFile {
     not_implemented: Vec<Predicate>,
     /// Answers that ask for patience.
     throttled: Vec<Predicate>,
+    /// Where the body of such an answer says for how many seconds, for one without the header `retry-after`: a pointer
+    /// into it (RFC 6901).
+    retry_after: Option<String>,
+    /// Headers of read-backs beside those of every request: they ask past caches.
+    #[serde(default)]
+    read_back_headers: BTreeMap<String, Template>,
+    /// Answers that a cache has given in place of the registry. One may show that something is there, and never that
+    /// something is not.
+    #[serde(default)]
+    cached: Vec<Predicate>,
     /// Names of JSON members whose values are secrets in any answer.
     secret_members: Vec<String>,
     /// Names of JSON members that hold addresses of pages and of what they make: their long path segments and query
@@ -129,8 +165,15 @@ impl Dialect {
             surfaces.extend(listed.into_iter().map(|surface| (source.clone(), surface)));
         }
         // A target's own way takes the place of the dialect's.
-        surfaces.retain(|(_, surface)| !change.surfaces.iter().any(|own| own.id() == surface.id()));
-        surfaces.extend(change.surfaces.into_iter().map(|surface| (change.source.clone(), surface)));
+        let (kept, replaced): (Vec<_>, Vec<_>) =
+            surfaces.into_iter().partition(|(_, surface)| !change.surfaces.iter().any(|own| own.id() == surface.id()));
+        let mut surfaces = kept;
+        surfaces.extend(change.surfaces.into_iter().map(|mut surface| {
+            // It belongs to what the other belonged to.
+            let known = replaced.iter().find(|(_, other)| other.id() == surface.id());
+            surface.feature = surface.feature.or_else(|| known.and_then(|(_, other)| other.feature));
+            (change.source.clone(), surface)
+        }));
         let ids: Vec<String> = surfaces.iter().map(|(_, surface)| surface.id()).collect();
         if let Some((unknown, reason)) = change.unsupported.iter().find(|(id, _)| !ids.contains(id)) {
             let hint = Some(yaml::allowed(unknown, &ids));
@@ -140,14 +183,20 @@ impl Dialect {
             file.target_routines.iter().filter(|name| !names.contains(name)).cloned().collect();
         for (source, surface) in &mut surfaces {
             let missing = undescribed.iter().find(|name| surface.runs(name));
-            surface.unsupported = match (change.unsupported.get(&surface.id()), missing) {
-                (Some(reason), _) => Some(reason.value.clone()),
-                (None, Some(name)) => Some(format!("the target file does not describe the routine `{name}`")),
+            surface.undriven = match (change.unsupported.get(&surface.id()), missing) {
+                (Some(reason), _) => Some(Undriven::Missing(reason.value.clone())),
+                (None, Some(name)) => Some(Undriven::NotDescribed(name.clone())),
                 (None, None) => {
                     surface.check(source, &names)?;
                     None
                 }
             };
+        }
+        for (_, _, steps) in &mut routines {
+            headers::assign(steps, &file.commands);
+        }
+        for (_, surface) in &mut surfaces {
+            headers::assign_to_surface(surface, &file.commands);
         }
         let mut not_implemented = file.not_implemented;
         not_implemented.extend(change.not_implemented);
@@ -156,22 +205,30 @@ impl Dialect {
         let no_keys = OF_KEYS
             .iter()
             .find(|needed| !names.iter().any(|name| name == *needed))
-            .map(|missing| format!("the target file does not describe the routine `{missing}`"));
+            .map(|missing| Undriven::NotDescribed((*missing).to_owned()));
         let DialectFile {
             name,
             headers,
             proof_header,
+            command_header,
+            clients,
             challenge,
             web_challenge,
             throttled,
+            retry_after,
+            read_back_headers,
+            cached,
             secret_members,
             address_members,
             ..
         } = file;
+        let retry_after = change.retry_after.or(retry_after);
         Ok(Dialect {
             name,
             headers,
             proof_header,
+            command_header,
+            clients,
             challenge,
             web_challenge,
             no_keys,
@@ -180,6 +237,9 @@ impl Dialect {
             in_browser,
             not_implemented,
             throttled,
+            retry_after,
+            read_back_headers,
+            cached,
             secret_members,
             address_members,
             routines,
@@ -239,6 +299,12 @@ impl Dialect {
         routines.chain(surfaces)
     }
 
+    /// The rules by which answers are told apart, whatever was asked.
+    pub fn rules(&self) -> impl Iterator<Item = &Predicate> {
+        let challenges = self.challenge.iter().map(|recogniser| &recogniser.when);
+        challenges.chain(&self.throttled).chain(&self.not_implemented)
+    }
+
     /// The first rule that takes the answer for a challenge.
     pub fn recognise(&self, answer: &Answer, variables: &Value) -> Result<Option<&Recogniser>, Unfilled> {
         for recogniser in &self.challenge {
@@ -277,6 +343,8 @@ pub struct Change {
     pub unsupported: BTreeMap<String, Spanned<String>>,
     /// Answers that say that there is no such route, beside the dialect's.
     pub not_implemented: Vec<Predicate>,
+    /// Where the body of a throttled answer says for how many seconds, in place of the dialect's place.
+    pub retry_after: Option<String>,
 }
 
 impl Change {
@@ -289,6 +357,7 @@ impl Change {
             surfaces: Vec::new(),
             unsupported: BTreeMap::new(),
             not_implemented: Vec::new(),
+            retry_after: None,
         }
     }
 }
@@ -342,158 +411,4 @@ pub struct Recogniser {
     /// The clients that break on it.
     #[serde(default)]
     pub breaks: Vec<String>,
-}
-
-/// One way to perform an action.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Surface {
-    /// The action: a row of the table, a read, or a write that the table does not name.
-    pub action: String,
-    /// Which of several surfaces.
-    pub surface: Option<String>,
-    /// The modes in which the action makes sense; all unless said.
-    pub modes: Option<Vec<Mode>>,
-    /// The factors with which it does; all unless said.
-    pub factors: Option<Vec<Factor>>,
-    /// Whether the steps need the companion user.
-    #[serde(default)]
-    pub companion: bool,
-    /// What each probe works on.
-    #[serde(default)]
-    pub object: BTreeMap<String, Template>,
-    /// Made for each object before the persona enrols.
-    #[serde(default)]
-    pub prepare: Vec<Step>,
-    /// Read just before each probe.
-    #[serde(default)]
-    pub before: Vec<Step>,
-    /// The command.
-    pub perform: Vec<Step>,
-    /// What a read-back shows.
-    #[serde(default)]
-    pub effect: Vec<Fact>,
-    /// Whether what was not applied is read once more before the right proof is sent, as it is unless said.
-    #[serde(default = "yes")]
-    pub read_again: bool,
-    /// How it leaves the account that it was played on.
-    #[serde(default)]
-    pub leaves_account: LeavesAccount,
-    /// The action to spend the replayed proof on first, for actions that end the factor itself.
-    #[schemars(with = "Option<String>")]
-    pub spend_on: Option<Spanned<String>>,
-    /// Why it cannot be driven, where it cannot.
-    #[serde(skip)]
-    pub unsupported: Option<String>,
-}
-
-/// How a case leaves its account, for registries where accounts are few.
-#[derive(Debug, Deserialize, Default, Clone, Copy, PartialEq, Eq, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum LeavesAccount {
-    /// As it was.
-    #[default]
-    AsItWas,
-    /// As it was when all goes well; else without its authenticator, or with another password.
-    Restored,
-    /// Without its authenticator.
-    UsedUp,
-}
-
-fn yes() -> bool {
-    true
-}
-
-impl Surface {
-    /// `action` or `action:surface`, as in case ids.
-    pub fn id(&self) -> String {
-        match &self.surface {
-            Some(surface) => format!("{}:{surface}", self.action),
-            None => self.action.clone(),
-        }
-    }
-
-    /// What one probe works on: a name that nothing else on the target has, and what the surface says beside it.
-    pub fn object_named(&self, name: &str, n: usize, user: &str, password: &str) -> Result<Value, Unfilled> {
-        let variables = minijinja::context! { n, name, user, password };
-        let mut object = serde_json::Map::new();
-        object.insert("name".to_owned(), name.into());
-        for (key, template) in &self.object {
-            object.insert(key.clone(), template::json(template.value(&variables)?));
-        }
-        Ok(Value::from(minijinja::value::Serde(&object)))
-    }
-
-    /// Whether a step of it runs this routine.
-    fn runs(&self, routine: &str) -> bool {
-        [&self.prepare, &self.before, &self.perform].into_iter().flatten().any(|step| match &step.deed {
-            Deed::Routine { name, .. } => name.value == routine,
-            Deed::Request(_) | Deed::Key(_) | Deed::Browse(_) => false,
-        })
-    }
-
-    fn check(&self, source: &Source, routines: &[String]) -> Result<(), FileError> {
-        for steps in [&self.prepare, &self.before, &self.perform] {
-            know(source, steps, routines)?;
-        }
-        match &self.spend_on {
-            Some(name) if !routines.contains(&name.value) => {
-                let message = format!("no routine `{}` to spend a code on", name.value);
-                Err(source.wrong(name, message, Some(yaml::allowed(&name.value, routines))))
-            }
-            Some(_) | None => Ok(()),
-        }
-    }
-}
-
-/// One read, and how it is undone where it makes something itself: logging in makes a session.
-#[derive(Debug)]
-pub struct Read {
-    /// The request.
-    pub request: Request,
-    /// Its undoing.
-    pub undo: Arc<Vec<Step>>,
-}
-
-impl JsonSchema for Read {
-    fn schema_name() -> Cow<'static, str> {
-        "Read".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "description": "One read.", "allOf": [generator.subschema_for::<Step>(), { "required": ["request"] }] })
-    }
-}
-
-impl<'de> Deserialize<'de> for Read {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Step { deed, undo, .. } = Step::deserialize(deserializer)?;
-        match deed {
-            Deed::Request(request) => Ok(Read { request: *request, undo }),
-            Deed::Routine { .. } | Deed::Key(_) | Deed::Browse(_) => {
-                Err(de::Error::custom("a read-back is one `request`, not a routine nor a ceremony"))
-            }
-        }
-    }
-}
-
-/// One thing that a read-back shows.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Fact {
-    /// The read.
-    pub read: Read,
-    /// What shows that this read says nothing either way.
-    pub neutral: Option<Predicate>,
-    /// The value that must have been kept for there to be anything to read; without it nothing was applied.
-    pub needs: Option<String>,
-    /// Only asked when the facts before it show that the action was applied.
-    #[serde(default)]
-    pub if_applied: bool,
-    /// What shows that the action was applied.
-    pub applied: Predicate,
-    /// What shows that it was not.
-    pub absent: Predicate,
-    /// What shows that something happened that is neither.
-    pub partial: Option<Predicate>,
 }

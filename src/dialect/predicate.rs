@@ -11,6 +11,7 @@ use serde::de::{self, Deserializer, MapAccess, Visitor, value::MapAccessDeserial
 use sha1::Digest as _;
 
 use super::template::{Document, Template, Unfilled};
+use super::unmet::{Came, Unmet, Wanted};
 
 /// What a registry answered, as predicates see it.
 #[derive(Debug, Clone, Default)]
@@ -29,6 +30,12 @@ impl Answer {
     /// All values of a header.
     pub fn header<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.headers.iter().filter(move |(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether it says that its body is JSON, and the body is something else: neither a yes nor a no.
+    pub fn is_garbled(&self) -> bool {
+        let claims_json = || self.header("content-type").any(|kind| kind.contains("json"));
+        self.json.is_none() && !self.body.is_empty() && claims_json()
     }
 }
 
@@ -63,49 +70,68 @@ impl Predicate {
         by_matcher || by_digest || self.any.iter().chain(self.not.as_deref()).any(Predicate::reads_variables)
     }
 
+    /// Whether it names this status, itself or in one of its alternatives.
+    pub fn names(&self, status: u16) -> bool {
+        self.status.as_ref().is_some_and(|own| own.covers(status)) || self.any.iter().any(|other| other.names(status))
+    }
+
     /// Whether `answer` shows it.
     pub fn holds(&self, answer: &Answer, variables: &Value) -> Result<bool, Unfilled> {
-        if self.status.as_ref().is_some_and(|status| !status.covers(answer.status)) {
-            return Ok(false);
+        self.unmet(answer, variables).map(|unmet| unmet.is_none())
+    }
+
+    /// The first part that `answer` does not show, if there is one.
+    pub fn unmet<'a>(&'a self, answer: &'a Answer, variables: &Value) -> Result<Option<Unmet<'a>>, Unfilled> {
+        if let Some(wanted) = self.status.as_ref().filter(|wanted| !wanted.covers(answer.status)) {
+            return Ok(Some(Unmet::Status { wanted, came: answer.status }));
         }
         for (name, matcher) in &self.header {
-            let values: Vec<serde_json::Value> = answer.header(name).map(Into::into).collect();
-            let joined = values.iter().filter_map(|value| value.as_str()).collect::<Vec<_>>().join(", ");
-            let seen = if values.is_empty() { None } else { Some(serde_json::Value::from(joined)) };
-            if !matcher.matches(seen.as_ref(), variables)? {
-                return Ok(false);
+            let values: Vec<&str> = answer.header(name).collect();
+            let came = (!values.is_empty()).then(|| values.join(", "));
+            let seen = came.as_deref().map(serde_json::Value::from);
+            if let Some(wanted) = matcher.unmet(seen.as_ref(), variables)? {
+                return Ok(Some(Unmet::Header { name, wanted, came }));
             }
         }
         for (pointer, matcher) in &self.json {
             let seen = answer.json.as_ref().and_then(|json| json.pointer(pointer));
-            if !matcher.matches(seen, variables)? {
-                return Ok(false);
+            if let Some(wanted) = matcher.unmet(seen, variables)? {
+                let came = match (&answer.json, seen) {
+                    (_, Some(value)) => Came::Value(value),
+                    (Some(_), None) => Came::Nothing,
+                    (None, None) if answer.body.is_empty() => Came::NoBody,
+                    (None, None) => Came::NoJson,
+                };
+                return Ok(Some(Unmet::Member { pointer, wanted, came }));
             }
         }
         if let Some(matcher) = &self.text {
             let text = serde_json::Value::from(String::from_utf8_lossy(&answer.body).into_owned());
-            if !matcher.matches(Some(&text), variables)? {
-                return Ok(false);
+            if let Some(wanted) = matcher.unmet(Some(&text), variables)? {
+                return Ok(Some(Unmet::Text { wanted }));
             }
         }
         if let Some(digest) = &self.sha512 {
             let seen = data_encoding::HEXLOWER.encode(&sha2::Sha512::digest(&answer.body));
             if digest.text(variables)? != seen {
-                return Ok(false);
+                return Ok(Some(Unmet::Bytes { are_json: answer.json.is_some(), came: answer.body.len() }));
             }
         }
         if !self.any.is_empty() {
-            let mut held = false;
+            let mut none = Vec::new();
             for predicate in &self.any {
-                held = held || predicate.holds(answer, variables)?;
+                match predicate.unmet(answer, variables)? {
+                    Some(unmet) => none.push(unmet),
+                    None => break,
+                }
             }
-            if !held {
-                return Ok(false);
+            if none.len() == self.any.len() {
+                return Ok(Some(Unmet::NoneOf(none)));
             }
         }
-        match &self.not {
-            Some(predicate) => Ok(!predicate.holds(answer, variables)?),
-            None => Ok(true),
+        match self.not.as_deref() {
+            Some(predicate) if predicate.holds(answer, variables)? => Ok(Some(Unmet::RuledOut(predicate))),
+            Some(_) | None => Ok(None),
         }
     }
 }
@@ -125,6 +151,23 @@ impl Status {
         match self {
             Status::Code(code) => *code == status,
             Status::Class(class) => status / 100 == *class,
+        }
+    }
+
+    /// Whether it is a success, or the class of all of them.
+    pub fn is_success(&self) -> bool {
+        match self {
+            Status::Code(code) => code / 100 == 2,
+            Status::Class(class) => *class == 2,
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Status::Code(code) => code.fmt(f),
+            Status::Class(class) => write!(f, "{class}xx"),
         }
     }
 }
@@ -178,39 +221,69 @@ struct MatcherFields {
     url: Option<bool>,
     /// It is a whole number, as text or not.
     number: Option<bool>,
+    /// It is a whole number, as text or not, and no less than this.
+    at_least: Option<u64>,
+    /// It is a whole number, as text or not, and no more than this.
+    at_most: Option<u64>,
 }
 
 impl Matcher {
     fn reads_variables(&self) -> bool {
-        let MatcherFields { equals, contains, length, exists: _, element: _, url: _, number: _ } = &self.0;
+        let MatcherFields {
+            equals,
+            contains,
+            length,
+            exists: _,
+            element: _,
+            url: _,
+            number: _,
+            at_least: _,
+            at_most: _,
+        } = &self.0;
         let by_text = contains.iter().chain(length).any(|template| !template.variables().is_empty());
         by_text || equals.as_ref().is_some_and(Document::reads_variables)
     }
 
-    fn matches(&self, seen: Option<&serde_json::Value>, variables: &Value) -> Result<bool, Unfilled> {
-        let MatcherFields { equals, exists, contains, element, length, url, number } = &self.0;
-        if exists.is_some_and(|exists| exists != seen.is_some_and(|value| !value.is_null())) {
-            return Ok(false);
+    /// The first part that a value does not meet, if there is one.
+    fn unmet(&self, seen: Option<&serde_json::Value>, variables: &Value) -> Result<Option<Wanted<'_>>, Unfilled> {
+        let MatcherFields { equals, exists, contains, element, length, url, number, at_least, at_most } = &self.0;
+        match exists {
+            Some(true) if seen.is_none_or(serde_json::Value::is_null) => return Ok(Some(Wanted::Present)),
+            Some(false) if seen.is_some_and(|value| !value.is_null()) => return Ok(Some(Wanted::Absent)),
+            Some(_) | None => {}
         }
-        if url.is_some_and(|url| url != seen.and_then(|value| value.as_str()).is_some_and(is_web_address)) {
-            return Ok(false);
-        }
-        let is_number = |value: &serde_json::Value| {
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            text.trim().parse::<u64>().is_ok()
-        };
-        if number.is_some_and(|number| number != seen.is_some_and(is_number)) {
-            return Ok(false);
-        }
-        if let Some(document) = equals
-            && seen.unwrap_or(&serde_json::Value::Null) != &document.fill(variables)?
+        if let Some(url) = *url
+            && url != seen.and_then(|value| value.as_str()).is_some_and(is_web_address)
         {
-            return Ok(false);
+            return Ok(Some(Wanted::WebAddress(url)));
+        }
+        let whole = seen.and_then(|value| {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            text.trim().parse::<u64>().ok()
+        });
+        let (least, most) = (*at_least, *at_most);
+        if least.is_some_and(|least| whole.is_none_or(|whole| whole < least))
+            || most.is_some_and(|most| whole.is_none_or(|whole| whole > most))
+        {
+            return Ok(Some(Wanted::Within { least, most }));
+        }
+        if let Some(number) = *number
+            && number != whole.is_some()
+        {
+            return Ok(Some(Wanted::Number(number)));
+        }
+        if let Some(document) = equals {
+            let wanted = document.fill(variables)?;
+            if *seen.unwrap_or(&serde_json::Value::Null) != wanted {
+                return Ok(Some(Wanted::Equal(wanted)));
+            }
         }
         if let Some(part) = contains {
             let text = seen.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
-            if !text.is_some_and(|text| part.text(variables).is_ok_and(|part| text.contains(&part))) {
-                return Ok(false);
+            // A part that cannot be filled in is in no text.
+            let Ok(part) = part.text(variables) else { return Ok(Some(Wanted::Containing(part.to_string()))) };
+            if !text.is_some_and(|text| text.contains(&part)) {
+                return Ok(Some(Wanted::Containing(part)));
             }
         }
         if let Some(element) = element {
@@ -219,20 +292,22 @@ impl Matcher {
                 .and_then(|value| value.as_str())
                 .is_some_and(|list| list.trim().split(',').any(|item| item.trim_start().eq_ignore_ascii_case(element)));
             if !listed {
-                return Ok(false);
+                return Ok(Some(Wanted::Element(element)));
             }
         }
         if let Some(length) = length {
             let count = match seen {
                 Some(serde_json::Value::Array(items)) => items.len(),
                 Some(serde_json::Value::Object(members)) => members.len(),
-                _ => return Ok(false),
+                // What has no length has none that could be worked out wrongly.
+                _ => return Ok(Some(Wanted::Length(length.text(variables).unwrap_or_else(|_| length.to_string())))),
             };
-            if length.text(variables)? != count.to_string() {
-                return Ok(false);
+            let wanted = length.text(variables)?;
+            if wanted != count.to_string() {
+                return Ok(Some(Wanted::Length(wanted)));
             }
         }
-        Ok(true)
+        Ok(None)
     }
 }
 
@@ -262,7 +337,7 @@ impl<'de> Deserialize<'de> for Matcher {
             type Value = Matcher;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a value, or `equals`, `exists`, `contains`, `element`, `length`, `url` or `number`")
+                f.write_str("a value, or `equals`, `exists`, `contains`, `element`, `length`, `url`, `number`, `at-least` or `at-most`")
             }
             fn visit_bool<E>(self, value: bool) -> Result<Matcher, E> {
                 Ok(equals(Document::Plain(value.into())))
@@ -284,5 +359,26 @@ impl<'de> Deserialize<'de> for Matcher {
             }
         }
         deserializer.deserialize_any(PlainOrFields)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_number_has_bounds_as_a_header_and_as_a_member() {
+        let bounded = "{ header: { retry-after: { at-least: 1, at-most: 60 } }, json: { /wait: { at-most: 60 } } }";
+        let bounded: Predicate = crate::yaml::parse("predicate", bounded).expect("a predicate");
+        let holds = |header: &str, wait: serde_json::Value| {
+            let headers = vec![("retry-after".to_owned(), header.to_owned())];
+            let answer = Answer { headers, json: Some(serde_json::json!({ "wait": wait })), ..Answer::default() };
+            bounded.holds(&answer, &Value::from(())).expect("nothing to fill in")
+        };
+        assert!(holds("1", 0.into()) && holds(" 60", "60".into()));
+        for (header, wait) in [("0", 0), ("61", 0), ("soon", 0), ("1", 61), ("1", -1)] {
+            assert!(!holds(header, wait.into()), "{header} {wait}");
+        }
+        assert!(!holds("1", serde_json::Value::Null));
     }
 }

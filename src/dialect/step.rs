@@ -8,6 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{self, Deserializer};
 
+use super::headers::Command;
 use super::predicate::Predicate;
 use super::template::{Document, Template};
 use crate::yaml::Spanned;
@@ -102,6 +103,8 @@ pub struct Request {
     pub line: RequestLine,
     /// Headers beside the dialect's own.
     pub headers: BTreeMap<String, Template>,
+    /// The command that sends it, where one does.
+    pub command: Option<Command>,
     /// Who asks: the persona's token unless said otherwise.
     pub auth: Auth,
     /// A JSON body.
@@ -120,6 +123,8 @@ pub struct Request {
     pub r#become: Become,
     /// The body carries a fresh one-time password as `proof`.
     pub enters_code: bool,
+    /// The body carries the attempt's own proof as `proof`, and no header does.
+    pub enters_proof: bool,
     /// This step never carries a proof, because the command's proof is for a later one.
     pub unproven: bool,
     /// This step's own challenge, where a page asks and not the protocol.
@@ -128,6 +133,10 @@ pub struct Request {
     pub proof_field: Option<String>,
     /// The routine that answers this page's own challenge with a security key.
     pub by_key: Option<Spanned<String>>,
+    /// What is read is a package's archive, which may lie on another host.
+    pub archive: bool,
+    /// What shows, where this step looks for something to undo, that it is there.
+    pub finds: Option<Predicate>,
 }
 
 /// One step: a `request`, a routine (`do`), what a security key does (`register-with`, `assert-with`), or what a person
@@ -152,9 +161,11 @@ struct Raw {
     when: Option<Template>,
     /// A request: its method, and a path or an address that the registry handed out.
     request: Option<RequestLine>,
-    /// Headers beside the dialect's own.
+    /// Headers beside the dialect's own, or in place of those of the same name.
     #[serde(default)]
     headers: BTreeMap<String, Template>,
+    /// The command that sends the request, in place of what the surface and the dialect's `commands` say.
+    command: Option<Command>,
     /// Who asks.
     #[serde(default)]
     auth: Auth,
@@ -178,6 +189,10 @@ struct Raw {
     /// The body carries a fresh one-time password as `proof`.
     #[serde(default)]
     enters_code: bool,
+    /// The body carries the attempt's own proof as `proof`, and no header does. What it lets through is confirmed by it:
+    /// a secret that was pending is the user's from then on.
+    #[serde(default)]
+    enters_proof: bool,
     /// This step never carries a proof, because the command's proof is for a later one.
     #[serde(default)]
     unproven: bool,
@@ -192,6 +207,13 @@ struct Raw {
     /// The routine that answers this page's own challenge with a security key.
     #[schemars(with = "Option<String>")]
     by_key: Option<Spanned<String>>,
+    /// What is read is a package's archive: a redirect within the target is followed, and one to a host that the target
+    /// file names in `archives`, as is an address there, without credentials.
+    #[serde(default)]
+    archive: bool,
+    /// What shows, where this step looks for something to undo, that it is there: what a refused request has made
+    /// all the same is judged.
+    finds: Option<Predicate>,
     /// The options with which the user's security key makes a credential: the value of `publicKey`.
     register_with: Option<Document>,
     /// The options with which it signs an assertion.
@@ -254,11 +276,15 @@ impl<'de> Deserialize<'de> for Step {
         if raw.browse.is_some() {
             return Err(de::Error::custom("a step with `browse` says by which text it has worked: `until: TEXT`"));
         }
+        if raw.enters_code && raw.enters_proof {
+            return Err(de::Error::custom("a body carries a fresh code or the attempt's own proof, not both"));
+        }
         let deed = match (raw.r#do, raw.request) {
             (Some(name), None) => Deed::Routine { name, with: raw.with },
             (None, Some(line)) => Deed::Request(Box::new(Request {
                 line,
                 headers: raw.headers,
+                command: raw.command,
                 auth: raw.auth,
                 json: raw.json,
                 form: raw.form,
@@ -268,10 +294,13 @@ impl<'de> Deserialize<'de> for Step {
                 poll: raw.poll,
                 r#become: raw.r#become,
                 enters_code: raw.enters_code,
+                enters_proof: raw.enters_proof,
                 unproven: raw.unproven,
                 challenge: raw.challenge,
                 proof_field: raw.proof_field,
                 by_key: raw.by_key,
+                archive: raw.archive,
+                finds: raw.finds,
             })),
             (None, None) => {
                 return Err(de::Error::custom("a step has none of `request`, `do`, `register-with` and `assert-with`"));
@@ -312,6 +341,8 @@ pub enum Auth {
     Other,
     /// The token that the command under test handed out.
     Kept,
+    /// The persona, with name and password (RFC 7617) in place of a token.
+    Basic,
     /// Nobody.
     None,
 }

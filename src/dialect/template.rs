@@ -13,6 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use minijinja::{Environment, Error, ErrorKind, Expression, UndefinedBehavior, Value};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::Url;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use sha1::Digest as _;
@@ -28,6 +29,12 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment.add_filter("escape", |text: String| utf8_percent_encode(&text, UNRESERVED).to_string());
     environment.add_filter("with", with);
     environment.add_filter("without", without);
+    environment.add_filter("below", |address: String, base: String| {
+        let path = |address: &str| Url::parse(address).map(|url| url.path().to_owned());
+        let (Ok(path), Ok(base)) = (path(&address), path(&base)) else { return address };
+        let below = path.strip_prefix(base.trim_end_matches('/')).filter(|below| below.starts_with('/'));
+        below.unwrap_or(&path).to_owned()
+    });
     environment.add_filter("query_value", |url: String, name: String| {
         let query = url.split_once('?').map_or("", |(_, query)| query);
         form_urlencoded::parse(query.as_bytes())
@@ -418,6 +425,23 @@ mod tests {
         assert_eq!(filled("v{{ n }}"), serde_json::json!("v2"));
         assert_eq!(filled("/{{ name | npm_path }}"), serde_json::json!("/@a%2fb"));
         assert_eq!(filled("{{ name | escape }}"), serde_json::json!("%40a%2Fb"));
+    }
+
+    /// As npm addresses the tarball that it unpublishes: on the registry, wherever the document says that it is.
+    #[test]
+    fn an_address_is_told_below_a_base_whatever_its_host() {
+        let filled = |template: &str| {
+            let template = Template::parse(template).expect("a template");
+            template.text(&minijinja::context! {}).expect("it is filled in")
+        };
+        for (address, base, path) in [
+            ("http://127.0.0.1:1/a/-/a-1.0.0.tgz", "http://127.0.0.1:1", "/a/-/a-1.0.0.tgz"),
+            ("https://cdn.example.test/npm/a/-/a-1.0.0.tgz", "https://registry.example.test/npm/", "/a/-/a-1.0.0.tgz"),
+            ("https://cdn.example.test/npmx/a.tgz", "https://registry.example.test/npm", "/npmx/a.tgz"),
+            ("no address", "http://127.0.0.1:1", "no address"),
+        ] {
+            assert_eq!(filled(&format!("{{{{ '{address}' | below('{base}') }}}}")), path);
+        }
     }
 
     #[test]

@@ -8,16 +8,17 @@ use std::time::{Duration, Instant};
 use super::document::{End, Explored, FORMAT, Sequence};
 use super::model::{Deed, Proof, Step};
 use super::sequence;
-use super::world::World;
+use super::world::{Door, World};
 use super::writing::{self, Written};
 use crate::check::alone;
-use crate::check::suite::{self, Session, Suite, Unready};
+use crate::check::session::Session;
+use crate::check::suite::{self, Suite, Unready};
 use crate::judge::Verdict;
 use crate::registry::Mutants;
 use crate::scenario::Scenario;
 use crate::source::Source;
 use crate::table::Mode;
-use crate::wire::Trust;
+use crate::wire::{ChosenLimits, Trust};
 
 /// How often a sequence is played at most while it is shrunk, on a simulated clock and on a real one.
 const MOST_TRIES: usize = 600;
@@ -40,6 +41,8 @@ pub struct Options {
     pub limit: Duration,
     /// How the certificate of an https target is verified.
     pub trust: Trust,
+    /// How long the target is waited for, in place of what its file says.
+    pub limits: ChosenLimits,
     /// The seeded faults of the embedded registry.
     pub mutants: Mutants,
     /// Where the scenario files will be.
@@ -95,8 +98,8 @@ impl Explorer {
         let mut sessions = vec![suite.begin(&options.out.join("journal.jsonl")).await?];
         let first = &sessions[0];
         let unusable = |why: String| Err(Unready::Target(format!("target {name}: {why}")));
-        if let Some(evidence) = &first.preflight().no_second_factor {
-            return unusable(format!("it has no second factor to be explored: {evidence}"));
+        if let Some(evidence) = first.preflight().factors.totp.absent() {
+            return unusable(format!("it has no one-time passwords to be explored with: {evidence}"));
         }
         if !first.makes_users() {
             return unusable("exploring takes users who sign themselves up, and accounts are lent here".to_owned());
@@ -121,6 +124,12 @@ impl Explorer {
         explorer.leave_out_what_is_not_there().await;
         if explorer.world.doors.is_empty() {
             return unusable("it has no surface that could be explored".to_owned());
+        }
+        let asked = |door: &Door| door.clauses.iter().flatten().any(|clause| clause.challenged);
+        if !explorer.world.doors.iter().any(asked) {
+            let what = "SECOND FACTOR NOT JUDGED: it has nothing that must be asked for one";
+            let left_out = explorer.world.left_out.iter().map(|(id, why)| format!("{id}: {why}"));
+            return unusable(format!("{what} ({})", left_out.collect::<Vec<_>>().join("; ")));
         }
         Ok(explorer)
     }
@@ -288,8 +297,9 @@ pub(super) fn check_options(options: &Options) -> suite::Options {
     suite::Options {
         target: options.target.clone(),
         seed: options.seed,
-        jobs: options.jobs,
+        jobs: Some(options.jobs),
         trust: options.trust.clone(),
+        limits: options.limits,
         mutants: options.mutants.clone(),
         ..suite::Options::default()
     }

@@ -69,7 +69,8 @@ impl World {
         for (standing, row) in rows.chain(table.reads.iter().map(|row| (Standing::Read, row))) {
             for surface in target.dialect.surfaces.iter().filter(|surface| surface.action == row.action) {
                 let id = surface.id();
-                if let Some(reason) = surface.unsupported.clone().or_else(|| known(target, &id)) {
+                if let Some(reason) = surface.undriven.as_ref().map(ToString::to_string).or_else(|| known(target, &id))
+                {
                     world.left_out.push((id, reason));
                     continue;
                 }

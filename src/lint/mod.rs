@@ -14,6 +14,7 @@ use jiff::civil::Date;
 use crate::check::suite::{self, Unready};
 use crate::check::{faults, plan};
 use crate::client;
+use crate::client::limits::Measured;
 use crate::dialect::{Change, Dialect, Surface};
 use crate::load::profile;
 use crate::report::Document;
@@ -74,6 +75,7 @@ impl Linter {
             },
             Kind::Surfaces => read::<Vec<Spanned<Surface>>>(source, |surfaces| self.surfaces(source, path, surfaces)),
             Kind::Client => client::file::read(source).err().into_iter().collect(),
+            Kind::ClientLimits => read::<Vec<Measured>>(source, |_| Vec::new()),
             Kind::Faults => faults::check(source, &self.cases),
             Kind::Load => profile::read(source).err().into_iter().collect(),
             Kind::Result | Kind::LoadResult | Kind::CapacityResult => Document::read(path).err().into_iter().collect(),
@@ -90,7 +92,7 @@ impl Linter {
         };
         let mut findings = templates::check(source, &target.dialect);
         let own = reach::own_surfaces(source);
-        let own = own.iter().filter(|surface| surface.value.unsupported.is_none());
+        let own = own.iter().filter(|surface| surface.value.undriven.is_none());
         findings.extend(reach::surfaces(
             source,
             own.map(|surface| (Some(surface.referenced), &surface.value)),
@@ -166,7 +168,7 @@ fn case_ids(table: &Table, target: &Target) -> Result<Vec<String>, FileError> {
         Unready::File(error) => error,
         Unready::Options(message) => FileError::whole(&target.name, message, None),
         // Listing cases does nothing else.
-        Unready::NothingSelected | Unready::Journal(_) | Unready::Client(_) | Unready::Target(_) => {
+        Unready::NothingSelected(_) | Unready::Journal(_) | Unready::Client(_) | Unready::Target(_) => {
             FileError::whole(&target.name, "its cases cannot be listed", None)
         }
     })?;

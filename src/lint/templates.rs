@@ -13,6 +13,8 @@ const ALWAYS: [&str; 12] =
     ["user", "other", "origin", "base", "mode", "object", "args", "kept", "tick", "client", "proof", "tarball"];
 /// What templates of a surface's `object` can read beside it.
 const IN_OBJECTS: [&str; 3] = ["n", "name", "password"];
+/// What the headers of other clients can read beside it.
+const OF_CLIENTS: [&str; 2] = ["session", "proven"];
 /// What is known of a user.
 const OF_USERS: [&str; 6] = ["name", "password", "former", "first", "token", "lent"];
 /// What the routines for pages are given as `args`.
@@ -105,10 +107,10 @@ impl Known {
             "object" => (has(&self.objects), "no surface has an object with"),
             "args" => (has(&self.args), "no routine is given"),
             "kept" => (has(&self.kept), "no step keeps"),
-            root if ALWAYS.contains(&root) || IN_OBJECTS.contains(&root) => return None,
+            root if ALWAYS.contains(&root) || IN_OBJECTS.contains(&root) || OF_CLIENTS.contains(&root) => return None,
             _ => {
                 let message = format!("the variable `{root}` has no source");
-                return Some((message, yaml::allowed(root, &[&ALWAYS[..], &IN_OBJECTS[..]].concat())));
+                return Some((message, yaml::allowed(root, &[&ALWAYS[..], &IN_OBJECTS[..], &OF_CLIENTS[..]].concat())));
             }
         };
         let member = member?;

@@ -16,7 +16,6 @@ use super::mix::Kind;
 use super::noting;
 use super::objective::{Measured as _, Objective, Part, Quantile, Standing, Timing};
 use super::pace::Pace;
-use super::quantity::{Rate, Share};
 use super::roster::Roster;
 use super::run::{self, Outcome};
 use super::scaling;
@@ -24,6 +23,7 @@ use super::search::{Bounds, End, Next, Purpose, Search, Shown};
 use super::session::Session;
 use super::tally::Sums;
 use super::trend::{self, Slope};
+use crate::quantity::{Rate, Share};
 
 /// In a probe, which may be far beyond what the target bears, nobody is waited for longer than this, or than twice as long
 /// as an objective allows.
@@ -376,6 +376,7 @@ fn judged(objectives: &[Objective], whole: &Sums) -> (Vec<String>, Shown) {
     let shown = match why.is_empty() {
         _ if whole.planned == 0 => Shown::NoData,
         _ if whole.counts.sum(|_, fate| fate.is_answer()) == 0 => Shown::Silent,
+        true if noting::accepts_no_proof(whole) => Shown::NoData,
         true => Shown::Met,
         false if standings().any(|(_, standing)| standing == Standing::Missed) => Shown::Missed,
         false => Shown::NoData,

@@ -4,7 +4,7 @@
 //! that was interrupted goes on where it stopped, with names that have never been used.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::StreamExt as _;
@@ -58,7 +58,7 @@ pub async fn stage(target: Target, jobs: usize, trust: Trust, factors: Factors) 
         Start::Embedded { .. } => return Err("the embedded registry has users of a seed, and needs no pool".to_owned()),
         Start::Installed(_) => return Err(format!("it would end with this command; {hint}")),
     };
-    let wire = Wire::trusting(base.clone(), Reuse::WhenIdle, trust)?;
+    let wire = Wire::trusting(base.clone(), Reuse::WhenIdle, trust, target.limits.in_file())?;
     consent::given(&wire, target.consent.as_deref())
         .await
         .map_err(|why| format!("load, with the users for it, needs the host's own consent: {why}"))?;
@@ -76,10 +76,13 @@ pub async fn stage(target: Target, jobs: usize, trust: Trust, factors: Factors) 
         clock: Clock::system(),
         skew: target.skew,
         guard_ms: GUARD_MS,
+        routes: Arc::default(),
         offset_ms: 0,
         journal: None,
+        proven: Default::default(),
         jobs: Arc::new(Semaphore::new(jobs)),
-        waiting: Arc::new(AtomicUsize::new(0)),
+        waits: crate::check::waits::Waits::default(),
+        spread: false,
         stop: crate::check::stop::Stop::default(),
     };
     Ok((stage, base))

@@ -4,6 +4,7 @@
 //! to ask again, or what became of it. A proof serves the whole command.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use minijinja::Value;
 use serde_json::Value as Json;
@@ -13,20 +14,17 @@ use super::enrol;
 use super::fate::Fate;
 use super::keychain::{self, Keychain};
 use super::mix::Kind;
-use super::request::{self, Bearer, Written};
+use super::request::{self, Asks, Written};
 use super::roster::{Part, Planned};
 use super::script::{Script, Todo};
 use super::users::Users;
-use crate::dialect::predicate::{Answer, Predicate};
+use crate::dialect::predicate::Answer;
 use crate::dialect::step::{Auth, CeremonyKind, Request};
 use crate::dialect::template::Unfilled;
+use crate::dialect::waits::{self, POLLS};
+use crate::dialect::{Asked, Classified, classify};
 use crate::persona::totp::{OtpStep, TotpSecret};
 use crate::wire::locate;
-
-/// How often an answer is asked for that is not there yet, and what lies between, unless the answer says so.
-const POLLS: u32 = 3;
-const POLL_AFTER_NS: u64 = 1_000_000_000;
-const MOST_BETWEEN_POLLS_NS: u64 = 5_000_000_000;
 
 /// What a command works on, and what has been kept before it.
 #[derive(Debug, Clone, Default)]
@@ -257,12 +255,22 @@ impl Errand {
             Auth::User => Some(self.token(around)),
             Auth::Other => around.other.map(|other| other.token.reveal().to_owned()),
             Auth::Kept => self.kept.get("token").and_then(Json::as_str).map(str::to_owned),
-            Auth::None => None,
+            Auth::Basic | Auth::None => None,
+        };
+        let first = around.users.password(self.user);
+        let name = around.users.name(self.user);
+        let asks = match request.auth {
+            Auth::Basic => {
+                let password = self.password.as_deref().unwrap_or(first.reveal());
+                Some(Asks::Basic { name: &name, password })
+            }
+            Auth::User | Auth::Other | Auth::Kept | Auth::None => token.as_deref().map(Asks::Bearer),
         };
         let within = self.detours.is_empty();
         let written = Written {
             path: &path,
-            bearer: token.as_deref().map(Bearer),
+            command: script.command(),
+            asks,
             proof: self.proof.as_deref().filter(|proof| within && !request.unproven && !proof.is_empty()),
             length: None,
         };
@@ -300,10 +308,12 @@ impl Errand {
             && poll.holds(answer, &variables)?
         {
             self.polls += 1;
-            return Ok(Next::Rest(retry_after(answer).unwrap_or(POLL_AFTER_NS).min(MOST_BETWEEN_POLLS_NS)));
+            return Ok(Next::Rest(ns(waits::before_next_poll(answer))));
         }
         self.polls = 0;
-        let (fate, on_page) = meaning(script, request, answer, &variables)?;
+        let classified = classify(&script.dialect, Asked::by(request), answer, &variables)?;
+        let fate = Fate::from(&classified);
+        let on_page = matches!(classified, Classified::AskedByPage | Classified::Challenged { on_page: true, .. });
         self.keep(request, answer);
         match fate {
             Fate::Accepted => {
@@ -418,48 +428,9 @@ impl Errand {
     }
 }
 
-/// What an answer to a request means, and whether it sends the user to a page.
-fn meaning(script: &Script, request: &Request, answer: &Answer, variables: &Value) -> Result<(Fate, bool), Unfilled> {
-    let dialect = &script.dialect;
-    let any = |rules: &[Predicate]| -> Result<bool, Unfilled> {
-        for rule in rules {
-            if rule.holds(answer, variables)? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    };
-    if any(&request.challenge)? {
-        return Ok((Fate::Challenged, true));
-    }
-    if request.challenge.is_empty()
-        && let Some(recogniser) = dialect.recognise(answer, variables)?
-    {
-        let fate = if recogniser.flaw.is_none() { Fate::Challenged } else { Fate::Misshapen };
-        return Ok((fate, dialect.web_challenge.when.holds(answer, variables)?));
-    }
-    let class = answer.status / 100;
-    let success = match &request.expect {
-        Some(expected) => expected.holds(answer, variables)?,
-        None => class == 2,
-    };
-    let fate = if success {
-        Fate::Accepted
-    } else if any(&dialect.throttled)? {
-        Fate::Throttled
-    } else if any(&dialect.not_implemented)? {
-        Fate::NotImplemented
-    } else if class == 4 {
-        Fate::Refused
-    } else {
-        Fate::ServerError
-    };
-    Ok((fate, false))
-}
-
-/// The whole seconds of a `retry-after` header, in nanoseconds.
-fn retry_after(answer: &Answer) -> Option<u64> {
-    answer.header("retry-after").next()?.trim().parse::<u64>().ok()?.checked_mul(1_000_000_000)
+/// A time in nanoseconds, as errands count it.
+fn ns(long: Duration) -> u64 {
+    u64::try_from(long.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::answer::Reply;
 use super::mix::Kind;
 use super::request;
-use crate::dialect::Dialect;
 use crate::dialect::predicate::Predicate;
+use crate::dialect::{Asked, Classified, Dialect, Failing, classify};
 use crate::judge::{Asks, Effect, Outcome, Seen, Verdict, judge_attempts};
 
 /// What became of an arrival.
@@ -166,13 +166,9 @@ impl Reader {
     /// A reader of what a surface of a dialect answers.
     pub fn new(dialect: Arc<Dialect>, surface: &str) -> Self {
         let expected = request::expectation(&dialect, surface);
-        let rules = || {
-            let challenges = dialect.challenge.iter().map(|recogniser| &recogniser.when);
-            challenges.chain(&dialect.throttled).chain(&dialect.not_implemented)
-        };
         let mut plain = [false; 100];
         for (status, plain) in (200..).zip(&mut plain) {
-            *plain = expected.is_none() && !rules().any(|rule| may_hold(rule, status));
+            *plain = expected.is_none() && !dialect.rules().any(|rule| may_hold(rule, status));
         }
         let surface = surface.to_owned();
         Reader { dialect, surface, plain, remembered: HashMap::new(), last: None }
@@ -215,25 +211,28 @@ impl Reader {
     }
 
     fn recognise(&self, reply: &Reply<'_>) -> Fate {
-        let answer = reply.for_rules();
-        let any =
-            |rules: &[Predicate]| rules.iter().any(|rule| rule.holds(&answer, &Value::UNDEFINED).unwrap_or_default());
-        match self.dialect.recognise(&answer, &Value::UNDEFINED) {
-            Ok(Some(recogniser)) if recogniser.flaw.is_none() => return Fate::Challenged,
-            Ok(Some(_)) => return Fate::Misshapen,
-            Ok(None) | Err(_) => {}
+        let asked = Asked { expect: request::expectation(&self.dialect, &self.surface), ..Asked::default() };
+        // A rule that reads what differs from request to request makes the action be sent in another way.
+        match classify(&self.dialect, asked, &reply.for_rules(), &Value::UNDEFINED) {
+            Ok(classified) => Fate::from(&classified),
+            Err(_) => Fate::Garbage,
         }
-        let class = answer.status / 100;
-        let success = match request::expectation(&self.dialect, &self.surface) {
-            Some(expected) => expected.holds(&answer, &Value::UNDEFINED).unwrap_or_default(),
-            None => class == 2,
-        };
-        match class {
-            _ if success => Fate::Accepted,
-            _ if any(&self.dialect.throttled) => Fate::Throttled,
-            _ if any(&self.dialect.not_implemented) => Fate::NotImplemented,
-            4 => Fate::Refused,
-            _ => Fate::ServerError,
+    }
+}
+
+/// The load's word for what an answer means.
+impl From<&Classified<'_>> for Fate {
+    fn from(classified: &Classified<'_>) -> Self {
+        match classified {
+            Classified::Accepted => Fate::Accepted,
+            Classified::AskedByPage => Fate::Challenged,
+            Classified::Challenged { by, .. } if by.flaw.is_none() => Fate::Challenged,
+            Classified::Challenged { .. } => Fate::Misshapen,
+            Classified::Throttled => Fate::Throttled,
+            Classified::NotImplemented => Fate::NotImplemented,
+            Classified::Refused => Fate::Refused,
+            Classified::Failed(Failing::ServerError | Failing::Redirect) => Fate::ServerError,
+            Classified::Failed(Failing::Unreadable | Failing::NoStatus) => Fate::Garbage,
         }
     }
 }
@@ -274,7 +273,9 @@ mod tests {
         let mut reader = Reader::new(dialect(), "token-create");
         let answer = |body: &str| format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
         assert_eq!(fate(&mut reader, &answer(r#"{"token":"t"}"#)), Fate::Accepted);
-        assert_eq!(fate(&mut reader, &answer("{}")), Fate::ServerError);
+        assert_eq!(fate(&mut reader, &answer("{}")), Fate::Refused);
+        assert_eq!(fate(&mut reader, &answer("<html>Sign in</html>")), Fate::Garbage);
+        assert_eq!(fate(&mut reader, &answer("")), Fate::Garbage);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::request::{self, Forms};
 use super::roster::Serves;
 use super::script::{self, Script};
 use crate::dialect::Dialect;
+use crate::dialect::predicate::Predicate;
 
 /// How an action is sent.
 #[derive(Debug)]
@@ -44,7 +45,8 @@ impl Manner {
         let sent = |script: Script, sort| Sent { script, sort, prepared: Vec::new(), other: None };
         let changes_users = script::changes_users(surface);
         // What all answers must show alike is looked at once, and remembered.
-        let alike = request::expectation(dialect, &profile.action).is_none_or(|expected| !expected.reads_variables());
+        let alike =
+            !dialect.rules().chain(request::expectation(dialect, &profile.action)).any(Predicate::reads_variables);
         if surface.prepare.is_empty()
             && !changes_users
             && alike

@@ -2,7 +2,7 @@
 //!
 //! A map of the rooms, from what is pure to what is not:
 //!
-//! - [`quantity`] reads `250 ms`, `1000/s` and `99.9 %`.
+//! - [`crate::quantity`] reads `250 ms`, `1000/s` and `99.9 %`.
 //! - [`pace`] says when each arrival is due, or [`crowd`] who comes when answered, [`mix`] what it carries, [`sizing`] how
 //!   many users that takes, [`objective`] what a run must show, [`search`] which rate to try next, [`scaling`] how
 //!   throughput grows, [`trend`] whether a queue does, and [`nodes`] how many bear a rate. No clock, no network.
@@ -45,7 +45,6 @@ pub mod passphrase;
 pub mod pool;
 pub mod preparing;
 pub mod profile;
-pub mod quantity;
 pub mod request;
 pub mod roster;
 pub mod run;

@@ -18,11 +18,11 @@ use super::limit::{self, Limit, Reason};
 use super::mix::{Kind, Mix};
 use super::objective::{Standing, Timing};
 use super::profile::Validity;
-use super::quantity::Share;
 use super::run::{Outcome, Plan};
 use super::session::Session;
 use super::tally::{Sums, Unopened};
 use super::thread::Priority;
+use crate::quantity::Share;
 
 /// The percents of the plot that HDR histograms are drawn on.
 const PERCENTS: [f64; 21] = [
@@ -87,7 +87,7 @@ pub fn invalid(valid: &Validity, closed: bool, outcome: &Outcome) -> Vec<Reason>
     let whole = &outcome.whole;
     let limit = valid.lateness_p99;
     if let Some(late) = whole.timed.of(Timing::Lateness).quantile(0.99).filter(|late| *late > limit.0) {
-        let late = super::quantity::Span(late);
+        let late = crate::quantity::Span(late);
         sender(format!("arrivals were taken up late: p99 {late}, allowed {limit}; this machine was the limit"));
     }
     // Clients who wait hide a sender that cannot keep up: it is late to nothing but its own turns.
@@ -313,6 +313,12 @@ pub fn evidence(session: &Session, outcome: &Outcome) -> Vec<BreachNote> {
     outcome.evidence.iter().take(20).map(note).collect()
 }
 
+/// Whether nothing that must succeed did, though it was answered: of such a target nothing is known.
+pub fn accepts_no_proof(whole: &Sums) -> bool {
+    let must_succeed = |wanted: fn(Fate) -> bool| whole.counts.sum(|kind, fate| kind.must_succeed() && wanted(fate));
+    must_succeed(Fate::is_answer) > 0 && must_succeed(|fate| fate == Fate::Accepted) == 0
+}
+
 fn verdict(outcome: &Outcome, invalid: &[String], aborted: Option<&str>, objectives: &[ObjectiveNote]) -> Verdict {
     let counts = &outcome.whole.counts;
     let (ended, answered) = (counts.sum(|_, _| true), counts.sum(|_, fate| fate.is_answer()));
@@ -331,7 +337,7 @@ fn verdict(outcome: &Outcome, invalid: &[String], aborted: Option<&str>, objecti
         Verdict::Unreachable
     } else if aborted.is_some() || any(Standing::Missed) {
         Verdict::Missed
-    } else if any(Standing::NoData) {
+    } else if any(Standing::NoData) || accepts_no_proof(&outcome.whole) {
         Verdict::NoData
     } else {
         Verdict::Held

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::de::{self, Deserialize, Deserializer};
 use serde::{Serialize, Serializer};
 
-use super::quantity::{Share, Span};
+use crate::quantity::{Share, Span};
 use crate::yaml;
 
 /// A quantile, from 0 to 1.

@@ -12,7 +12,7 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
 use super::crowd::{Crowd, CrowdArrivals};
-use super::quantity::Rate;
+use crate::quantity::Rate;
 
 /// A piece of a pace, on which the rate goes evenly from one value to another.
 #[derive(Debug, Clone, Copy, PartialEq)]

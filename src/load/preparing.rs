@@ -3,7 +3,6 @@
 //! None of it is timed, and the run begins when all of it is there. Each user is prepared for one arrival.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use minijinja::Value;
@@ -15,7 +14,7 @@ use super::enrol::MODE;
 use super::errand::{Companion, Prepared};
 use super::keychain;
 use super::users::Users;
-use crate::check::scene::{Conduct, Scene, Stage};
+use crate::check::scene::{Conduct, Ended, Scene, Stage};
 use crate::clock::{Clock, UnixMillis};
 use crate::dialect::template::json;
 use crate::dialect::{Dialect, Surface};
@@ -73,10 +72,13 @@ impl Preparing {
             clock: Clock::system(),
             skew,
             guard_ms: GUARD_MS,
+            routes: Arc::default(),
             offset_ms: 0,
             journal: None,
+            proven: Default::default(),
             jobs: Arc::new(Semaphore::new(JOBS)),
-            waiting: Arc::new(AtomicUsize::new(0)),
+            waits: crate::check::waits::Waits::default(),
+            spread: false,
             stop: crate::check::stop::Stop::default(),
         };
         Preparing { stage, origin, means, mark: format!("{:08x}", rand::rng().next_u32()) }
@@ -133,6 +135,35 @@ impl Preparing {
         spent_through: u32,
         other: Option<&Companion>,
     ) -> Result<(Prepared, u32), String> {
+        let name = format!("su-load-{}-{user}", self.mark);
+        let (scene, object) = self.ready(surface, &name, (users, user), spent_through, other).await?;
+        Ok((Prepared { object, kept: scene.kept() }, last_step(&scene, spent_through)))
+    }
+
+    /// Sends a command without a proof, for one user: whether it was let through, and how it was answered. The step up
+    /// to which codes have been spent by then comes with it.
+    pub async fn look(
+        &self,
+        surface: &Surface,
+        (users, user): (&Users, u32),
+        spent_through: u32,
+    ) -> Result<(Ended, u32), String> {
+        let other = if surface.companion { Some(self.companion().await?) } else { None };
+        let name = format!("su-load-{}-look", self.mark);
+        let (mut scene, _) = self.ready(surface, &name, (users, user), spent_through, other.as_ref()).await?;
+        let ended = scene.perform(&surface.perform, &Conduct::Bare).await?;
+        Ok((ended, last_step(&scene, spent_through)))
+    }
+
+    /// A user for whom everything is there that a command works on.
+    async fn ready(
+        &self,
+        surface: &Surface,
+        name: &str,
+        (users, user): (&Users, u32),
+        spent_through: u32,
+        other: Option<&Companion>,
+    ) -> Result<(Scene, serde_json::Value), String> {
         let mut persona = Persona::new(users.name(user), users.password(user));
         persona.token = Some(users.token(user));
         let secret = TotpSecret::from_bytes(users.papers(user).secret().to_vec());
@@ -148,7 +179,7 @@ impl Preparing {
             persona.token = Some(other.token.clone());
             persona
         });
-        let object = object(surface, &format!("su-load-{}-{user}", self.mark), &users.name(user), user.into())?;
+        let object = object(surface, name, &users.name(user), user.into())?;
         scene.take_up(Value::from(minijinja::value::Serde(&object)), std::collections::BTreeMap::new());
         for steps in [&surface.prepare, &surface.before] {
             let ended = scene.perform(steps, &Conduct::Assisted).await?;
@@ -156,10 +187,13 @@ impl Preparing {
                 return Err(ended.saw);
             }
         }
-        let kept = scene.kept();
-        let last = scene.step().map_or(spent_through, |step| u32::try_from(step.0).unwrap_or(spent_through));
-        Ok((Prepared { object, kept }, last))
+        Ok((scene, object))
     }
+}
+
+/// The step up to which a user has spent codes.
+fn last_step(scene: &Scene, spent_through: u32) -> u32 {
+    scene.step().map_or(spent_through, |step| u32::try_from(step.0).unwrap_or(spent_through))
 }
 
 /// What a command works on: names that nothing else on the target has.

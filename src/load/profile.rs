@@ -13,9 +13,9 @@ use super::journey::act::{Act, Journey};
 use super::mix::{Kind, Mix};
 use super::objective::Objective;
 use super::pace::{Herd, Pace, Piece, Spacing};
-use super::quantity::{Rate, Share, Span};
 use super::request::Connect;
 use crate::built_in;
+use crate::quantity::{Rate, Share, Span};
 use crate::source::Source;
 use crate::yaml::{self, FileError, Spanned};
 

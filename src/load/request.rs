@@ -13,7 +13,7 @@ use super::users::{Papers, Users};
 use crate::dialect::predicate::Predicate;
 use crate::dialect::step::{Auth, Deed, Method, Request, Step};
 use crate::dialect::template::Unfilled;
-use crate::dialect::{Dialect, Surface};
+use crate::dialect::{Dialect, Surface, headers};
 
 /// What differs from request to request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,8 +182,8 @@ pub fn surface_of(dialect: &Dialect, surface: &str) -> Result<usize, String> {
 /// is not.
 pub fn forms(dialect: &Dialect, surface: &str, base: &Url, connect: Connect) -> Result<Forms, String> {
     let found = &dialect.surfaces[surface_of(dialect, surface)?];
-    if let Some(reason) = &found.unsupported {
-        return Err(format!("`{surface}` is not supported by this target: {reason}"));
+    if let Some(reason) = &found.undriven {
+        return Err(format!("`{surface}` cannot be driven on this target: {reason}"));
     }
     let marked = Cut::of(dialect, found, base, connect, mark)?;
     let plain = Cut::of(dialect, found, base, connect, example)?;
@@ -320,22 +320,34 @@ fn text(
     let path = format!("{}/{}", base.path().trim_end_matches('/'), place.trim_start_matches('/'));
     let written = Written {
         path: &path,
-        bearer: matches!(request.auth, Auth::User).then_some(Bearer(stands(Slot::Token))),
+        command: None,
+        asks: match request.auth {
+            Auth::User => Some(Asks::Bearer(stands(Slot::Token))),
+            Auth::Basic => Some(Asks::Basic { name: stands(Slot::Name), password: stands(Slot::Password) }),
+            Auth::Other | Auth::Kept | Auth::None => None,
+        },
         proof: proven.then_some(stands(Slot::Proof)),
         length: Some(stands(Slot::Length)),
     };
     write(dialect, request, (base, connect), variables, &written)
 }
 
-/// Who asks, by his token.
-pub(super) struct Bearer<'a>(pub(super) &'a str);
+/// Who asks.
+pub(super) enum Asks<'a> {
+    /// Whoever has this token.
+    Bearer(&'a str),
+    /// A user, with each request.
+    Basic { name: &'a str, password: &'a str },
+}
 
 /// What a request is written with beside what its step says.
 pub(super) struct Written<'a> {
     /// The path, with the query.
     pub(super) path: &'a str,
+    /// The command that sends it, where its step leaves that to the one before.
+    pub(super) command: Option<&'a str>,
     /// Who asks.
-    pub(super) bearer: Option<Bearer<'a>>,
+    pub(super) asks: Option<Asks<'a>>,
     /// The proof that it carries.
     pub(super) proof: Option<&'a str>,
     /// What stands for the length of the body; the length itself where there is nothing.
@@ -352,11 +364,15 @@ pub(super) fn write(
 ) -> Result<(String, String), Unfilled> {
     let (method, path) = (request.line.method.name(), written.path);
     let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\n", authority(base));
-    for (name, value) in dialect.headers.iter().chain(&request.headers) {
+    for (name, value) in dialect.headers_of(request, written.command, None) {
         head.push_str(&format!("{name}: {}\r\n", value.text(variables)?));
     }
-    if let Some(Bearer(token)) = &written.bearer {
-        head.push_str(&format!("authorization: Bearer {token}\r\n"));
+    match &written.asks {
+        Some(Asks::Bearer(token)) => head.push_str(&format!("authorization: Bearer {token}\r\n")),
+        Some(Asks::Basic { name, password }) => {
+            head.push_str(&format!("authorization: {}\r\n", headers::basic(name, password)));
+        }
+        None => {}
     }
     if let (Some(proof), None) = (written.proof, &request.proof_field) {
         head.push_str(&format!("{}: {proof}\r\n", dialect.proof_header));
@@ -426,6 +442,7 @@ mod tests {
         for line in [
             "npm-otp: 123456",
             "npm-auth-type: legacy",
+            "npm-command: profile",
             "content-type: application/json",
             "content-length: 27",
             &format!("authorization: Bearer {}", users.token(7).reveal()),

@@ -11,7 +11,6 @@ use super::fate::Reader;
 use super::mix::{Dealer, Mix};
 use super::objective::{Measured, Part, Quantile, Timing};
 use super::pace::{Pace, STEP_NS, Shard};
-use super::quantity::Share;
 use super::request::{Connect, Forms};
 use super::roster::{Roster, Serves};
 use super::sizing::Crew;
@@ -20,6 +19,7 @@ use super::tally::{Breach, Second, Sums, Tally};
 use super::thread::Priority;
 use super::users::Users;
 use crate::dialect::Dialect;
+use crate::quantity::Share;
 
 /// Connections are opened in this time, before the first arrival.
 const AHEAD: Duration = Duration::from_millis(150);

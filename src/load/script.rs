@@ -9,6 +9,7 @@ use std::sync::Arc;
 use reqwest::Url;
 
 use super::request::Connect;
+use crate::dialect::headers::Command;
 use crate::dialect::step::{Ceremony, Deed, Request, Step};
 use crate::dialect::template::{Document, Template};
 use crate::dialect::{Dialect, LeavesAccount, Surface};
@@ -87,7 +88,7 @@ impl Script {
         script.lay_out(&known, &found.perform, None).map_err(cannot)?;
         script.ops.push(Op::End);
         script.page = match &known.no_keys {
-            Some(why) => Err(why.clone()),
+            Some(why) => Err(why.to_string()),
             None => script.entry(&known, PAGE).and_then(|page| Ok((page, script.entry(&known, COLLECT)?))),
         };
         // A page that asks for the factor itself has a way of its own through it.
@@ -116,6 +117,14 @@ impl Script {
         (0..self.ops.len()).filter_map(|at| match self.todo(at)? {
             (Todo::Send(request), _) => Some(request),
             _ => None,
+        })
+    }
+
+    /// The command that its requests belong to, which those that fetch a page's proof belong to as well.
+    pub(super) fn command(&self) -> Option<&str> {
+        self.requests().find_map(|request| match &request.command {
+            Some(Command::Named(name)) => Some(name.as_str()),
+            Some(Command::Same) | None => None,
         })
     }
 
@@ -212,8 +221,8 @@ impl Script {
 
 /// Whether the users of a load, who have codes in the mode `auth-and-writes`, can perform it.
 pub(super) fn fits(surface: &Surface) -> Result<(), String> {
-    if let Some(reason) = &surface.unsupported {
-        return Err(format!("this target does not support it: {reason}"));
+    if let Some(reason) = &surface.undriven {
+        return Err(format!("this target cannot be driven there: {reason}"));
     }
     if surface.modes.as_ref().is_some_and(|modes| !modes.contains(&Mode::AuthAndWrites)) {
         return Err("it is for users in another mode than `auth-and-writes`".to_owned());

@@ -5,8 +5,8 @@
 //! does the same: on a machine with neighbours some do. Longer probes from there confirm the answer, by
 //! up and down.
 
-use super::quantity::{Rate, Share};
 use super::staircase::Staircase;
+use crate::quantity::{Rate, Share};
 
 /// Where a search begins and ends, and how fine it is.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -13,6 +13,7 @@ pub use self::reach::Resolver;
 use self::reach::{Whereabouts, address, consenting, foresee, share_out, tls};
 use super::desk::Sent;
 use super::embedded::Embedded;
+use super::fate::Fate;
 use super::journey::{self, act::Act};
 use super::manner::Manner;
 use super::mix::{Kind, Mix};
@@ -21,18 +22,21 @@ use super::passphrase::Whence;
 use super::pool::{self, PoolFile};
 use super::preparing::{Means, Preparing, Ready};
 use super::profile::Profile;
-use super::quantity::Rate;
 use super::roster::Serves;
 use super::run::Plan;
 use super::seal::Unlock;
 use super::sizing::{self, Crew};
 use super::users::{PoolSeed, Users};
-use crate::dialect::Dialect;
+use crate::check::suite;
+use crate::dialect::{Dialect, Surface};
 use crate::host::Host;
+use crate::judge::Outcome;
 use crate::persona::ledger::Skew;
+use crate::quantity::Rate;
 use crate::registry::{Mutant, Seeded, Statistics};
+use crate::table::Mode;
 use crate::target::{self, Start};
-use crate::wire::{Reuse, Trust, Wire, is_loopback};
+use crate::wire::{Limits, Reuse, Trust, Wire, is_loopback};
 use crate::yaml::FileError;
 
 /// Unspent codes are waited for no longer: two steps, and the one that a target may accept ahead.
@@ -70,6 +74,8 @@ pub enum Unready {
     Options(String),
     /// The target cannot be brought up.
     Target(String),
+    /// The target lets through what carries no proof, so that nothing of a second factor would be measured.
+    Unprotected(String),
 }
 
 impl From<FileError> for Unready {
@@ -99,6 +105,8 @@ pub struct Session {
     pub authorities: Option<PathBuf>,
     keeper: Keeper,
     preparing: Option<Preparing>,
+    /// Whether anything has to be made before the run.
+    is_prepared: bool,
     /// For how many users something was made before the run.
     pub prepared: Option<u32>,
     /// What the embedded registry had counted by then.
@@ -211,10 +219,7 @@ impl Session {
         let tls = tls(&base, authorities.as_deref()).map_err(Unready::Options)?;
         let of_walkers = authorities.clone();
         let manner = Manner::of(&dialect, &profile, &base).map_err(Unready::Options)?;
-        let preparing = match manner.is_prepared {
-            true => Some(preparing(&base, address, authorities, (&dialect, &users), (target.skew, embedded))?),
-            false => None,
-        };
+        let preparing = preparing(&base, address, authorities, (&dialect, &users), (target.skew, embedded))?;
         let plan = Plan {
             address,
             dialect,
@@ -249,7 +254,8 @@ impl Session {
             pool,
             authorities: of_walkers,
             keeper,
-            preparing,
+            preparing: Some(preparing),
+            is_prepared: manner.is_prepared,
             before,
             prepared: None,
         })
@@ -258,6 +264,10 @@ impl Session {
     /// Makes what the action works on, where anything has to be there. `tell` hears for how many users it is.
     pub async fn prepare(&mut self, tell: impl Fn(usize)) -> Result<(), Unready> {
         let Some(preparing) = self.preparing.take() else { return Ok(()) };
+        self.look(&preparing).await?;
+        if !self.is_prepared {
+            return Ok(());
+        }
         let cannot = |message: String| Unready::Target(format!("target {}: {message}", self.target));
         let sent = self.plan.errands.take().and_then(|sent| Arc::try_unwrap(sent).ok());
         let Some(sent) = sent else { return Ok(()) };
@@ -272,6 +282,29 @@ impl Session {
             self.before = embedded.statistics();
         }
         Ok(())
+    }
+
+    /// Sends an action that must be asked for a second factor once without one. A target that carries it out verifies
+    /// nothing, and what it bears is no measure of a second factor. Whatever else comes of it, the run shows for itself.
+    async fn look(&mut self, preparing: &Preparing) -> Result<(), Unready> {
+        let dialect = Arc::clone(&self.plan.dialect);
+        let Some(surface) = first_asked(&self.profile, &dialect) else { return Ok(()) };
+        let last = self.plan.users.len().saturating_sub(1);
+        let looked = preparing.look(surface, (&self.plan.users, last), self.plan.spent_through).await;
+        if let Keeper::Embedded(embedded) = &self.keeper {
+            self.before = embedded.statistics();
+        }
+        let Ok((ended, spent_through)) = looked else { return Ok(()) };
+        self.plan.spent_through = spent_through;
+        if ended.outcome != Outcome::Accepted {
+            return Ok(());
+        }
+        Err(Unready::Unprotected(format!(
+            "target {}: SECOND FACTOR NOT JUDGED: `{}` was carried out without one ({}), so its load would measure none",
+            self.target,
+            surface.id(),
+            ended.saw
+        )))
     }
 
     /// How long no user has an unspent code, because the codes of the present step were spent before. Who has no second
@@ -325,6 +358,22 @@ impl Session {
             None => Ok(()),
         }
     }
+}
+
+/// The first action of a profile that the table asks a second factor for, where its users have one and nothing of the mix
+/// would show, with evidence, that it is not asked for.
+fn first_asked<'a>(profile: &Profile, dialect: &'a Dialect) -> Option<&'a Surface> {
+    // The first request of an exchange, and of a key's, carries no proof.
+    let first_bare = |kind: Kind| matches!(kind, Kind::Exchange | Kind::Key);
+    let shows = |kind: &Kind| profile.mix.weight(*kind) > 0 && (Fate::Accepted.is_breach(*kind) || first_bare(*kind));
+    if !profile.mix.takes_factors() || Kind::ALL.iter().any(shows) {
+        return None;
+    }
+    let table = suite::table().ok()?;
+    let acts = profile.journey.as_ref().map(|journey| journey.acts().iter().map(|act| act.action.as_str()));
+    let actions: Vec<&str> = acts.map_or_else(|| vec![profile.action.as_str()], Iterator::collect);
+    let asked = |surface: &&Surface| table.row(Mode::AuthAndWrites, &surface.action).is_some();
+    actions.into_iter().find_map(|action| dialect.surfaces.iter().find(|known| known.id() == action).filter(asked))
 }
 
 /// Whether the profile is a journey that can be walked.
@@ -440,7 +489,7 @@ fn preparing(
 ) -> Result<Preparing, Unready> {
     let trust = authorities.map_or(Trust::System, Trust::Authorities);
     let wire = match is_loopback(base) {
-        true => Wire::trusting(base.clone(), Reuse::WhenIdle, trust),
+        true => Wire::trusting(base.clone(), Reuse::WhenIdle, trust, Limits::default()),
         false => Wire::straight(base.clone(), trust, address),
     };
     // The users of a seed have keys on the registry that is here; whether on another nobody knows.

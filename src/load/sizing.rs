@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::mix::{Kind, Mix};
 use super::pace::Pace;
-use super::quantity::Rate;
+use crate::quantity::Rate;
 
 /// The length of a time step (RFC 6238 §4.1).
 pub const STEP: Duration = Duration::from_secs(30);

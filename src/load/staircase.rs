@@ -6,8 +6,8 @@
 //! the pair of neighbouring rates that it was at on average: neither its worst minute nor its best, and not whichever
 //! came last. The way there, in strides that double until the first turn and are halved at each, does not count.
 
-use super::quantity::Rate;
 use super::search::{Bounds, End, Shown, ceiling, lower, never, unbounded};
+use crate::quantity::Rate;
 
 /// A target that falls below this share of what the search had found meets the objectives at no rate.
 const LOWEST: f64 = 1.0 / 64.0;

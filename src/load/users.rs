@@ -10,6 +10,7 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use crate::persona::key::Stored;
+use crate::persona::totp;
 use crate::secret::{Secret, SecretKind};
 
 /// The seed of a pool.
@@ -257,12 +258,7 @@ impl Papers {
     }
 
     fn number(&self, step: u32) -> u32 {
-        let mut mac = Hmac::<Sha1>::new_from_slice(&self.key).expect("HMAC takes keys of any length (RFC 2104 §3)");
-        mac.update(&u64::from(step).to_be_bytes());
-        let digest = mac.finalize().into_bytes();
-        let offset = usize::from(digest[19] & 0x0f);
-        let word = u32::from_be_bytes([digest[offset], digest[offset + 1], digest[offset + 2], digest[offset + 3]]);
-        (word & 0x7fff_ffff) % 1_000_000
+        totp::number(&self.key, step.into())
     }
 }
 

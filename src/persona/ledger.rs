@@ -72,6 +72,11 @@ impl Ledger {
         self.next(now).is_ok()
     }
 
+    /// When a code can be had, where it cannot be had now.
+    pub fn opens(&self, now: UnixMillis) -> Option<UnixMillis> {
+        self.next(now).err()
+    }
+
     /// The step that is next, or when it opens.
     fn next(&self, now: UnixMillis) -> Result<OtpStep, UnixMillis> {
         let earliest = OtpStep(step_at(now.0).0 - self.skew.behind);
@@ -156,6 +161,12 @@ impl Ledger {
     pub fn edge(&self, now: UnixMillis) -> Option<UnixMillis> {
         let next = OtpStep(step_at(now.0).0 + 1).begins() * 1_000;
         (now.0 + self.guard_ms >= next).then_some(UnixMillis(next + self.guard_ms))
+    }
+
+    /// Whether a text is the code of a step near the present.
+    pub fn is_near(&self, text: &str, now: UnixMillis) -> bool {
+        let present = step_at(now.0).0;
+        (present - 20..=present + 20).any(|step| self.secret.code(OtpStep(step)).reveal() == text)
     }
 
     /// A six-digit code that is wrong in every step near the present. It spends nothing.

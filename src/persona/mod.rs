@@ -48,16 +48,33 @@ pub struct Persona {
     pub lent: bool,
     /// Whether its token is one that this run asked for, and has to give back.
     pub logged_in: bool,
+    /// Its tokens before the present one, oldest first: all but the first are of sessions that this run has opened beside
+    /// the one that the user came with.
+    pub former_tokens: Vec<Secret>,
     /// How many proofs the target has refused since it last accepted one: it may lock an account that others use.
     pub refused: u32,
     /// Whether the target has accepted a code of this ledger, so that a refusal says something of the target.
     pub confirmed: bool,
+    /// Whether something has shown that its second factor is in force: a challenge, or its profile.
+    pub enrolled: bool,
 }
 
 impl Persona {
     /// Its second factor.
     pub fn factor(&self) -> Factor {
         Factor::made_of(self.ledger.as_ref(), self.key.as_ref())
+    }
+
+    /// Takes up its first token again. Returns those of the sessions that were opened beside it, the last first.
+    pub fn first_session(&mut self) -> Vec<Secret> {
+        let mut all = std::mem::take(&mut self.former_tokens);
+        if all.is_empty() {
+            return all;
+        }
+        all.extend(self.token.take());
+        self.token = Some(all.remove(0));
+        all.reverse();
+        all
     }
 
     /// A user that does not exist on the target yet.
@@ -81,8 +98,10 @@ impl Persona {
             former_recovery_codes: Vec::new(),
             lent: false,
             logged_in: false,
+            former_tokens: Vec::new(),
             refused: 0,
             confirmed: false,
+            enrolled: false,
         }
     }
 }

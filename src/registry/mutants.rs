@@ -60,6 +60,16 @@ mutants! {
     ShortCodeAccepted, "short-code-accepted", "the first five digits of a code are accepted, but for what changes a package";
     WebClientUnchallenged, "web-client-unchallenged", "a client that can show a page is not challenged for a user with codes alone";
 
+    OtherClientsUnchallenged, "other-clients-unchallenged", "a client that does not call itself npm is asked for no second factor";
+    PnpmUnchallenged, "pnpm-unchallenged", "pnpm is asked for no second factor";
+    YarnUnchallenged, "yarn-unchallenged", "Yarn is asked for no second factor";
+    BunUnchallenged, "bun-unchallenged", "Bun is asked for no second factor";
+    SilentClientsUnchallenged, "silent-clients-unchallenged", "a client that does not say how it asks its user (npm-auth-type) is asked for no second factor";
+    PipelinesUnchallenged, "pipelines-unchallenged", "a client that says that it runs in a pipeline (npm-in-ci) is asked for no second factor";
+    BasicWrites, "basic-writes", "a name and a password with each request change packages without a second factor";
+    BasicChangesAccount, "basic-changes-account", "a name and a password with each request change the account without a second factor";
+    LegacyLogInUnchallenged, "legacy-login-unchallenged", "the second request of a log-in that met a conflict (-rev) asks for no second factor";
+
     AuthOnlyPublishChallenged, "auth-only-publish-challenged", "publishing is challenged in auth-only mode";
     DisabledPublishChallenged, "disabled-publish-challenged", "publishing is challenged for a user without 2FA";
     AuthOnlyUnpublishChallenged, "auth-only-unpublish-challenged", "unpublishing is challenged in auth-only mode";
@@ -105,8 +115,16 @@ mutants! {
     ReplayAcceptedForProfile, "replay-accepted-for-profile", "a code that was spent on something else is accepted again for the profile";
     SpentForgottenInNextStep, "spent-forgotten-in-next-step", "that a code was spent is forgotten when the next step begins";
     WrongCodeForgetsSpent, "wrong-code-forgets-spent", "a wrong code makes the registry forget which code was spent";
+    EnrolmentNoEffect, "enrolment-no-effect", "confirming an enrolment answers success and recovery codes, and enables nothing";
+    KeyEnrolmentNoEffect, "key-enrolment-no-effect", "registering a first security key answers success and recovery codes, and enables nothing";
     EnrolmentCodeNotSpent, "enrolment-code-not-spent", "the code that confirmed an enrolment is accepted once more";
     RecoveryCodeReusable, "recovery-code-reusable", "a recovery code is accepted more than once";
+    ZerosAccepted, "zeros-accepted", "six zeros are accepted as a code";
+    RecoveryShapeAccepted, "recovery-shape-accepted", "any text of the form of a recovery code is accepted from a user with codes";
+    SpacedCodeReplayed, "spaced-code-replayed", "a spent code is accepted again with a space in it";
+    WideCodeReplayed, "wide-code-replayed", "a spent code is accepted again in full-width digits";
+    SignedCodeReplayed, "signed-code-replayed", "a spent code is accepted again with a plus sign before it";
+    ReadsSpendCodes, "reads-spend-codes", "a code that comes with a read is spent on it";
     SpentTooLate, "spent-too-late", "a proof is spent only once its verification ends, so copies sent at once all pass";
     SpentTooLateAtLogIn, "spent-too-late-at-log-in", "copies of a proof that are sent at once all log in";
     CodeSpentTooLateOnWrites, "code-spent-too-late-on-writes", "copies of a code that are sent at once all change packages";
@@ -130,6 +148,7 @@ mutants! {
     WideWindowOnWrites, "wide-window-on-writes", "codes from ten steps behind and ahead let writes through";
     WideWindowAtLogIn, "wide-window-at-log-in", "codes from ten steps behind and ahead log in";
     LogInRecoveryCodeReusable, "log-in-recovery-code-reusable", "a recovery code logs in more than once";
+    CodesFromBeforeAccepted, "codes-from-before-accepted", "of codes up to ten steps old, those that are older than the last that was spent are accepted";
     WideWindow, "wide-window", "codes from ten steps behind and ahead are accepted";
     RightProofRefused, "right-proof-refused", "a right code is refused";
 
@@ -139,7 +158,7 @@ mutants! {
     ModeChangeNoEffect, "mode-change-no-effect", "a mode change answers success and does nothing";
 
     LogInTokenDead, "login-token-dead", "the token that a login hands out does not work";
-    DefaultModeAuthOnly, "default-mode-auth-only", "2FA without a named mode is enabled as auth-only";
+    DefaultModeAuthOnly, "default-mode-auth-only", "2FA that is enabled in the default mode, which npm always names, is enabled as auth-only";
     OldPasswordWorks, "old-password-works", "the old password still works after a change";
     ThrottledAtOnce, "throttled-at-once", "the first wrong code is answered 429";
     TokenCreateHangs, "token-create-hangs", "creating a token is never answered";
@@ -156,7 +175,11 @@ mutants! {
     KeyAddedUnchallenged, "key-added-unchallenged", "a security key is added beside what stands without a second factor";
     KeyRemovedUnchallenged, "key-removed-unchallenged", "a security key is removed without a second factor";
     KeyAddedWithoutPassword, "key-added-without-password", "a security key is added without the password";
+    KeyAddedPasswordMissing, "key-added-password-missing", "a security key is added by a request that names no password";
+    KeyRemovedWithAnyPassword, "key-removed-with-any-password", "a security key is removed with any password";
+    KeyRemovedPasswordMissing, "key-removed-password-missing", "a security key is removed by a request that names no password";
     KeyUsersUnchallenged, "key-users-unchallenged", "a user with security keys alone is never asked for them";
+    ZerosForKeyUser, "zeros-for-key-user", "six zeros are accepted from a user with security keys alone";
     AnyCodeForKeyUser, "any-code-for-key-user", "any six digits are accepted from a user with security keys alone";
     RecoveryCodeRefusedForKeyUser, "recovery-code-refused-for-key-user", "recovery codes are refused from a user with security keys alone";
     KeyReplacesCodes, "key-replaces-codes", "adding a security key beside codes does away with the codes";
@@ -206,6 +229,7 @@ mutants! {
     DoneAfterExpiry, "done-after-expiry", "doneUrl yields its token after the page has expired";
     LogInDoneTwice, "login-done-twice", "the doneUrl of a web login yields a session each time";
     LogInDoneAfterExpiry, "login-done-after-expiry", "the doneUrl of a web login yields its session after the page has expired";
+    PendingForAnHour, "pending-for-an-hour", "doneUrl asks clients to wait for an hour before they ask again";
     PollsAtOnce, "polls-at-once", "polls of one doneUrl that are sent at once each yield a token";
     PendingWithoutRetryAfter, "pending-without-retry-after", "doneUrl does not say when to ask again, so npm asks without a pause";
     WebTokenReusable, "web-token-reusable", "the token of a web challenge is accepted more than once";
@@ -218,11 +242,27 @@ mutants! {
     PendingEnrolmentEnforced, "pending-enrolment-enforced", "an enrolment is enforced before it is confirmed";
     PendingEnrolmentWeakens, "pending-enrolment-weakens", "beginning an enrolment takes away the factor that stands";
     PendingSecretAccepted, "pending-secret-accepted", "codes of a secret that was not confirmed are accepted beside those of the one that stands";
+    EnrolWithAnyPassword, "enrol-with-any-password", "an enrolment is begun with any password";
+    EnrolWithoutPassword, "enrol-without-password", "an enrolment is begun by a request that names no password";
+    AnyCodeConfirms, "any-code-confirms", "any six digits confirm an enrolment";
+    FarCodeConfirms, "far-code-confirms", "a code of up to ten steps ago or ahead confirms an enrolment";
+    AnybodysCodeConfirms, "anybodys-code-confirms", "a code of another user's pending secret confirms an enrolment";
+    ConfirmedAgain, "confirmed-again", "the code that confirmed an enrolment confirms it once more, and yields recovery codes again";
+    DisableWithoutPasswordUnchallenged, "disable-without-password-unchallenged", "a request that names no password disables 2FA without a second factor";
+    DisableWithWrongPasswordUnchallenged, "disable-with-wrong-password-unchallenged", "a request with a wrong password disables 2FA without a second factor";
+    DisableWithAnyPassword, "disable-with-any-password", "beside a right code any password disables 2FA";
+    ModeChangeWithoutPasswordUnchallenged, "mode-change-without-password-unchallenged", "a request that names no password changes the 2FA mode without a second factor";
+    ModeChangeWithWrongPasswordUnchallenged, "mode-change-with-wrong-password-unchallenged", "a request with a wrong password changes the 2FA mode without a second factor";
+    ModeChangeWithAnyPassword, "mode-change-with-any-password", "beside a right code any password changes the 2FA mode";
     SecretShownAgain, "secret-shown-again", "the profile shows the one-time-password secret";
     RecoveryCodesShownAgain, "recovery-codes-shown-again", "the profile shows the recovery codes";
     WrongCodesNeverThrottled, "wrong-codes-never-throttled", "wrong codes are listened to without end";
     LogInNeverThrottled, "log-in-never-throttled", "wrong codes at log-in are listened to without end";
     ThrottledAtLogInAlone, "throttled-at-log-in-alone", "wrong codes elsewhere than at log-in are listened to without end";
+    RecoveryCodesUntypable, "recovery-codes-untypable", "recovery codes are written with letters that npm's prompt does not take";
+    WrongCodeForbidden, "wrong-code-forbidden", "a wrong code is answered 403, with no challenge";
+    ModeChangeAnswersNull, "mode-change-answers-null", "a change of the 2FA mode is answered as npm 7 to 11.3 takes it, whoever asks";
+    ModeChangeAnswersMode, "mode-change-answers-mode", "a change of the 2FA mode is answered as npm 11.4 and later take it, whoever asks";
     LastRecoveryCodeNotKept, "last-recovery-code-not-kept", "the last of the recovery codes that are handed out is not kept";
     LockOutOnlySaid, "lock-out-only-said", "during a lock-out wrong codes are answered 429, and right ones are accepted";
     StrangerLocksOut, "stranger-locks-out", "wrong codes sent with a wrong password count as the user's own";
@@ -251,6 +291,28 @@ mutants! {
     RefusalHalfWritten, "refusal-half-written", "a version that is refused for the package's requirement is listed without its tarball";
     LaterVersionHalfWritten, "later-version-half-written", "a further version of a package is listed without its tarball";
 
+    DeprecateRangeUnchallenged, "deprecate-range-unchallenged", "deprecating several versions at once asks for no second factor";
+    DeprecateOneVersionUnchallenged, "deprecate-one-version-unchallenged", "deprecating one version of several asks for no second factor";
+    UndeprecateUnchallenged, "undeprecate-unchallenged", "taking a deprecation back asks for no second factor";
+    ScopedDeprecateUnchallenged, "scoped-deprecate-unchallenged", "deprecating a package with a scope asks for no second factor";
+    UpperSpellingUnchallenged, "upper-spelling-unchallenged", "what changes a package asks for no second factor where the path has %2F in the package's name";
+    SlashSpellingUnchallenged, "slash-spelling-unchallenged", "what changes a package asks for no second factor where the path has a plain slash in the package's name";
+
+    LockOutNeverEnds, "lock-out-never-ends", "a lock-out lasts until a right code is accepted, which none is";
+    BareRequestsCount, "bare-requests-count", "a request without a code counts as a wrong code";
+    ThrottledWithoutRetryAfter, "throttled-without-retry-after", "429 does not say for how long";
+
+    LoggedOutTokenWorks, "logged-out-token-works", "logging out answers success, and the token works on";
+    TokensListedInFull, "tokens-listed-in-full", "the list of tokens shows those that were created as a whole";
+    WebTokenAfterModeChange, "web-token-after-mode-change", "the token of a web challenge is accepted after the mode was changed";
+    WebTokenAfterReEnrolment, "web-token-after-re-enrolment", "the token of a web challenge is accepted after 2FA was disabled and enabled anew";
+    PackageRequirementSparesOthers, "package-requirement-spares-others", "a package that requires 2FA asks nothing of maintainers in auth-only mode but its first";
+    PackageRequirementOfFirstMaintainers, "package-requirement-of-first-maintainers", "a package's 2FA requirement is asked of those alone who were maintainers when it was set";
+    PackageRequirementSpreads, "package-requirement-spreads", "what one package requires is required of all packages of its maintainers";
+    LogInPollsAtOnce, "log-in-polls-at-once", "polls of the doneUrl of a web login that are sent at once each yield a session";
+    LogInYieldsElsewhere, "log-in-yields-elsewhere", "a web login that was answered yields a session at the doneUrl of one that was not";
+    LogInPendingWithoutRetryAfter, "log-in-pending-without-retry-after", "the doneUrl of a web login does not say when to ask again";
+
     ModeChangeOpensWrites, "mode-change-opens-writes", "while a change of 2FA is in flight, publishing asks for no second factor";
 }
 
@@ -268,7 +330,8 @@ impl Mutant {
 
     /// Whether only who has several requests under way at once can meet it.
     pub fn is_race(self) -> bool {
-        matches!(self, Mutant::PollsAtOnce | Mutant::ModeChangeOpensWrites) || Self::SLOW_PROOFS.contains(&self)
+        matches!(self, Mutant::PollsAtOnce | Mutant::LogInPollsAtOnce | Mutant::ModeChangeOpensWrites)
+            || Self::SLOW_PROOFS.contains(&self)
     }
 }
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::Response;
-use axum::http::header::{DATE, HeaderValue};
+use axum::http::header::{DATE, HeaderValue, RETRY_AFTER};
 use axum::http::request::Parts;
+use axum::http::{Response, StatusCode};
 use tokio::sync::Notify;
 
 use super::in_flight::{Flight, InFlight, Matter};
@@ -110,6 +110,11 @@ impl Registry {
             desk.closing.notified().await;
         }
         let mut response = answer.into_response();
+        if response.status() == StatusCode::TOO_MANY_REQUESTS
+            && desk.settings.mutants.has(Mutant::ThrottledWithoutRetryAfter)
+        {
+            response.headers_mut().remove(RETRY_AFTER);
+        }
         // The clock that judges codes is the one that clients see.
         if let Ok(date) = HeaderValue::from_str(&http_date((desk.settings.now)())) {
             response.headers_mut().insert(DATE, date);
@@ -137,7 +142,7 @@ impl Desk {
     /// once, for they race with nothing.
     fn race(&self, call: &Call) -> Option<(String, Option<Matter>)> {
         let mutants = &self.settings.mutants;
-        if mutants.has(Mutant::PollsAtOnce) {
+        if mutants.has(Mutant::PollsAtOnce) || mutants.has(Mutant::LogInPollsAtOnce) {
             return match call.segments().as_slice() {
                 ["-", "v1", "done", ticket] => Some(((*ticket).to_owned(), Some(Matter::Poll))),
                 _ => None,

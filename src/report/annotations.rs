@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::conclusion::Conclusion;
 use super::standing::{Ending, meaning, verdicts};
 use super::text::{clean, clean_lines};
-use crate::result::{CaseResult, RunResult};
+use crate::result::{CaseResult, RunResult, SecondFactor};
 
 /// How many errors of a step are shown; what comes after the tenth is dropped unseen.
 const SHOWN: usize = 9;
@@ -27,7 +27,11 @@ pub fn render(result: &RunResult) -> String {
     let conclusion = Conclusion::of(result);
     let more = deciding.len().saturating_sub(SHOWN);
     let more = if more > 0 { format!("; {more} more cases are in the reports") } else { String::new() };
-    let kind = if conclusion.holds { "notice" } else { "error" };
+    let kind = match (conclusion.holds, result.second_factor() == SecondFactor::Lifted) {
+        (true, false) => "notice",
+        (true, true) => "warning",
+        (false, _) => "error",
+    };
     let title = escaped_property(&format!("stepup: {}", clean(&result.target.name)));
     let _ = writeln!(out, "::{kind} title={title}::{}", escaped(&format!("{}{more}", conclusion.sentence)));
     for case in result.cases.iter().filter(|case| Ending::of(case, result) == Ending::Advisory).take(SHOWN) {

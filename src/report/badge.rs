@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::conclusion::new_deviations;
-use crate::result::{RunResult, Status};
+use crate::result::{RunEnd, RunResult, SecondFactor, Status};
 
 /// Renders the result; the error is the serialiser's.
 pub fn render(result: &RunResult) -> Result<String, String> {
@@ -17,16 +17,23 @@ pub fn render(result: &RunResult) -> Result<String, String> {
         (format!("{} not judged", s.errored), "red")
     } else if !result.stale_deviations.is_empty() {
         ("stale deviations".to_owned(), "red")
+    } else if result.end() == RunEnd::SecondFactorNotJudged {
+        ("second factor not judged".to_owned(), "red")
+    } else if result.end() == RunEnd::NothingDecides {
+        ("nothing decides".to_owned(), "lightgrey")
     } else if s.exact + s.deviating == 0 {
         ("nothing judged".to_owned(), "lightgrey")
     } else {
-        let untested = s.unsupported + s.skipped;
+        let lifted = result.second_factor() == SecondFactor::Lifted;
+        let untested = s.unsupported + s.not_described + s.skipped;
         let colour = match (s.deviating, untested) {
+            _ if lifted => "yellow",
             (0, 0) if s.flaky == 0 => "brightgreen",
             (0, _) => "yellowgreen",
             _ => "yellow",
         };
-        (format!("{} exact{}", s.exact, beside(result, untested)), colour)
+        let without = if lifted { " without a second factor" } else { "" };
+        (format!("{} exact{without}{}", s.exact, beside(result, untested)), colour)
     };
     let badge = json!({ "schemaVersion": 1, "label": "npm second factor", "message": message, "color": colour });
     serde_json::to_string_pretty(&badge).map_err(|error| error.to_string())

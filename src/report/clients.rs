@@ -40,7 +40,9 @@ pub fn words(case: &CaseResult) -> String {
         }
         (Status::Skipped, _) => "not run".to_owned(),
         (Status::Unsupported, _) if is_unspoken(case) => "cannot express".to_owned(),
-        (Status::Pass | Status::Fail | Status::Unsupported | Status::Error, _) => verdict.to_owned(),
+        (Status::Pass | Status::Fail | Status::Unsupported | Status::NotDescribed | Status::Error, _) => {
+            verdict.to_owned()
+        }
     }
 }
 
@@ -67,14 +69,16 @@ pub fn mark(case: &CaseResult) -> char {
             Asked::Beforehand => 'f',
         },
         (Status::Unsupported, _) if is_unspoken(case) => '-',
+        (Status::NotDescribed, _) => 'd',
         (Status::Pass | Status::Unsupported, _) => 'u',
     }
 }
 
 /// The letters of [`mark`], from the least that they say to the most.
-pub const LEGEND: [(char, &str); 10] = [
+pub const LEGEND: [(char, &str); 11] = [
     ('-', "the client cannot express it"),
-    ('u', "the registry does not have it"),
+    ('d', "the target file does not describe it"),
+    ('u', "the registry has no such route"),
     ('.', "not run"),
     ('n', "as documented, nothing asked"),
     ('f', "as documented, the client asks for a code before it is asked"),

@@ -37,7 +37,8 @@ pub fn draft(result: &RunResult) -> Result<String, String> {
     }
     let mut told: Vec<(String, Verdict)> = Vec::new();
     for case in failing {
-        for verdict in &case.verdicts {
+        // What says nothing of the target cannot be listed.
+        for verdict in case.verdicts.iter().filter(|verdict| Status::of(&[**verdict]) == Status::Fail) {
             let covered = |(glob, of): &(String, Verdict)| of == verdict && matches(glob, &case.id);
             if told.iter().any(covered) {
                 continue;
@@ -47,9 +48,10 @@ pub fn draft(result: &RunResult) -> Result<String, String> {
             let text = |text: &str| serde_json::Value::String(clean(text)).to_string();
             let _ = writeln!(
                 out,
-                "- case: {}\n  verdict: {verdict}\n  reason: {}\n  until: {until}",
+                "- case: {}\n  verdict: {verdict}\n  reason: {}\n  until: {until}{}",
                 text(&glob),
-                text(&reason(case))
+                text(&reason(case)),
+                if is_flaky(case, *verdict, result) { "\n  flaky: true" } else { "" }
             );
             told.push((glob, *verdict));
         }
@@ -81,12 +83,23 @@ fn glob(case: &CaseResult, verdict: Verdict, result: &RunResult) -> String {
     wider.into_iter().find(holds).unwrap_or(own)
 }
 
+/// Whether a case that was repeated showed a verdict in one run and held in another.
+fn is_flaky(case: &CaseResult, verdict: Verdict, result: &RunResult) -> bool {
+    let held = |other: &CaseResult| other.id == case.id && other.status == Status::Pass;
+    let failed_otherwise =
+        |other: &CaseResult| other.id == case.id && other.status == Status::Fail && !other.verdicts.contains(&verdict);
+    result.cases.iter().any(|other| held(other) || failed_otherwise(other))
+}
+
 fn matches(glob: &str, id: &str) -> bool {
     Glob::new(glob).is_ok_and(|glob| glob.compile_matcher().is_match(id))
 }
 
 fn reason(case: &CaseResult) -> String {
     let seen = telling(case).and_then(|number| case.probes.get(number));
-    let seen = seen.map(|probe| format!("{}: {}, effect {}", probe.name, probe.outcome, probe.effect.words()));
-    case.known.clone().unwrap_or_else(|| without_names(&seen.unwrap_or_else(|| case.observed.clone())))
+    let seen = seen.map(|probe| format!("{}: {}, effect {}", probe.name, probe.outcome, probe.effect_words()));
+    case.known
+        .as_ref()
+        .map(|known| known.reason.clone())
+        .unwrap_or_else(|| without_names(&seen.unwrap_or_else(|| case.observed.clone())))
 }

@@ -23,6 +23,9 @@ pub enum Document {
     Capacity(Box<CapacityResult>),
 }
 
+/// The format of results before the present one.
+const FORMER: &str = "stepup/result/1";
+
 /// What every document has.
 #[derive(Deserialize)]
 struct Head {
@@ -68,6 +71,12 @@ impl Document {
             FORMAT => Ok(Document::Run(Box::new(sound(name, from_json(name, text)?)?))),
             LOAD => Ok(Document::Load(Box::new(from_json(name, text)?))),
             CAPACITY => Ok(Document::Capacity(Box::new(from_json(name, text)?))),
+            FORMER => {
+                let message =
+                    format!("`{FORMER}` is what an earlier stepup wrote; this one reads and writes `{FORMAT}`");
+                let hint = "the stepup that wrote it renders it; a new run is written in the new format";
+                Err(FileError::whole(name, message, Some(hint.to_owned())))
+            }
             _ => {
                 let message = format!("unknown format `{stated}`");
                 Err(FileError::whole(name, message, Some(yaml::allowed(&stated, &Document::READ))))

@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestRerun, TestSuite};
 
-use super::conclusion::UNVERIFIED;
+use super::conclusion::{Conclusion, UNVERIFIED, second_factor_unjudged};
 use crate::result::{CaseResult, RunResult, Status};
 
 /// Renders the result; the error is the serialiser's.
@@ -38,6 +38,11 @@ pub fn render(result: &RunResult) -> Result<String, String> {
         status.set_type("incomplete").set_message("the run was interrupted: not every selected case was run");
         suite.add_test_case(of_the_run(names.unique("the run is complete"), status));
     }
+    if let Some(message) = second_factor_unjudged(result) {
+        let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+        status.set_type("second-factor-not-judged").set_message(message.as_str());
+        suite.add_test_case(of_the_run(names.unique("a second factor is judged"), status));
+    }
     report.add_test_suite(suite);
 
     if !result.observations.is_empty() {
@@ -60,14 +65,15 @@ fn properties(result: &RunResult) -> Vec<(&'static str, String)> {
         ("started", result.started.clone()),
         ("finished", result.finished.clone()),
         ("complete", result.complete.to_string()),
+        ("conclusion", Conclusion::of(result).sentence),
         ("known-deviations", result.summary.known.to_string()),
         ("stale-deviations", result.stale_deviations.len().to_string()),
     ];
     if result.target.unverified {
         properties.push(("identity", UNVERIFIED.to_owned()));
     }
-    if let Some(evidence) = &result.target.no_second_factor {
-        properties.push(("no-second-factor", evidence.clone()));
+    if let Some(sentence) = result.target.factors.missing() {
+        properties.push(("no-second-factor", sentence));
     }
     properties
 }
@@ -149,6 +155,7 @@ fn judged(case: &CaseResult, result: &RunResult) -> TestCaseStatus {
         (Status::Fail, None) => non_success(NonSuccessKind::Failure),
         (Status::Error, _) => non_success(NonSuccessKind::Error),
         (Status::Unsupported, _) => skipped(&format!("unsupported: {}", case.observed), case),
+        (Status::NotDescribed, _) => skipped(&format!("not described: {}", case.observed), case),
         (Status::Skipped, _) => skipped(&case.observed, case),
     }
 }
@@ -157,7 +164,7 @@ fn judged(case: &CaseResult, result: &RunResult) -> TestCaseStatus {
 fn observed(case: &CaseResult) -> TestCaseStatus {
     match case.status {
         Status::Pass => TestCaseStatus::success(),
-        Status::Unsupported | Status::Skipped | Status::Fail | Status::Error => {
+        Status::Unsupported | Status::NotDescribed | Status::Skipped | Status::Fail | Status::Error => {
             skipped(&format!("not observed: {}", case.observed), case)
         }
     }

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use super::clients;
 use super::conclusion::{Conclusion, UNVERIFIED};
+use super::leftovers;
 use super::standing::{Ending, meaning, why_untested};
 use super::tables::{self, Table};
 use super::text::{clean, counted, without_names};
@@ -24,17 +25,28 @@ pub fn render(result: &RunResult) -> String {
     counts(&mut out, result);
     let page = format!("{}, revision {}", result.table.source, result.table.revision);
     let _ = writeln!(out, "Judged against {}; {}, seed {}.", plain(&page), plain(&result.tool), result.seed);
+    if let Some(waited) = result.waited() {
+        let _ = writeln!(out, "\nThe run {}.", plain(&waited));
+    }
     if result.target.unverified {
         let _ = writeln!(out, "\n{}", plain(UNVERIFIED));
     }
-    if let Some(evidence) = &result.target.no_second_factor {
-        let _ =
-            writeln!(out, "\nThis registry has no second factor at all: enrolment was answered {}.", code(evidence));
+    if let Some(sentence) = result.target.factors.missing() {
+        let _ = writeln!(out, "\n{}", plain(&sentence));
     }
     wrong(&mut out, result);
+    if !result.flaky_deviations.is_empty() {
+        out.push_str("\n**Deviations that show now and then**, listed in the target's file:\n\n");
+        list(&mut out, result.flaky_deviations.iter().map(|deviation| code(&deviation.words())).collect());
+    }
     if !result.stale_deviations.is_empty() {
         out.push_str("\n## Stale entries of the target's list\n\n");
         list(&mut out, result.stale_deviations.iter().map(|stale| code(stale)).collect());
+    }
+    let left = leftovers::of(result);
+    if !left.is_empty() {
+        out.push_str("\n## Left on the target\n\n");
+        list(&mut out, left.iter().map(|left| code(&left.line())).collect());
     }
     flaky(&mut out, result);
     limits(&mut out, result);
@@ -73,7 +85,8 @@ fn wrong(out: &mut String, result: &RunResult) {
             let (means, matters) = meaning(verdict);
             let _ = writeln!(out, "\n### `{verdict}` in {}\n\n{means} {matters}\n", counted(cases.len(), "case"));
             let line = |case: &&CaseResult| {
-                let known = case.known.as_ref().map(|known| format!(": {}", code(known))).unwrap_or_default();
+                let known =
+                    case.known.as_ref().map(|known| format!(": {}", code(&known.to_string()))).unwrap_or_default();
                 format!("{}, {}{known}", code(&case.id), plain(&case.label))
             };
             list(out, cases.iter().map(line).collect());
@@ -128,7 +141,7 @@ fn untested(out: &mut String, result: &RunResult) {
     let mut reasons: Vec<(Ending, String, usize)> = Vec::new();
     for case in &result.cases {
         let ending = Ending::of(case, result);
-        if matches!(ending, Ending::Unsupported | Ending::NotRun) {
+        if ending.is_untested() {
             let why = without_names(why_untested(case));
             match reasons.iter_mut().find(|(of, known, _)| (*of, known) == (ending, &why)) {
                 Some((_, _, count)) => *count += 1,

@@ -8,7 +8,7 @@ use std::path::Path;
 use reqwest::Url;
 use serde_json::{Value, json};
 
-use super::conclusion::UNVERIFIED;
+use super::conclusion::{Conclusion, UNVERIFIED, second_factor_unjudged};
 use super::standing::{Ending, meaning, verdicts, why_untested};
 use super::text::{clean, without_names};
 use crate::judge::Verdict;
@@ -49,6 +49,7 @@ pub fn render(result: &RunResult) -> Result<String, String> {
             "properties": {
                 "target": clean(&result.target.name),
                 "table": clean(&format!("{}, revision {}", result.table.source, result.table.revision)),
+                "conclusion": clean(&Conclusion::of(result).sentence),
                 "seed": result.seed,
                 "summary": serde_json::to_value(&result.summary).map_err(|error| error.to_string())?,
             },
@@ -77,6 +78,7 @@ fn finding(result: &RunResult, case: &CaseResult, ending: Ending, verdict: Verdi
         | Ending::Known
         | Ending::Flaky
         | Ending::Unsupported
+        | Ending::NotDescribed
         | Ending::NotRun
         | Ending::Held => "error",
     };
@@ -108,7 +110,8 @@ fn finding(result: &RunResult, case: &CaseResult, ending: Ending, verdict: Verdi
     }
     finding["locations"] = json!([location]);
     if let Some(known) = &case.known {
-        finding["suppressions"] = json!([{ "kind": "external", "status": "accepted", "justification": clean(known) }]);
+        finding["suppressions"] =
+            json!([{ "kind": "external", "status": "accepted", "justification": clean(&known.to_string()) }]);
     }
     finding
 }
@@ -128,7 +131,7 @@ fn invocation(result: &RunResult) -> Value {
     let mut reasons: Vec<(Ending, String, usize)> = Vec::new();
     for case in &result.cases {
         let ending = Ending::of(case, result);
-        if matches!(ending, Ending::Unsupported | Ending::NotRun) {
+        if ending.is_untested() {
             let why = clean(&without_names(why_untested(case)));
             match reasons.iter_mut().find(|(of, known, _)| (*of, known) == (ending, &why)) {
                 Some((_, _, count)) => *count += 1,
@@ -143,10 +146,12 @@ fn invocation(result: &RunResult) -> Value {
     let stale = result.stale_deviations.iter().map(|stale| {
         json!({ "level": "error", "message": { "text": format!("stale entry of the target's list: {}", clean(stale)) } })
     });
+    let factorless = second_factor_unjudged(result);
+    let factorless = factorless.map(|said| json!({ "level": "error", "message": { "text": clean(&said) } }));
     let unverified = result.target.unverified.then(|| json!({ "level": "warning", "message": { "text": UNVERIFIED } }));
     let mut invocation = json!({
         "executionSuccessful": result.complete,
-        "toolExecutionNotifications": unverified.into_iter().chain(stale).chain(untested).collect::<Vec<_>>(),
+        "toolExecutionNotifications": unverified.into_iter().chain(factorless).chain(stale).chain(untested).collect::<Vec<_>>(),
     });
     for (name, time) in [("startTimeUtc", &result.started), ("endTimeUtc", &result.finished)] {
         // The format knows no finer times than milliseconds in all viewers.

@@ -1,7 +1,7 @@
 //! What a case's end is to a reader, and what each verdict means to somebody who does not know the protocol.
 
 use crate::judge::Verdict;
-use crate::result::{CaseResult, Probe, RunResult, Status};
+use crate::result::{Answered, CaseResult, Probe, RunResult, Status};
 
 /// What a case's end is to a reader. What needs a look comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,8 +16,10 @@ pub enum Ending {
     Known,
     /// It could not be judged at first, and was as documented when it was played again.
     Flaky,
-    /// The target does not have the action.
+    /// The target answered that it has no such route, or a client cannot express it.
     Unsupported,
+    /// The target file does not describe how it is driven.
+    NotDescribed,
     /// It was not run.
     NotRun,
     /// It is as documented.
@@ -26,13 +28,14 @@ pub enum Ending {
 
 impl Ending {
     /// Every one, in the order of attention.
-    pub const ALL: [Ending; 8] = [
+    pub const ALL: [Ending; 9] = [
         Ending::New,
         Ending::Unjudged,
         Ending::Advisory,
         Ending::Known,
         Ending::Flaky,
         Ending::Unsupported,
+        Ending::NotDescribed,
         Ending::NotRun,
         Ending::Held,
     ];
@@ -47,7 +50,16 @@ impl Ending {
             Status::Fail => Ending::Advisory,
             Status::Error => Ending::Unjudged,
             Status::Unsupported => Ending::Unsupported,
+            Status::NotDescribed => Ending::NotDescribed,
             Status::Skipped => Ending::NotRun,
+        }
+    }
+
+    /// Whether the case was not tested, which is neither pass nor failure.
+    pub fn is_untested(self) -> bool {
+        match self {
+            Ending::Unsupported | Ending::NotDescribed | Ending::NotRun => true,
+            Ending::New | Ending::Unjudged | Ending::Advisory | Ending::Known | Ending::Flaky | Ending::Held => false,
         }
     }
 
@@ -60,6 +72,7 @@ impl Ending {
             Ending::Known => "known",
             Ending::Flaky => "flaky",
             Ending::Unsupported => "unsupported",
+            Ending::NotDescribed => "not-described",
             Ending::NotRun => "not-run",
             Ending::Held => "held",
         }
@@ -74,6 +87,7 @@ impl Ending {
             Ending::Known => "Known deviations",
             Ending::Flaky => "Flaky",
             Ending::Unsupported => "Unsupported",
+            Ending::NotDescribed => "Not described",
             Ending::NotRun => "Not run",
             Ending::Held => "As documented",
         }
@@ -88,7 +102,10 @@ impl Ending {
             Ending::Known => "not as documented, and on the target's list with a reason",
             Ending::Flaky => "could not be judged at first, and as documented when played again (--retries)",
             Ending::Unsupported => {
-                "the registry does not have this, or a client cannot do it; neither pass nor failure"
+                "the registry answered that it has no such route, or a client cannot do it; neither pass nor failure"
+            }
+            Ending::NotDescribed => {
+                "the target file does not say how this is driven, so nothing was asked; neither pass nor failure"
             }
             Ending::NotRun => "left out or interrupted; neither pass nor failure",
             Ending::Held => "everything asked, refused and carried out as the documentation has it",
@@ -146,12 +163,21 @@ pub fn meaning(verdict: Verdict) -> (&'static str, &'static str) {
             ("The registry asked for more patience than the run has.", "Nothing is known of the case.")
         }
         Verdict::TargetFailed => ("The registry gave no usable answer.", "Nothing is known of the case."),
+        Verdict::SetUpRefused => {
+            ("The registry refused what the case is set up with.", "Nothing is known of the case.")
+        }
         Verdict::HarnessError => ("The checker could not do its part.", "Nothing is known of the case."),
         Verdict::ClientLimit => (
             "The client could not do its part; what the registry showed until then holds.",
             "Users of this client do not get through, and the registry cannot change that.",
         ),
-        Verdict::Unsupported => ("The registry does not have the action.", "Nothing can be said of it."),
+        Verdict::NotDescribed => (
+            "The target file does not describe how the action is driven.",
+            "Nothing was asked of the registry, and nothing is known of it; the routine to write is named.",
+        ),
+        Verdict::Unsupported => {
+            ("The registry answered that it has no such route.", "Nothing can be said of the action.")
+        }
         Verdict::Exact => ("As documented.", "Nothing needs to be done."),
     }
 }
@@ -165,9 +191,15 @@ pub fn verdicts(case: &CaseResult) -> String {
 pub fn why_untested(case: &CaseResult) -> &str {
     match case.status {
         Status::Unsupported if case.situation.is_some() => &case.observed,
-        Status::Unsupported => case.probes.first().map_or(&case.observed, |probe| &probe.outcome),
-        Status::Skipped | Status::Error | Status::Pass | Status::Fail => &case.observed,
+        Status::Unsupported => missing(case).map_or(&case.observed, |probe| &probe.outcome),
+        Status::NotDescribed | Status::Skipped | Status::Error | Status::Pass | Status::Fail => &case.observed,
     }
+}
+
+/// The probe that shows what the registry does not have.
+pub fn missing(case: &CaseResult) -> Option<&Probe> {
+    let found_none = |probe: &&Probe| probe.answer == Answered::NotImplemented;
+    case.probes.iter().find(found_none).or(case.probes.first())
 }
 
 /// The number of the probe that tells most: the one that shows the worst verdict, or else the last.
@@ -191,8 +223,10 @@ pub fn showing(case: &CaseResult) -> Option<usize> {
         | Verdict::NeverThrottled
         | Verdict::Throttled
         | Verdict::TargetFailed
+        | Verdict::SetUpRefused
         | Verdict::HarnessError
         | Verdict::ClientLimit
+        | Verdict::NotDescribed
         | Verdict::Unsupported
         | Verdict::Exact => "",
     };

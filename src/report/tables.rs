@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::clients;
 use super::standing::Ending;
 use crate::judge::Effect;
-use crate::result::{Answered, Asked, CaseResult, RunResult, Situation, Standing, Status};
+use crate::result::{Answered, Asked, CaseResult, Expected, RunResult, Situation, Standing, Status};
 use crate::table::Mode;
 
 /// A table with a line per action or surface.
@@ -140,7 +140,7 @@ pub fn of(result: &RunResult) -> Vec<Table<'_>> {
 
 /// Whether the case is one that must be asked for a second factor.
 fn is_asked(case: &CaseResult) -> bool {
-    case.standing == Standing::Row && case.expected.starts_with("challenged")
+    case.standing == Standing::Row && case.expectation == Expected::Challenged
 }
 
 fn rows(

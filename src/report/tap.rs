@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use super::conclusion::UNVERIFIED;
+use super::conclusion::{Conclusion, UNVERIFIED, second_factor_unjudged};
 use super::standing::{Ending, verdicts, why_untested};
 use super::text::clean;
 use crate::result::{CaseResult, RunResult};
@@ -29,8 +29,12 @@ pub fn render(result: &RunResult) -> String {
         let message = "the run was interrupted: not every selected case was run".to_owned();
         points.push(("not ok", "the run is complete".to_owned(), String::new(), vec![("message", message)]));
     }
+    if let Some(message) = second_factor_unjudged(result) {
+        points.push(("not ok", "a second factor is judged".to_owned(), String::new(), vec![("message", message)]));
+    }
     let mut out = format!("TAP version 13\n1..{}\n", points.len());
     let _ = writeln!(out, "# target: {}, {}, seed {}", clean(&result.target.name), clean(&result.tool), result.seed);
+    let _ = writeln!(out, "# {}", clean(&Conclusion::of(result).sentence));
     if result.target.unverified {
         let _ = writeln!(out, "# {UNVERIFIED}");
     }
@@ -59,11 +63,12 @@ fn judged(case: &CaseResult, result: &RunResult) -> Point {
         Ending::Flaky => ("ok", String::new(), true),
         Ending::New | Ending::Unjudged => ("not ok", String::new(), true),
         Ending::Known => {
-            let why = format!("known, {told}: {}", case.known.as_deref().unwrap_or_default());
+            let why = format!("known, {told}: {}", case.known.as_ref().map(ToString::to_string).unwrap_or_default());
             ("not ok", directive("TODO", &why), true)
         }
         Ending::Advisory => ("not ok", directive("TODO", &format!("recommended clause, {told}")), true),
         Ending::Unsupported => ("ok", directive("SKIP", &format!("unsupported: {}", why_untested(case))), false),
+        Ending::NotDescribed => ("ok", directive("SKIP", &format!("not described: {}", why_untested(case))), false),
         Ending::NotRun => ("ok", directive("SKIP", &format!("not run: {}", why_untested(case))), false),
     };
     let before = case.earlier.iter().map(|earlier| ("before", clean(&earlier.observed)));

@@ -5,6 +5,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::shape::{OnReference, Shape};
+
 /// What a real client did in a case. What the registry showed is judged in the case itself.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq, Eq, JsonSchema)]
 pub struct ClientSession {
@@ -15,9 +17,12 @@ pub struct ClientSession {
     pub asked: Asked,
     /// Whether the command got through, with its effect.
     pub through: bool,
-    /// What it could not do, or got wrong: its own faults, and none of the registry's.
+    /// What it could not do, or got wrong: its own faults, unless it takes the same answers on the reference registry.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<ClientLimit>,
+    /// The shape of what it was answered.
+    #[serde(default, skip_serializing_if = "Shape::is_empty")]
+    pub shape: Shape,
     /// The commands, in their order.
     pub commands: Vec<ClientCommand>,
 }
@@ -58,6 +63,9 @@ pub struct ClientLimit {
     pub kind: LimitKind,
     /// What was seen.
     pub saw: String,
+    /// How it fares with answers of the same shape on the reference registry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_reference: Option<OnReference>,
 }
 
 /// The kinds of a client's own faults.

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{CaseResult, RunResult, Standing, Status, Summary};
+use crate::capability::Capability;
 use crate::judge::{Effect, Verdict};
+use crate::table::Mode;
 
 /// Something in a result that contradicts the rest of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +47,46 @@ pub fn contradiction(result: &RunResult) -> Option<Contradiction> {
             });
         }
     }
-    result.cases.iter().find_map(of_case)
+    of_target(result).or_else(|| result.cases.iter().find_map(of_case))
+}
+
+/// What the headline says of the second factor has to follow from the rest.
+fn of_target(result: &RunResult) -> Option<Contradiction> {
+    let target = &result.target;
+    if target.without_second_factor && !result.requires.is_empty() {
+        return Some(Contradiction {
+            says: "its target is said to have no second factor, and `requires` names what must be judged with one"
+                .to_owned(),
+            hint: "a target file says one of both",
+        });
+    }
+    let with_one =
+        |case: &CaseResult| !case.capabilities.is_empty() && matches!(case.status, Status::Pass | Status::Fail);
+    if target.without_second_factor
+        && result.stale_deviations.is_empty()
+        && (target.factors.any_works() || result.cases.iter().any(with_one))
+    {
+        return Some(Contradiction {
+            says: "its target is said to have no second factor, and shows one".to_owned(),
+            hint: "`second-factor: none` is outdated then, which is an entry of `stale_deviations`",
+        });
+    }
+    None
+}
+
+/// Whether a row's capabilities are those that its user's second factor gives it.
+fn shows_its_factor(case: &CaseResult) -> bool {
+    if case.standing == Standing::Scenario {
+        return true;
+    }
+    let has = |factors: [&str; 2]| case.mode != Mode::Disabled.name() && factors.contains(&case.factor.as_str());
+    let (codes, keys) = (has(["totp", "both"]), has(["security-key", "both"]));
+    let shows = |capability| case.capabilities.contains(&capability);
+    if !codes && !keys {
+        return case.capabilities.is_empty();
+    }
+    // What a surface belongs to may be a factor as well.
+    (!codes || shows(Capability::Totp)) && (!keys || shows(Capability::SecurityKey))
 }
 
 fn of_case(case: &CaseResult) -> Option<Contradiction> {
@@ -60,6 +101,15 @@ fn of_case(case: &CaseResult) -> Option<Contradiction> {
     };
     if !follows {
         return wrong(format!("has status `{}` and verdicts {}", case.status.word(), words(&case.verdicts)));
+    }
+    if !shows_its_factor(case) {
+        return Some(Contradiction {
+            says: format!(
+                "case `{}` has other `capabilities` than its user's second factor gives it",
+                shortened(&case.id)
+            ),
+            hint: "a user in mode `disabled` has no second factor, and the case none of them",
+        });
     }
     if case.known.is_some() && case.status != Status::Fail {
         return wrong(format!("is known to deviate and has status `{}`", case.status.word()));
@@ -101,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_pass_whose_probes_say_otherwise_is_a_contradiction() {
-        let text = include_str!("../../fixtures/samples/result-1.json");
+        let text = include_str!("../../fixtures/samples/result-2.json");
         let mut result: RunResult = serde_json::from_str(text).unwrap();
         assert_eq!(contradiction(&result), None);
         let case = &mut result.cases[0];

@@ -112,6 +112,8 @@ pub enum Fetch {
     By(String),
     /// Once, after this routine has succeeded on the page that waits for its answer.
     Seeing(String),
+    /// Of a log-in's page: from the address of another log-in, which a routine has kept as `done` under this name.
+    At(String),
 }
 
 impl Fetch {
@@ -125,6 +127,7 @@ impl Fetch {
             Fetch::AtOnce(times) => format!("second proof of {times} fetched at once"),
             Fetch::After(steps) => format!("proof fetched {steps} steps late"),
             Fetch::By(routine) => format!("proof fetched by {routine}"),
+            Fetch::At(name) => format!("session fetched at the address of `{name}`"),
             Fetch::Seeing(routine) => format!("proof of the page, which {routine} looks at while it waits"),
         }
     }

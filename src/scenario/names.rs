@@ -1,7 +1,7 @@
 //! The names in a scenario: each is of something that the dialect has, or that an earlier act has made.
 
 use super::key::Fetch;
-use super::{Act, Attempt, COMPANION, Errand, Must, Proof, Scenario};
+use super::{Act, Attempt, BASIC, COMPANION, Errand, Must, Proof, Scenario};
 use crate::dialect::{Dialect, LeavesAccount, Surface};
 use crate::source::Source;
 use crate::table::Mode;
@@ -98,15 +98,32 @@ impl<'a> Known<'a> {
             self.blame(&attempt.perform, format!("`{}` is no surface", attempt.perform.value), hint);
         }
         if let Proof::Fetched(fetch) = &attempt.proof
-            && !matches!(fetch, Fetch::Twice | Fetch::After(_))
-            && Scenario::surface(attempt, self.dialect)
-                .is_some_and(|at| self.dialect.asks_on_page(&self.dialect.surfaces[at].perform))
+            && let Some(at) = Scenario::surface(attempt, self.dialect)
         {
-            let message = "what a log-in's own page has made is fetched `twice` or `after` some steps";
-            self.blame(&attempt.perform, message.to_owned(), None);
+            let on_page = self.dialect.asks_on_page(&self.dialect.surfaces[at].perform);
+            let of_pages =
+                matches!(fetch, Fetch::Twice | Fetch::After(_) | Fetch::AtOnce(_) | Fetch::Seeing(_) | Fetch::At(_));
+            if on_page && !of_pages {
+                let message = "what a log-in's own page has made is fetched `twice`, `after` some steps, `at-once`, \
+                               `seeing` a routine, or `at` another address";
+                self.blame(&attempt.perform, message.to_owned(), None);
+            }
+            if let Fetch::At(name) = fetch
+                && !self.tokens.contains(name)
+            {
+                let hint = Some(yaml::allowed(name, &self.tokens));
+                self.blame(&attempt.perform, format!("no earlier routine has `as: {name}`"), hint);
+            }
         }
         attempt.given.iter().chain(&attempt.through).for_each(|name| self.routine(name));
-        self.token(attempt.with.as_ref());
+        if let Some(client) = &attempt.as_client
+            && !self.dialect.clients.contains_key(&client.value)
+        {
+            let known: Vec<&String> = self.dialect.clients.keys().collect();
+            let hint = Some(yaml::allowed(&client.value, &known));
+            self.blame(client, format!("the dialect has no client `{}`", client.value), hint);
+        }
+        self.token(attempt.with.as_ref().filter(|with| with.value != BASIC));
     }
 
     fn routine(&mut self, name: &Spanned<String>) {

@@ -1,6 +1,6 @@
 //! Scenarios in words, for reports and for the page that lists every check.
 
-use super::{Act, Attempt, Errand, ErrandEnd, Guess, Listening, Must, Proof, Race};
+use super::{Act, Attempt, BASIC, Errand, ErrandEnd, Guess, Listening, Must, Proof, Race};
 use crate::persona::key::Manner;
 
 impl Proof {
@@ -10,6 +10,8 @@ impl Proof {
             Proof::None => "none".to_owned(),
             Proof::Right => "valid code".to_owned(),
             Proof::Wrong => "wrong code".to_owned(),
+            Proof::Zeros => "six zeros".to_owned(),
+            Proof::RecoveryShaped => "text of the form of a recovery code".to_owned(),
             Proof::Empty => "empty text".to_owned(),
             Proof::Text(_) => "text that is no code".to_owned(),
             Proof::Short => "valid code without its last digit".to_owned(),
@@ -39,9 +41,11 @@ impl Must {
             Must::BeRefused => "must be refused",
             Must::BeDenied => "must be denied, whatever is proven",
             Must::BeChallenged => "must be challenged",
+            Must::BeChallengedIfKnown => "must be challenged, where it is known at all",
             Must::SucceedOnce => "must succeed once",
             Must::BeWhole => "must succeed or be refused, and nothing between",
             Must::AgreeWithFile => "must be accepted where the target's file says so",
+            Must::EndIfItSucceeds => "may succeed, and then nothing follows",
         }
     }
 }
@@ -66,6 +70,12 @@ impl Attempt {
         self.registration.registration_words().filter(|_| self.registration != Manner::Right)
     }
 
+    /// What is sent, and how it is written.
+    pub fn proof_words(&self) -> String {
+        let proof = self.proof.words();
+        self.written.words().map_or(proof.clone(), |written| format!("{proof} {written}"))
+    }
+
     fn words(&self) -> String {
         let mut words = self.part.name_before(&format!("`{}`", self.perform.value));
         if let Some(routine) = &self.through {
@@ -74,13 +84,24 @@ impl Attempt {
         for routine in &self.given {
             words += &format!(" after `{}`", routine.value);
         }
-        if let Some(token) = &self.with {
-            words += &format!(" with the token of `{}`", token.value);
+        match self.with.as_ref().map(|with| with.value.as_str()) {
+            Some(BASIC) => words += " with name and password",
+            Some(token) => words += &format!(" with the token of `{token}`"),
+            None => {}
+        }
+        if let Some(client) = &self.as_client {
+            words += &format!(" as `{}` sends it", client.value);
+        }
+        if self.where_supported {
+            words += ", where it is supported";
         }
         words += &match &self.proof {
             Proof::None => ", no proof".to_owned(),
-            proof => format!(", {}", proof.words()),
+            _ => format!(", {}", self.proof_words()),
         };
+        if self.typed {
+            words += ", typed at npm's prompt";
+        }
         if let Some(registration) = self.wrong_registration() {
             words += &format!(", {registration}");
         }
@@ -120,6 +141,7 @@ impl Errand {
             ErrandEnd::SucceedWhereSupported => words + ", where it is supported",
             ErrandEnd::Any => words + ", which may be refused",
             ErrandEnd::ShowNoSecret => words + ": must show no secret",
+            ErrandEnd::BeUnderstood => words + ": must be answered so that stock clients take it",
         }
     }
 }
@@ -129,9 +151,17 @@ impl Guess {
         let must = match self.must {
             Listening::Stop => "the target must stop listening",
             Listening::BeTold => "where the target stops listening, it must say so",
+            Listening::EndAsTold => {
+                "where the target says for how long it stops listening, it listens again after that"
+            }
+            Listening::SayHowLong => "where the target stops listening with status 429, it must say for how long",
             Listening::BeHarmless => "a right code of the user's own session must be accepted after them",
             Listening::BeStated => "what becomes of it is stated",
         };
-        format!("`{}` with up to {} wrong codes in a row: {must}", self.routine.value, self.at_most)
+        let (routine, most) = (&self.routine.value, self.at_most);
+        match self.bare {
+            false => format!("`{routine}` with up to {most} wrong codes in a row: {must}"),
+            true => format!("`{routine}` up to {most} times in a row without a code: {must}"),
+        }
     }
 }

@@ -25,6 +25,12 @@ async fn accounts(target: &Target) -> String {
         ("careful-spare-6", "auth-only", "expendable"),
         ("careful-spare-7", "auth-only", "expendable"),
         ("careful-spare-8", "auth-only", "expendable"),
+        ("careful-spare-9", "auth-only", "expendable"),
+        ("careful-spare-10", "auth-only", "expendable"),
+        ("careful-spare-11", "auth-only", "expendable"),
+        ("careful-spare-12", "auth-only", "expendable"),
+        ("careful-spare-13", "auth-only", "expendable"),
+        ("careful-spare-14", "auth-only", "expendable"),
         ("writer", "auth-and-writes", "lasting"),
         ("writer-spare", "auth-and-writes", "expendable"),
         ("writer-spare-2", "auth-and-writes", "expendable"),
@@ -33,6 +39,7 @@ async fn accounts(target: &Target) -> String {
         ("writer-spare-5", "auth-and-writes", "expendable"),
         ("writer-spare-6", "auth-and-writes", "expendable"),
         ("writer-spare-7", "auth-and-writes", "expendable"),
+        ("writer-spare-8", "auth-and-writes", "expendable"),
     ] {
         entries += &target.account(name, mode, role).await;
     }
@@ -52,7 +59,7 @@ async fn a_handful_of_accounts_gives_right_verdicts_for_every_case_and_is_left_a
     let (with_a_cast, without): (Vec<_>, Vec<_>) =
         without.into_iter().partition(|(_, reason)| reason.starts_with("it takes users"));
     let reason = "it takes users who sign themselves up, and accounts are lent here";
-    assert!(with_a_cast.len() == 9 && with_a_cast.iter().all(|case| case.1 == reason), "{with_a_cast:#?}");
+    assert!(with_a_cast.len() == 13 && with_a_cast.iter().all(|case| case.1 == reason), "{with_a_cast:#?}");
     let reasons = [
         ("otp/enrolment-code-again", "the account was enrolled before the run began"),
         ("otp/of-another-user", "a second user's one-time passwords are needed, and accounts are lent one at a time"),
@@ -64,15 +71,20 @@ async fn a_handful_of_accounts_gives_right_verdicts_for_every_case_and_is_left_a
             "otp/of-another-user-on-writes",
             "a second user's one-time passwords are needed, and accounts are lent one at a time",
         ),
+        (
+            "packages/second-maintainer",
+            "a second user's one-time passwords are needed, and accounts are lent one at a time",
+        ),
         ("otp/recovery-code-at-once", "recovery code 0 of the account is not known"),
+        ("otp/recovery-code-at-the-prompt", "recovery code 0 of the account is not known"),
         ("otp/recovery-code-on-the-account", "recovery code 0 of the account is not known"),
         ("otp/recovery-code-once", "recovery code 0 of the account is not known"),
         ("otp/recovery-codes-each", "recovery code 4 of the account is not known"),
     ];
-    assert!(without.len() == 14 && without.iter().all(|case| reasons.contains(case)), "{without:#?}");
+    assert!(without.len() == 16 && without.iter().all(|case| reasons.contains(case)), "{without:#?}");
     // Expendable accounts that were used up are named, for their entries are wrong from now on.
     let (used_up, results): (Vec<_>, Vec<_>) = results.into_iter().partition(|case| !case.left.is_empty());
-    assert!(used_up.len() == 13 && used_up.iter().all(|case| case.status == Status::Pass), "{:#?}", wrong(&used_up));
+    assert!(used_up.len() == 17 && used_up.iter().all(|case| case.status == Status::Pass), "{:#?}", wrong(&used_up));
     assert!(used_up.iter().all(|case| case.left.len() == 1 && case.left[0].contains("-spare")), "{used_up:#?}");
     let wrong = wrong(&results);
     assert!(wrong.is_empty(), "{} of {}: {wrong:#?}", wrong.len(), results.len());

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use stepup::judge::Verdict;
 use stepup::result::CaseResult;
+use stepup::wire::FaultKind;
 
 use crate::program::{self, Ran};
 use crate::relay::{Misbehaviour, Route, registry_that};
@@ -28,6 +29,59 @@ fn target_that_answers(bytes: Vec<u8>) -> String {
         }
     });
     address
+}
+
+/// A target that says the same to everything, for as long as the test's process lives.
+fn target_that_says(answer: fn(&str) -> String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = format!("http://{}", listener.local_addr().expect("an address"));
+    std::thread::spawn(move || {
+        for mut connection in listener.incoming().flatten() {
+            let mut request = [0; 64 * 1024];
+            let length = connection.read(&mut request).unwrap_or_default();
+            let text = String::from_utf8_lossy(&request[..length]).into_owned();
+            // A client that has seen enough closes first.
+            let _ = connection.write_all(answer(&text).as_bytes());
+        }
+    });
+    address
+}
+
+fn ok(body: &str) -> String {
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close";
+    format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+}
+
+#[test]
+fn a_target_that_says_the_same_to_everything_is_never_green() {
+    let yes = |_: &str| ok("{}");
+    // What a stub answers that was made for one happy path.
+    let generous = |_: &str| {
+        ok(concat!(
+            r#"{"ok":true,"token":"npm_0000","key":"k","username":"u","name":"u","objects":[],"tfa":"#,
+            r#""otpauth://totp/x?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ","_rev":"1-1","versions":{"1.0.0":{}}}"#
+        ))
+    };
+    let echo = |request: &str| ok(request.split_once("\r\n\r\n").map_or("{}", |(_, body)| body));
+    let asks = |_: &str| {
+        let head = "HTTP/1.1 401 Unauthorized\r\nwww-authenticate: OTP\r\nconnection: close";
+        format!("{head}\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{{}}")
+    };
+    type Answering = fn(&str) -> String;
+    let answers: [(&str, Answering); 4] =
+        [("200", yes), ("200 with everything", generous), ("echo", echo), ("401 OTP", asks)];
+    for (name, answer) in answers {
+        let target = target_that_says(answer);
+        let cases = ["--case", "disabled/publish/none/wire", "--case", "auth-only/token-create/totp/wire"];
+        let ran = program::check(&[&["--target", &target][..], &cases].concat());
+        assert!(matches!(ran.code, Some(1 | 3 | 8)), "check, {name}: {:?} {}", ran.code, ran.said);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut explore = std::process::Command::new(env!("CARGO_BIN_EXE_stepup"));
+        explore.args(["explore", "--target", &target, "--cases", "1", "--limit", "20", "--out"]).arg(folder.path());
+        let output = explore.output().expect("stepup starts");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(matches!(output.status.code(), Some(1 | 3 | 5 | 8)), "explore, {name}: {output:?} {said}");
+    }
 }
 
 fn check(target: &str) -> (Option<i32>, String) {
@@ -91,10 +145,10 @@ async fn a_route_that_misbehaves_costs_only_the_cases_that_need_it() {
     let misbehaviours = [
         (Resets, Verdict::TargetFailed, "reset"),
         (Closes, Verdict::TargetFailed, "broke off"),
-        (Hangs, Verdict::TargetFailed, "no answer in time"),
+        (Hangs, Verdict::TargetFailed, "POST /-/npm/v1/tokens: no answer within 5 s (`limits: { answer: … }`"),
         (Answers(half), Verdict::TargetFailed, "says JSON and is not"),
         (Answers(cut_off), Verdict::TargetFailed, "broke off"),
-        (Answers(html), Verdict::TargetFailed, "200 success without JSON"),
+        (Answers(html), Verdict::TargetFailed, "was wanted, and the body is not JSON"),
         (Answers(in_circles), Verdict::TargetFailed, "302 redirect"),
         (Floods, Verdict::TargetFailed, "a body of more than 4194304 bytes"),
         (Answers(next_year), Verdict::Throttled, "429 throttled"),
@@ -156,12 +210,38 @@ async fn an_enrolment_that_fails_costs_the_cases_with_a_factor() {
 }
 
 #[tokio::test]
+async fn a_time_out_is_what_the_target_file_says_and_before_that_what_the_command_line_says() {
+    let base = registry_that(Route("POST /-/npm/v1/tokens"), Misbehaviour::Hangs).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("mine.yaml").display().to_string();
+    let text = format!("name: mine\nstart: running\nbase: {base}\nlimits: {{ answer: 4 s }}\n");
+    std::fs::write(&file, text).expect("written");
+    let mut runs = tokio::task::JoinSet::new();
+    for (option, limit) in [(&[][..], "4 s"), (&["--answer-timeout", "3 s"][..], "3 s")] {
+        let file = file.clone();
+        runs.spawn_blocking(move || {
+            let case = ["--target", &file, "--case", "disabled/token-create/none/wire"];
+            let ran = program::check(&[&case, option].concat());
+            let case = find(&ran, case[3]);
+            let said = format!("POST /-/npm/v1/tokens: no answer within {limit} (`limits: {{ answer: … }}`");
+            assert!(case.observed.contains(&said), "{}", case.observed);
+            assert_eq!(case.verdicts, [Verdict::TargetFailed], "{}", case.observed);
+            let failed = case.probes.iter().flat_map(|probe| &probe.exchanges).filter_map(|one| one.fault_kind);
+            assert!(failed.into_iter().all(|kind| kind == FaultKind::TimedOut), "{:?}", case.probes);
+            assert_eq!(case.repeat.contains("--answer-timeout '3 s'"), !option.is_empty(), "{}", case.repeat);
+        });
+    }
+    runs.join_all().await;
+}
+
+#[tokio::test]
 async fn a_sign_up_that_hangs_leaves_nothing_to_judge() {
     let target = registry_that(Route("PUT /-/user/*"), Misbehaviour::Hangs).await;
     let (ran, took) = check_cases(target, &["disabled/whoami/none/wire"]).await;
     assert_eq!((ran.code, ran.result), (Some(3), None), "{}", ran.said);
     let said = ran.said.replace("\n  │ ", " ");
-    assert!(said.contains("a user cannot be made: no answer in time"), "{said}");
+    assert!(said.contains("a user cannot be made: PUT /-/user/"), "{said}");
+    assert!(said.contains("no answer within 5 s"), "{said}");
     assert!(took < BOUND, "{took:?}");
 }
 
@@ -172,6 +252,6 @@ fn a_target_that_never_accepts_is_given_up() {
     let started = Instant::now();
     let (code, said) = check(&format!("http://{}", listener.local_addr().expect("an address")));
     assert_eq!(code, Some(3), "{said}");
-    assert!(said.contains("no answer in time"), "{said}");
+    assert!(said.contains("no answer within 5 s"), "{said}");
     assert!(started.elapsed() < BOUND, "{:?}", started.elapsed());
 }

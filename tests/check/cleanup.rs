@@ -177,11 +177,12 @@ async fn after_a_kill_or_two_interruptions_nothing_is_left_once_the_journal_is_r
 /// between.
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_kill_while_a_user_enrols_nothing_is_left_either() {
-    // The first two such requests are of the run's look around; then one tells the secret, the other confirms it.
+    // The first two such requests, and the first that registers a key, are of the run's look around; then one tells the
+    // secret, the other confirms it.
     for (request, nth, case) in [
         ("POST /-/npm/v1/user ", 3, "auth-and-writes/deprecate/totp/*"),
         ("POST /-/npm/v1/user ", 4, "auth-and-writes/deprecate/totp/*"),
-        ("POST /-/account/keys ", 1, "auth-and-writes/deprecate/security-key/*"),
+        ("POST /-/account/keys ", 2, "auth-and-writes/deprecate/security-key/*"),
     ] {
         let mut target = Target::that_swallows(request, nth).await;
         let file = include_str!("../../fixtures/targets/embedded.yaml");
@@ -302,6 +303,8 @@ async fn what_a_registry_does_not_remove_is_said_to_be_left() {
         assert_eq!(ran.code, Some(0), "{}", ran.said);
         for case in ran.result.expect("a result").cases {
             assert!(!case.left.is_empty(), "{answer}: {} leaves something", case.id);
+            assert!(case.left.iter().all(|left| left.starts_with("su")), "by its object's name: {:?}", case.left);
+            assert!(ran.said.replace("\n", " ").contains(&case.id), "by its case: {}", ran.said);
         }
         assert!(ran.said.contains("Left on the target"), "{}", ran.said);
     }

@@ -291,7 +291,7 @@ async fn load_and_capacity_refuse_a_host_without_consent_before_anything_is_sent
         assert!(said.contains("needs the host's own consent") && said.contains("is answered 404"), "{said}");
     }
     let (code, said, requests) = run("load", CONSENT).await;
-    assert_eq!((code, requests), (Some(0), 30), "{said}");
+    assert_eq!((code, requests), (Some(0), 32), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

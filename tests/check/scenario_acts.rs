@@ -67,7 +67,11 @@ fn an_act_that_makes_no_sense_says_what_would() {
         ("  - { guess: spend, must: be-told }\n", "guesses say `at-most` how many, from 1 to 1000"),
         (
             "  - { guess: spend, at-most: 9, must: succeed }\n",
-            "guesses must `be-throttled`, `be-told`, `be-harmless` or `be-stated`",
+            "guesses must `be-throttled`, `be-told`, `end-as-told`, `say-how-long`, `be-harmless` or `be-stated`",
+        ),
+        (
+            "  - { guess: spend, proof: none, at-most: 9, must: be-told }\n",
+            "guesses carry wrong codes; with `proof: none` they must `be-harmless`",
         ),
         (
             "  - { perform: publish, proof: none, must: be-told }\n",
@@ -77,14 +81,14 @@ fn an_act_that_makes_no_sense_says_what_would() {
             "  - { perform: publish, proof: right, must: agree-with-file }\n",
             "is for codes that are `expired` or `early`",
         ),
-        ("  - { run: spend, must: be-refused }\n", "a routine must `succeed` or `show-no-secret`"),
+        ("  - { run: spend, must: be-refused }\n", "a routine must `succeed`, `be-understood` or `show-no-secret`"),
         (
             "  - { confidence: 100, at-once: [{ perform: publish, proof: none, must: be-refused }] }\n",
             "`confidence` is a percentage from 1 to 99",
         ),
         (
             "  - at-once: [{ perform: publish, given: [share], proof: none, must: be-refused }]\n",
-            "attempts at once have neither `with`, `through` nor `given`",
+            "attempts at once have neither `with`, `through`, `given`, `as-client` nor `may`",
         ),
         (
             "  - { perform: key-add, proof: { key: right }, registration: counter-back, must: be-refused }\n",
@@ -97,6 +101,13 @@ fn an_act_that_makes_no_sense_says_what_would() {
         (
             "  - { perform: publish, proof: right, confidence: 99, must: be-refused }\n",
             "`confidence` is of attempts `at-once`, or of a proof that is `fetched: { at-once: … }`",
+        ),
+        ("  - { perform: publish, proof: none, written: full-width, must: be-refused }\n", "or `typed` is a code"),
+        ("  - { perform: publish, proof: right, may: be-refused }\n", "an attempt may `succeed`"),
+        ("  - { run: spend, may: succeed }\n", "a routine succeeds unless it says otherwise"),
+        (
+            "  - at-once: [{ perform: publish, proof: right, typed: true, must: succeed }]\n",
+            "attempts at once are neither `written`, `typed` nor `may: succeed`",
         ),
         (
             "  - at-once: [{ perform: publish, proof: { key: wrong-origin }, must: be-refused }]\n",

@@ -89,6 +89,9 @@ async fn npm_8_and_12_pnpm_yarn_and_bun_perform_what_they_can_express() {
     assert_eq!(not_asked(&result, "npm@12"), [""; 0]);
     let silent = [
         "deprecate",
+        "deprecate:one-version",
+        "deprecate:range",
+        "deprecate:undo",
         "disable-2fa",
         "mode-change",
         "package-2fa:not-required",

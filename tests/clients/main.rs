@@ -5,6 +5,7 @@ mod behaviours;
 mod faults;
 #[path = "../support/in_process/mod.rs"]
 mod in_process;
+mod limits;
 #[path = "../support/program.rs"]
 mod program;
 mod real_clients;

@@ -14,7 +14,7 @@ const WAYS: [(&str, Situation); 3] =
     [("totp", Situation::Terminal), ("totp", Situation::Script), ("security-key", Situation::Terminal)];
 
 /// Every client performs the six doors to these rows, once for all tests of this file.
-async fn performed() -> &'static RunResult {
+pub async fn performed() -> &'static RunResult {
     static RESULT: OnceCell<RunResult> = OnceCell::const_new();
     let rows = format!("auth-and-writes/{{{}}}/{{totp,security-key}}/**", ROWS.join(","));
     RESULT.get_or_init(|| async move { check_on("embedded", &["all"], &[&rows], &[]).await }).await

@@ -68,10 +68,10 @@ fn what_a_reader_refuses_is_told_with_what_is_allowed() {
         said_of("deviations.yaml", &text, &[])
     });
     snapshot("result_on_one_line", {
-        let text = format!("{{ \"tool\": \"{}\", \"format\": \"stepup/result/1\", \"seed\": [] }}", "ü".repeat(400));
+        let text = format!("{{ \"tool\": \"{}\", \"format\": \"stepup/result/2\", \"seed\": [] }}", "ü".repeat(400));
         said_of("result.json", &text, &[])
     });
-    snapshot("result", said_of("result.json", "{ \"format\": \"stepup/result/1\" }", &[]));
+    snapshot("result", said_of("result.json", "{ \"format\": \"stepup/result/2\" }", &[]));
     snapshot("no_such_file", {
         let said = said_of("own.yaml", "", &["missing.yaml"]);
         said.lines().filter(|line| !line.contains("own.yaml")).collect::<Vec<_>>().join("\n")

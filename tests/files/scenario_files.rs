@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use stepup::check::suite;
 use stepup::judge::Verdict;
 use stepup::result::Status;
+use stepup::target;
 
 use crate::program::{self, check_into};
 
@@ -41,6 +43,17 @@ fn a_file_of_the_users_own_is_played_beside_the_built_in_ones_and_repeated_by_it
     let arguments: Vec<&str> = repeat.split(' ').map(|word| word.trim_matches('\'')).collect();
     let again = check_into(&arguments, &folder.path().join("again"));
     assert_eq!(again.code, Some(1), "{repeat}: {}", again.said);
+}
+
+/// What a target does not describe makes no scenario wrong that the program carries.
+#[test]
+fn the_built_in_scenarios_are_read_for_every_target() {
+    let table = suite::table().expect("the table");
+    for name in target::names().into_iter().chain(["http://127.0.0.1:1"]) {
+        let target = target::find(name).expect("a target");
+        let cases = suite::all_cases(&table, &target);
+        assert!(cases.is_ok_and(|cases| cases.len() > 400), "{name}");
+    }
 }
 
 #[test]

@@ -149,7 +149,8 @@ fn exit_codes_say_how_a_run_ended() {
         (with("600 ms", "30 s") + "abort: [throttled >= 1 %]\n", &[], 1),
         (with("600 ms", "30 s").replace("5 s }", "1 us }") + "abort: [throttled >= 1 %]\n", &[], 6),
         (with("objectives", "objectivse"), &[], 2),
-        (PROFILE.to_owned(), &["--mutant", "profile-unchallenged"], 0),
+        // An action that is carried out without a second factor measures none, whatever the mix.
+        (PROFILE.to_owned(), &["--mutant", "profile-unchallenged"], 1),
         (PROFILE.to_owned() + "mix: { right: 9, challenge-only: 1 }\n", &["--mutant", "profile-unchallenged"], 1),
         (PROFILE.to_owned() + "mix: { unprotected: 1 }\n", &[], 0),
         (PROFILE.to_owned(), &["--target", "http://192.0.2.1:4873"], 2),
@@ -182,8 +183,52 @@ fn another_target_is_loaded_with_a_pool_and_spent_codes_are_noted_in_it() {
     let more = ["--target", &base, "--pool", path.to_str().expect("a path")];
     let (code, document, output) = place.run("load", PROFILE, &more);
     assert_eq!(code, Some(0), "{}", said(&output));
-    assert_eq!(document["totals"]["requests_with_warm_up"].as_u64(), Some(stub.requests()));
+    // A first look at the target, which counts nowhere, comes before.
+    assert_eq!(document["totals"]["requests_with_warm_up"].as_u64().map(|sent| sent + 1), Some(stub.requests()));
     assert!(std::fs::read_to_string(&path).expect("a pool").contains("spent-through"));
+}
+
+/// Where nothing of the mix has to be refused, the first look at the target shows that it lets everything through (see
+/// below); where something has to be, or the action's answer says what it made, the run does.
+#[test]
+fn a_target_that_says_yes_to_everything_does_not_hold_without_a_word() {
+    let stub = Stub::start(Manner::Yes);
+    let base = format!("http://{}", stub.address);
+    let tokens = PROFILE.replace("profile-set:fullname", "token-create");
+    let mixed = |mix: &str| PROFILE.to_owned() + mix + "\n";
+    for (profile, code, verdict, word) in [
+        (mixed("mix: { right: 9, wrong: 1 }"), 1, "breached", "BREACHED"),
+        (mixed("mix: { right: 9, challenge-only: 1 }"), 1, "breached", "BREACHED"),
+        (mixed("mix: { exchange: 1 }"), 1, "breached", "BREACHED"),
+        // `{}` names no token, which is a no, to check and to load.
+        (tokens, 1, "missed", "Missed"),
+    ] {
+        let place = Place::new();
+        let path = place.0.path().join("pool.jsonl");
+        pool(&path, "stub", 500);
+        let more = ["--target", &base, "--pool", path.to_str().expect("a path")];
+        let (ended, document, output) = place.run("load", &profile, &more);
+        assert_eq!((ended, &document["verdict"]), (Some(code), &verdict.into()), "{profile}: {}", said(&output));
+        assert!(said(&output).contains(word), "{profile}: {}", said(&output));
+        if verdict == "missed" {
+            let outcomes = document["outcomes"].as_array().expect("outcomes");
+            assert!(outcomes.iter().all(|outcome| outcome["fate"] == "refused"), "{outcomes:?}");
+        }
+    }
+}
+
+/// `success-that-says-no`: a wrong code that is answered with a success that says no is refused, as it is for the check.
+#[test]
+fn a_success_that_says_no_to_a_wrong_code_is_a_refusal() {
+    let place = Place::new();
+    let stub = Stub::start(Manner::Fine);
+    let path = place.0.path().join("pool.jsonl");
+    pool(&path, "stub", 500);
+    let base = format!("http://{}", stub.address);
+    let more = ["--target", &base, "--pool", path.to_str().expect("a path")];
+    let profile = PROFILE.replace("profile-set:fullname", "token-create") + "mix: { wrong: 1 }\n";
+    let (code, document, output) = place.run("load", &profile, &more);
+    assert_eq!((code, &document["verdict"]), (Some(0), &"held".into()), "{}", said(&output));
 }
 
 #[test]
@@ -209,4 +254,27 @@ fn a_target_that_answers_nothing_of_use_ends_the_run_as_unreachable() {
     let base = format!("http://{}", stub.address);
     let more = ["--target", &base, "--pool", path.to_str().expect("a path")];
     assert_eq!(place.run("load", PROFILE, &more).0, Some(3));
+}
+
+/// A target that says the same to everything verifies nothing, and what it bears is no measure of a second factor.
+#[test]
+fn a_target_that_says_the_same_to_everything_is_never_green() {
+    for manner in [Manner::Yes, Manner::Echoes, Manner::Asks] {
+        for (command, objectives) in [("load", true), ("load", false), ("capacity", true), ("capacity", false)] {
+            let place = Place::new();
+            let stub = Stub::start(manner);
+            let path = place.0.path().join("pool.jsonl");
+            pool(&path, "stub", 900);
+            let base = format!("http://{}", stub.address);
+            let more = ["--target", &base, "--pool", path.to_str().expect("a path"), "--threads", "1"];
+            let search = "capacity: { arrivals: 1, from: 5/s, up-to: 9/s, probe: 200 ms, confirm: 200 ms, repeats: 2, \
+                          warm-up: 50 ms, clients-up-to: 8 }\n";
+            let mut profile = PROFILE.replace("100/s", "9/s") + if command == "capacity" { search } else { "" };
+            if !objectives {
+                profile = profile.replace("success >= 99 %", "p99 response_time < 10 s");
+            }
+            let (code, _, output) = place.run(command, &profile, &more);
+            assert!(matches!(code, Some(1 | 7)), "{command}, {manner:?}, {objectives}: {code:?} {}", said(&output));
+        }
+    }
 }

@@ -10,7 +10,6 @@ use stepup::load::fate::Fate;
 use stepup::load::mix::{Kind, Mix};
 use stepup::load::objective::{Measured as _, Part};
 use stepup::load::pace::{Pace, Spacing};
-use stepup::load::quantity::Rate;
 use stepup::load::request::{self, Connect};
 use stepup::load::roster::Serves;
 use stepup::load::run::{Outcome, Plan, conduct};
@@ -19,6 +18,7 @@ use stepup::load::sizing::Crew;
 use stepup::load::stream::Tls;
 use stepup::load::tally::Unopened;
 use stepup::load::users::{PoolSeed, Users};
+use stepup::quantity::Rate;
 use stepup::registry::Mutant;
 
 use crate::stub::{Manner, Mortal, Stub, registry};

@@ -11,12 +11,12 @@ use stepup::load::fate::Reader;
 use stepup::load::mix::{Dealer, Mix};
 use stepup::load::objective::Timing;
 use stepup::load::pace::{Pace, Shard, Spacing};
-use stepup::load::quantity::Rate;
 use stepup::load::request::{self, Connect};
 use stepup::load::roster::Roster;
 use stepup::load::sizing::Crew;
 use stepup::load::tally::Tally;
 use stepup::load::users::{PoolSeed, Users};
+use stepup::quantity::Rate;
 
 const MS: u64 = 1_000_000;
 

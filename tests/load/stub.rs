@@ -64,8 +64,14 @@ pub fn registry(seed: [u8; 32], users: u32, mutant: Option<Mutant>) -> Running {
 /// How a server behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Manner {
-    /// It accepts everything.
+    /// It accepts everything that carries a code, and asks for one otherwise.
     Fine,
+    /// It accepts everything, whatever it carries.
+    Yes,
+    /// It answers with what it was sent.
+    Echoes,
+    /// It asks for a code whatever it was sent.
+    Asks,
     /// It answers that it has failed.
     Fails,
     /// It sends half an answer and closes.
@@ -113,10 +119,25 @@ fn serve(mut stream: TcpStream, manner: Manner, counted: &AtomicU64) {
     while let Ok(length @ 1..) = stream.read(&mut buffer) {
         pending.extend_from_slice(&buffer[..length]);
         while let Some(whole) = request_length(&pending) {
-            pending.drain(..whole);
+            let proven = has_code(&pending[..whole]);
+            let sent: Vec<u8> = pending.drain(..whole).collect();
+            if manner == Manner::Fine && !proven {
+                if stream.write_all(CHALLENGE).is_err() {
+                    return;
+                }
+                continue;
+            }
             counted.fetch_add(1, Ordering::SeqCst);
             let sent = match manner {
-                Manner::Fine => stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"),
+                Manner::Echoes => {
+                    let text = String::from_utf8_lossy(&sent).into_owned();
+                    let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+                    stream.write_all(
+                        format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()).as_bytes(),
+                    )
+                }
+                Manner::Asks => stream.write_all(CHALLENGE),
+                Manner::Fine | Manner::Yes => stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"),
                 Manner::Fails => stream.write_all(b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 2\r\n\r\n{}"),
                 Manner::HalfWay => {
                     let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 200\r\n\r\n{}");
@@ -137,6 +158,14 @@ fn serve(mut stream: TcpStream, manner: Manner, counted: &AtomicU64) {
             }
         }
     }
+}
+
+/// What asks for a code.
+const CHALLENGE: &[u8] = b"HTTP/1.1 401 Unauthorized\r\nwww-authenticate: OTP\r\ncontent-length: 2\r\n\r\n{}";
+
+/// Whether a request carries a code.
+fn has_code(request: &[u8]) -> bool {
+    String::from_utf8_lossy(request).to_lowercase().contains("\r\nnpm-otp: ")
 }
 
 /// The length of the whole request at the beginning, if it has come.
@@ -189,7 +218,13 @@ fn live(listener: &TcpListener, requests: u64) {
             let mut stream = stream;
             let mut buffer = [0; 16 * 1024];
             // A request of this engine is one write, and so one read.
-            while let Ok(1..) = stream.read(&mut buffer) {
+            while let Ok(length @ 1..) = stream.read(&mut buffer) {
+                if !has_code(&buffer[..length]) {
+                    if stream.write_all(CHALLENGE).is_err() {
+                        return;
+                    }
+                    continue;
+                }
                 if counted.fetch_add(1, Ordering::SeqCst) + 1 >= requests {
                     // Whoever accepts is waked up, to see that it is over.
                     let _ = TcpStream::connect(address);

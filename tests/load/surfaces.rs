@@ -43,7 +43,7 @@ fn options(action: &str, mix: &str, pace: &str) -> Options {
 async fn load(action: &str, mix: &str, pace: &str) -> Result<(Outcome, Session), String> {
     let said = |unready| match unready {
         Unready::File(error) => error.to_string(),
-        Unready::Options(message) | Unready::Target(message) => message,
+        Unready::Options(message) | Unready::Target(message) | Unready::Unprotected(message) => message,
     };
     let mut session = Session::begin(options(action, mix, pace), For::Pace).await.map_err(said)?;
     session.prepare(|_| {}).await.map_err(said)?;

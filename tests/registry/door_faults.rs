@@ -3,6 +3,7 @@
 use serde_json::json;
 use stepup::registry::Mutant;
 
+use crate::form_faults;
 use crate::support::keys::{Authenticator, Forger, Lie};
 use crate::support::{AUTH_ONLY, Reply, User, WRITES, World, code_at, send};
 
@@ -269,6 +270,6 @@ pub async fn shows(mutant: Mutant, world: &World) -> bool {
         M::UserPackagesChallenged => read_asks(world, "/-/user/alice/package").await,
         M::PingChallenged => read_asks(world, "/-/ping").await,
         M::SearchChallenged => read_asks(world, "/-/v1/search?text=p").await,
-        other => unreachable!("{other} shows at no single door"),
+        other => form_faults::shows(other, world).await,
     }
 }

@@ -80,7 +80,7 @@ async fn keys_of(world: &World, user: &User) -> usize {
 }
 
 /// The first page of a web login, after the right password.
-async fn half_logged_in(world: &World, user: &User) -> (String, String) {
+pub async fn half_logged_in(world: &World, user: &User) -> (String, String) {
     let start = send(world.request("POST", "/-/v1/login").json(&json!({}))).await.json();
     let path = |member: &str| start[member].as_str().unwrap().strip_prefix(&world.base).unwrap().to_owned();
     let form = format!("username={}&password={}", user.name, user.password.replace(' ', "+"));
@@ -89,7 +89,7 @@ async fn half_logged_in(world: &World, user: &User) -> (String, String) {
 }
 
 /// Where a web login's session is fetched, whose page has been filled in.
-async fn logged_in_on_page(world: &World) -> String {
+pub async fn logged_in_on_page(world: &World) -> String {
     let user = world.enrolled("alice", WRITES).await;
     let (page, done) = half_logged_in(world, &user).await;
     assert_eq!(world.get(&done).await.status, 202);

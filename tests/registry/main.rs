@@ -1,8 +1,12 @@
 //! The reference registry, by itself.
 
+mod account_faults;
+mod aftermath_faults;
+mod client_faults;
 mod codes;
 mod door_faults;
 mod enrolment;
+mod form_faults;
 mod key_faults;
 mod keys;
 mod login;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// A document of the first format.
-const SAMPLE: &str = "fixtures/samples/result-1.json";
+const SAMPLE: &str = "fixtures/samples/result-2.json";
 
 fn report(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_stepup")).arg("report").args(arguments).output().expect("stepup starts")
@@ -54,19 +54,24 @@ fn what_is_no_result_is_pointed_at() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let sample = std::fs::read_to_string(SAMPLE).expect("the sample");
     let one_line = sample.replace(['\n'], "");
-    let cases: [(&str, String, &[&str]); 6] = [
-        ("cut.json", sample[..200].to_owned(), &["cut.json:11:8", "not JSON: EOF while parsing a string"]),
-        ("yaml.json", "format: stepup/result/1\n".to_owned(), &["yaml.json:1:2", "not JSON: expected ident"]),
-        ("other.json", "{}".to_owned(), &["it states no `format`", "allowed: `stepup/result/1`"]),
+    let cases: [(&str, String, &[&str]); 7] = [
+        (
+            "former.json",
+            sample.replace("stepup/result/2", "stepup/result/1"),
+            &["`stepup/result/1` is what an earlier stepup wrote", "reads and writes `stepup/result/2`"],
+        ),
+        ("cut.json", sample[..200].to_owned(), &["cut.json:11:12", "not JSON: EOF while parsing a string"]),
+        ("yaml.json", "format: stepup/result/2\n".to_owned(), &["yaml.json:1:2", "not JSON: expected ident"]),
+        ("other.json", "{}".to_owned(), &["it states no `format`", "allowed: `stepup/result/2`"]),
         (
             "later.json",
-            sample.replace("stepup/result/1", "stepup/result/2"),
-            &["unknown format `stepup/result/2`", "did you mean `stepup/result/1`?"],
+            sample.replace("stepup/result/2", "stepup/result/3"),
+            &["unknown format `stepup/result/3`", "did you mean `stepup/result/2`?"],
         ),
         (
             "edited.json",
             sample.replace("\"wrong-shape\"", "\"wrong-shap\""),
-            &["edited.json:46:20", "unknown variant `wrong-shap`", "`exact`"],
+            &["edited.json:54:20", "unknown variant `wrong-shap`", "`exact`"],
         ),
         ("line.json", one_line.replace("\"fail\"", "\"failed\""), &["line.json:1:", "unknown variant `failed`"]),
     ];

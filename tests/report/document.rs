@@ -3,21 +3,22 @@
 use clap::ValueEnum as _;
 use proptest::prelude::*;
 use proptest::sample::select;
+use stepup::capability::Capability;
 use stepup::judge::{Effect, Verdict};
 use stepup::report::terminal::{self, Paper};
 use stepup::report::{Document, Format};
 use stepup::result::{
-    Answered, CaseResult, Config, FORMAT, Place, Probe, RunResult, Standing, Status, SuiteInfo, Summary, TableInfo,
-    TargetInfo,
+    Answered, Budget, CaseResult, CaseTiming, Config, Expected, FORMAT, Factors, Found, Known, Look, Place, Probe,
+    RunResult, Standing, Status, SuiteInfo, Summary, TableInfo, TargetInfo, Timing, Wait, Waits,
 };
 use stepup::table::Level;
 use stepup::wire::Exchange;
 
-/// A document of the first format.
-const SAMPLE: &str = include_str!("../../fixtures/samples/result-1.json");
+/// A document of the second format.
+const SAMPLE: &str = include_str!("../../fixtures/samples/result-2.json");
 
 #[test]
-fn the_first_format_is_still_read_and_written_as_it_was() {
+fn the_format_is_still_read_and_written_as_it_was() {
     let result: RunResult = serde_json::from_str(SAMPLE).expect("reads");
     assert_eq!(result.format, FORMAT);
     assert_eq!((result.cases.len(), result.observations.len()), (1, 1));
@@ -53,6 +54,7 @@ fn exchange() -> impl Strategy<Value = Exchange> {
             status,
             answer_headers,
             answer_body,
+            fault_kind: fault.as_ref().map(|_| stepup::wire::FaultKind::BrokenOff),
             fault,
             elapsed_us,
         },
@@ -80,7 +82,9 @@ fn probe() -> impl Strategy<Value = Probe> {
             answer,
             outcome,
             effect,
+            effect_detail: None,
             exchanges,
+            route: None,
         })
 }
 
@@ -98,10 +102,12 @@ fn case() -> impl Strategy<Value = CaseResult> {
         Verdict::Throttled,
         Verdict::TargetFailed,
         Verdict::HarnessError,
+        Verdict::NotDescribed,
         Verdict::Unsupported,
         Verdict::Exact,
     ];
-    let statuses = [Status::Pass, Status::Fail, Status::Unsupported, Status::Skipped, Status::Error];
+    let statuses =
+        [Status::Pass, Status::Fail, Status::Unsupported, Status::NotDescribed, Status::Skipped, Status::Error];
     let standings = [Standing::Row, Standing::Read, Standing::Observed, Standing::Scenario];
     // Modes and actions that exist, so that the grid has something to show, and others.
     let mode = prop_oneof![select(vec!["disabled", "auth-only"]).prop_map(str::to_owned), text()];
@@ -132,20 +138,30 @@ fn case() -> impl Strategy<Value = CaseResult> {
             level: Level::Implied,
             status,
             verdicts,
+            expectation: Expected::Challenged,
+            capabilities: vec![Capability::Totp],
             expected: word(6),
             observed: word(7),
             statements: vec![],
             earlier: vec![],
+            unsettled: None,
             cites,
-            known,
+            known: known.map(|reason| Known { reason, until: "2027-06-30".parse().expect("a date") }),
             situation: None,
             session: None,
             probes,
             repeat: word(8),
+            not_run: None,
+            timing: Some(CaseTiming { began_ms: 1, took_ms: 30_000, waits: vec![] }),
             left: words[5..6].to_vec(),
             source: Some(Place { file: word(3), line: 1 }),
         }
     })
+}
+
+fn timing() -> Timing {
+    let waits = Waits { kind: Wait::NewCode, waited_ms: 20_000, times: 3, longest_ms: 32_000 };
+    Timing { took_ms: 33_000, waited_ms: 20_000, waits: vec![waits] }
 }
 
 fn result() -> impl Strategy<Value = RunResult> {
@@ -161,7 +177,8 @@ fn result() -> impl Strategy<Value = RunResult> {
                 target: TargetInfo {
                     name: word(2),
                     unverified: false,
-                    no_second_factor,
+                    factors: Factors { totp: Look::new(Found::Absent, no_second_factor), ..Factors::default() },
+                    without_second_factor: complete,
                     clock_offset_ms: 0,
                     ended: None,
                 },
@@ -174,8 +191,13 @@ fn result() -> impl Strategy<Value = RunResult> {
                 finished: word(7),
                 complete,
                 summary: Summary::of(&cases, observations.len()),
+                requests: seed,
                 stale_deviations,
+                flaky_deviations: vec![],
+                requires: vec![Capability::Tokens],
                 left: vec![word(7)],
+                budget: Some(Budget { seconds: 300, left: 2 }),
+                timing: Some(timing()),
                 cases,
                 observations,
             }
@@ -209,8 +231,9 @@ proptest! {
 
     #[test]
     fn totals_add_up(result in result()) {
-        let Summary { selected, exact, deviating, known, unsupported, skipped, errored, observed, .. } = result.summary;
-        prop_assert_eq!(selected, exact + deviating + unsupported + skipped + errored);
+        let Summary { selected, exact, deviating, known, unsupported, not_described, skipped, errored, observed, .. } =
+            result.summary;
+        prop_assert_eq!(selected, exact + deviating + unsupported + not_described + skipped + errored);
         prop_assert_eq!((selected, observed), (result.cases.len(), result.observations.len()));
         prop_assert!(known <= deviating);
     }

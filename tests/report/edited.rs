@@ -13,7 +13,7 @@ use stepup::report::{Document, Format};
 use crate::places::places;
 
 const SAMPLES: [(&str, &str); 3] = [
-    ("result", include_str!("../../fixtures/samples/result-1.json")),
+    ("result", include_str!("../../fixtures/samples/result-2.json")),
     ("load", include_str!("../../fixtures/samples/load-1.json")),
     ("capacity", include_str!("../../fixtures/samples/capacity-1.json")),
 ];

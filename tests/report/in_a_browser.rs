@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use stepup::report::compare::{Changes, Compared, Form, Grid};
 use stepup::report::html;
 use stepup::report::terminal::Paper;
-use stepup::result::{CaseResult, RunResult, Status, Summary};
+use stepup::result::{CaseResult, Found, Look, RunResult, Status, Summary};
 
 use crate::page::{FAINT, Page};
 use crate::program;
@@ -148,12 +148,16 @@ async fn a_page_is_used_with_a_keyboard_alone() {
     is_quiet(&page);
 }
 
+fn known() -> Option<stepup::result::Known> {
+    Some(stepup::result::Known { reason: "it is so".to_owned(), until: "2027-06-30".parse().expect("a date") })
+}
+
 #[tokio::test]
 async fn a_foreign_servers_words_do_nothing_on_a_page() {
     let mut result = deviating().await;
     let evil = "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">\u{202e}\u{1b}[2J{{ 7 * 7 }}";
     result.target.name = evil.to_owned();
-    result.target.no_second_factor = Some(evil.to_owned());
+    result.target.factors.totp = Look::new(Found::Absent, evil.to_owned());
     result.stale_deviations = vec![evil.to_owned()];
     result.left = vec![evil.to_owned()];
     for case in &mut result.cases {
@@ -193,13 +197,13 @@ async fn a_page_can_be_read_wide_narrow_light_and_dark() {
         match number % 5 {
             0 => case.status = Status::Unsupported,
             1 => case.status = Status::Skipped,
-            2 => (case.status, case.known) = (Status::Fail, Some("it is so".to_owned())),
+            2 => (case.status, case.known) = (Status::Fail, known()),
             3 => case.status = Status::Error,
             _ => {}
         }
     }
     result.summary = Summary::of(&result.cases, result.observations.len());
-    result.target.no_second_factor = Some("POST /-/npm/v1/user → 404 no such route".to_owned());
+    result.target.factors.totp = Look::new(Found::Absent, "POST /-/npm/v1/user → 404 no such route".to_owned());
     for (size, scheme) in [((1280, 900), "light"), ((380, 800), "light"), ((1280, 900), "dark"), ((380, 800), "dark")] {
         let (mut page, _folder) = opened(&result, size, scheme).await;
         page.value("document.querySelectorAll('details.fold, details.case').forEach(fold => { fold.open = true; })")
@@ -224,7 +228,7 @@ async fn a_comparison_can_be_read_wide_narrow_light_and_dark() {
     let mut results = [deviating().await, deviating().await];
     "another".clone_into(&mut results[1].target.name);
     for (number, case) in results[1].cases.iter_mut().enumerate().filter(|(number, _)| number % 3 == 0) {
-        (case.status, case.known) = (Status::Fail, (number % 2 == 0).then(|| "it is so".to_owned()));
+        (case.status, case.known) = (Status::Fail, (number % 2 == 0).then(known).flatten());
     }
     let changes = Compared::Changes(Changes::of(&results[0], &results[1]));
     let folder = tempfile::tempdir().expect("a temporary folder");

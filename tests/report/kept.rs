@@ -1,10 +1,12 @@
 //! The reports as people and CI servers read them. Most results are made from a run of the embedded registry and
 //! altered to what such a run never shows; what differs from run to run is replaced first.
 
+use clap::ValueEnum as _;
 use stepup::judge::{Effect, Verdict};
+use stepup::report::compare::{Compared, Form, Grid};
 use stepup::report::terminal::{self, Paper};
-use stepup::report::{annotations, badge, html, junit, markdown, sarif, tap};
-use stepup::result::{Answered, RunResult, Status, Summary};
+use stepup::report::{Document, Format, annotations, badge, html, junit, markdown, sarif, tap};
+use stepup::result::{Answered, Found, Look, RunResult, Status, Summary};
 use stepup::table::Level;
 
 use crate::program;
@@ -15,6 +17,7 @@ fn run(arguments: &[&str]) -> RunResult {
     let mut result = ran.result.unwrap_or_else(|| panic!("no result, exit code {:?}: {}", ran.code, ran.said));
     "2026-01-02T03:04:05Z".clone_into(&mut result.started);
     "2026-01-02T03:04:06.5Z".clone_into(&mut result.finished);
+    result.requests = 1_234;
     for case in result.cases.iter_mut().chain(&mut result.observations) {
         case.observed = steady(&case.observed);
         for probe in &mut case.probes {
@@ -25,11 +28,12 @@ fn run(arguments: &[&str]) -> RunResult {
     result
 }
 
-/// The text with every made-up name and id replaced at its width.
+/// The text with every made-up name and id, and every port, replaced at its width.
 fn steady(text: &str) -> String {
     let made_up = |word: &str| {
         let digits = word.strip_prefix("su").unwrap_or(word);
-        digits.len() >= 8 && digits.chars().all(|character| character.is_ascii_hexdigit())
+        let port = word.len() == 5 && word.chars().all(|character| character.is_ascii_digit());
+        port || digits.len() >= 8 && digits.chars().all(|character| character.is_ascii_hexdigit())
     };
     let words = text.split_inclusive(|character: char| !character.is_ascii_alphanumeric()).map(|piece| {
         let word = piece.trim_end_matches(|character: char| !character.is_ascii_alphanumeric());
@@ -55,7 +59,10 @@ fn known_new_and_stale() -> RunResult {
         "*/whoami/*",
     ]);
     for case in result.cases.iter_mut().filter(|case| case.action == "publish" && case.status == Status::Fail) {
-        case.known = Some("PUT /NAME without a code is answered 201 and the version is served".to_owned());
+        case.known = Some(stepup::result::Known {
+            reason: "PUT /NAME without a code is answered 201 and the version is served".to_owned(),
+            until: "2027-06-30".parse().expect("a date"),
+        });
     }
     result.stale_deviations = vec![
         "deviation `auth-*/token-revoke/*`: auth-only/token-revoke/totp/wire no longer shows missing-challenge"
@@ -67,15 +74,63 @@ fn known_new_and_stale() -> RunResult {
 
 fn without_a_second_factor() -> RunResult {
     let mut result = run(&["--case", "*/publish/*", "--case", "*/login*", "--case", "*/star/*", "--case", "*/ping/*"]);
-    result.target.no_second_factor = Some("POST /-/npm/v1/user → 404 no such route".to_owned());
-    let with_factor =
-        |case: &&mut stepup::result::CaseResult| case.factor == "totp" || case.surface.as_deref() == Some("web");
-    for case in result.cases.iter_mut().chain(&mut result.observations).filter(with_factor) {
-        (case.status, case.verdicts, case.probes) = (Status::Unsupported, vec![Verdict::Unsupported], vec![]);
-        "the login page's form is not described".clone_into(&mut case.observed);
+    result.target.factors.totp = Look::new(Found::Absent, "POST /-/npm/v1/user → 404 no such route".to_owned());
+    result.target.factors.security_key = Look::new(Found::NotDescribed, "register-key".to_owned());
+    for case in result.cases.iter_mut().chain(&mut result.observations).filter(|case| case.factor != "none") {
+        let (status, verdict, why) = match case.factor.as_str() {
+            "totp" => {
+                let why = "the registry has no such second factor: POST /-/npm/v1/user → 404 no such route";
+                (Status::Unsupported, Verdict::Unsupported, why)
+            }
+            _ => {
+                let why = "the target file does not describe the routine `register-key`";
+                (Status::NotDescribed, Verdict::NotDescribed, why)
+            }
+        };
+        (case.status, case.verdicts, case.probes) = (status, vec![verdict], vec![]);
+        why.clone_into(&mut case.observed);
     }
     recount(&mut result);
     result
+}
+
+/// The same, where the target's file says so.
+fn stated_to_have_none() -> RunResult {
+    let mut result = without_a_second_factor();
+    result.target.without_second_factor = true;
+    result
+}
+
+#[test]
+fn every_report_says_that_a_second_factor_was_not_judged() {
+    let result = without_a_second_factor();
+    insta::assert_snapshot!("not_judged_tap", tap::render(&result));
+    insta::assert_snapshot!("not_judged_junit", junit::render(&result).expect("renders"));
+    let said = "SECOND FACTOR NOT JUDGED";
+    let document = Document::Run(Box::new(result.clone()));
+    for format in Format::value_variants().iter().filter(|format| **format != Format::Result) {
+        let text = document.render(*format, Paper::default()).expect("renders");
+        let badge = *format == Format::Badge && text.contains("second factor not judged");
+        assert!(badge || text.contains(said), "{format:?}: {text}");
+    }
+    let grid = Compared::Grid(Grid::of(std::slice::from_ref(&result)));
+    for form in Form::value_variants() {
+        let text = grid.render(*form, Paper::default()).expect("renders");
+        assert!(text.contains(said), "{form:?}: {text}");
+    }
+}
+
+#[test]
+fn every_report_says_that_the_target_file_states_no_second_factor() {
+    let result = stated_to_have_none();
+    insta::assert_snapshot!("stated_to_have_none", terminal(&result));
+    let document = Document::Run(Box::new(result));
+    let coloured = document.render(Format::Terminal, Paper { width: 100, colour: true }).expect("renders");
+    assert!(coloured.contains("\u{1b}[33mHeld"), "in amber: {coloured}");
+    for format in Format::value_variants().iter().filter(|format| **format != Format::Result) {
+        let text = document.render(*format, Paper::default()).expect("renders").to_lowercase();
+        assert!(text.contains("without a second factor"), "{format:?}: {text}");
+    }
 }
 
 fn interrupted() -> RunResult {
@@ -248,6 +303,7 @@ fn badges_of_every_kind() {
         known,
         stale,
         without_a_second_factor(),
+        stated_to_have_none(),
         interrupted(),
         nothing,
         advised,

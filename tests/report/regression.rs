@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use stepup::check::suite;
+use stepup::judge::Verdict;
 use stepup::report::compare::{Changes, Compared, Form, Grid, Kind};
 use stepup::report::terminal::Paper;
 use stepup::result::renamed::RENAMED;
@@ -42,12 +43,15 @@ fn before_and_after() -> (RunResult, RunResult) {
     let at = |result: &RunResult, id: &str| result.cases.iter().position(|case| case.id == id).expect("a case");
     let fixed = at(&before, "auth-only/token-create/totp/wire");
     before.cases[fixed].status = Status::Fail;
-    before.cases[fixed].verdicts = vec![stepup::judge::Verdict::ReplayAccepted];
+    before.cases[fixed].verdicts = vec![Verdict::ReplayAccepted];
     let unsupported = at(&after, "auth-only/token-create/security-key/wire");
     after.cases[unsupported].status = Status::Unsupported;
-    after.cases[unsupported].verdicts = vec![stepup::judge::Verdict::Unsupported];
+    after.cases[unsupported].verdicts = vec![Verdict::Unsupported];
     let known = at(&after, "auth-only/whoami/both/wire");
-    after.cases[known].known = Some("the vendor has said so".to_owned());
+    after.cases[known].known = Some(stepup::result::Known {
+        reason: "the vendor has said so".to_owned(),
+        until: "2027-06-30".parse().expect("a date"),
+    });
     let appeared = at(&before, "auth-and-writes/token-create/both/wire");
     before.cases.remove(appeared);
     let vanished = at(&after, "auth-and-writes/token-create/totp/wire");
@@ -70,10 +74,33 @@ fn what_has_changed_is_told_by_what_it_means() {
     assert!(ids(Kind::Unjudged).is_empty());
     assert_eq!(
         changes.changes.iter().filter(|change| change.decides).count(),
-        6,
-        "five new deviations and a vanished case"
+        7,
+        "five new deviations, a vanished case and one that is newly unsupported"
     );
     assert!(!Changes::of(&before, &before).regresses() && Changes::of(&before, &before).changes.is_empty());
+
+    let mut untested = before.clone();
+    let at = untested.cases.iter().position(|case| case.status == Status::Pass).expect("one that holds");
+    let (id, verdicts) = (untested.cases[at].id.clone(), untested.cases[at].verdicts.clone());
+    for (status, verdict, kind) in [
+        (Status::Unsupported, Verdict::Unsupported, Kind::Unsupported),
+        (Status::NotDescribed, Verdict::NotDescribed, Kind::NotDescribed),
+        (Status::Error, Verdict::TargetFailed, Kind::Unjudged),
+    ] {
+        (untested.cases[at].status, untested.cases[at].verdicts) = (status, vec![verdict]);
+        recount(&mut untested);
+        let changes = Changes::of(&before, &untested);
+        assert_eq!(changes.of_kind(kind).count(), 1);
+        assert!(changes.regresses(), "{kind:?}: what was judged and is no more makes it worse");
+        let glob = |text: &str| [globset::Glob::new(text).expect("a glob").compile_matcher()];
+        let changes = Changes::of(&before, &untested).allowing(&glob(&id));
+        assert!(!changes.regresses() && changes.conclusion().contains("allowed"), "{}", changes.conclusion());
+        assert!(Changes::of(&before, &untested).allowing(&glob("another")).regresses());
+        assert!(!Changes::of(&untested, &before).regresses());
+    }
+    (untested.cases[at].status, untested.cases[at].verdicts) = (Status::Fail, vec![Verdict::MissingChallenge]);
+    let all = [globset::Glob::new("**").expect("a glob").compile_matcher()];
+    assert!(verdicts != [Verdict::MissingChallenge] && Changes::of(&before, &untested).allowing(&all).regresses());
 
     let mut gone = before.clone();
     gone.cases.pop();
@@ -83,12 +110,13 @@ fn what_has_changed_is_told_by_what_it_means() {
     assert!(Changes::of(&before, &left_out).regresses(), "a case that is not run is as good as gone");
     let mut worse = before.clone();
     let failing = worse.cases.iter_mut().find(|case| case.status == Status::Fail).expect("a deviation");
-    failing.verdicts.push(stepup::judge::Verdict::NoEffect);
+    failing.verdicts.push(Verdict::NoEffect);
     assert!(Changes::of(&before, &worse).regresses(), "what deviates in one more way deviates anew");
     assert!(!Changes::of(&worse, &before).regresses());
     let mut listed = before.clone();
     let failing = listed.cases.iter_mut().find(|case| case.status == Status::Fail).expect("a deviation");
-    failing.known = Some("seen before".to_owned());
+    failing.known =
+        Some(stepup::result::Known { reason: "seen before".to_owned(), until: "2027-06-30".parse().expect("a date") });
     let changes = Changes::of(&listed, &before);
     assert_eq!(changes.of_kind(Kind::Unlisted).count(), 1);
     assert!(changes.regresses(), "what is not listed any more fails a run");
@@ -185,7 +213,7 @@ fn a_drafted_list_is_accepted_and_holds() {
     assert_eq!(first.code, Some(1), "{}", first.said);
     let draft = std::fs::read_to_string(&list).expect("a draft");
     assert!(draft.contains("- case: \"auth-*/whoami/*\"\n  verdict: unexpected-challenge\n"), "{draft}");
-    assert!(draft.matches("- case:").count() < 60, "alike cases are one entry\n{draft}");
+    assert!(draft.matches("- case:").count() < 80, "alike cases are one entry\n{draft}");
     let again = program::check(&[&mutants[..], &["--deviations", path(&list)]].concat());
     assert_eq!(again.code, Some(0), "{}", again.said);
     assert!(again.result.is_some_and(|result| result.summary.known == result.summary.deviating));

@@ -64,7 +64,8 @@ fn a_ci_server_comes_to_the_verdict_of_the_exit_code() {
     let mut result = run(&["--mutant", "whoami-challenged", "--case", "*/whoami/*", "--case", "*/star/*"]);
     assert_eq!(counts(&result), (6, 0, 0));
     for case in result.cases.iter_mut().filter(|case| case.status == Status::Fail) {
-        case.known = Some("it is so".to_owned());
+        case.known =
+            Some(stepup::result::Known { reason: "it is so".to_owned(), until: "2027-06-30".parse().expect("a date") });
     }
     assert_eq!(counts(&result), (0, 0, 6), "known deviations are skipped");
     result.stale_deviations.push("deviation `x`: no case has such an id".to_owned());

@@ -117,8 +117,8 @@ fn unfit(dialect: &Dialect, surface: &Surface) -> Option<String> {
     let modes = surface.modes.as_ref().is_none_or(|modes| modes.contains(&Mode::AuthAndWrites));
     let factors = surface.factors.as_ref().is_none_or(|factors| factors.contains(&Factor::Totp));
     let steps = [&surface.prepare, &surface.before, &surface.perform];
-    if let Some(reason) = &surface.unsupported {
-        Some(format!("this target does not support it: {reason}"))
+    if let Some(reason) = &surface.undriven {
+        Some(format!("this target cannot be driven there: {reason}"))
     } else if surface.companion {
         Some("it takes a second user".to_owned())
     } else if surface.leaves_account != LeavesAccount::AsItWas {

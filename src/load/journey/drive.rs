@@ -138,10 +138,13 @@ fn ground(
         maker: Maker::default(),
         browser: Arc::new(OnceCell::new()),
         guard_ms: GUARD_MS,
+        routes: Arc::default(),
         offset_ms: 0,
         journal: None,
+        proven: Default::default(),
         jobs: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
-        waiting: Arc::new(AtomicUsize::new(0)),
+        waits: crate::check::waits::Waits::default(),
+        spread: false,
         stop: Stop::default(),
     };
     let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

@@ -19,7 +19,7 @@ use crate::load::fate::Fate;
 use crate::load::mix::Kind;
 use crate::persona::totp::OtpStep;
 use crate::secret::Secret;
-use crate::wire::{Exchange, NO_ANSWER, NO_CONNECTION, UNREADABLE, Wire};
+use crate::wire::{Exchange, FaultKind, Wire};
 
 /// Between two looks at whether a walk is to be given up.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -93,7 +93,7 @@ impl Told {
             name: name.to_owned(),
             took: Duration::from_micros(exchange.elapsed_us),
             status: exchange.status,
-            was_sent: !exchange.fault.as_ref().is_some_and(|fault| fault.starts_with(NO_CONNECTION)),
+            was_sent: exchange.fault_kind.is_none_or(FaultKind::was_sent),
         }
     }
 
@@ -358,12 +358,14 @@ fn fate(ended: &Ended, last: Option<&Exchange>) -> Fate {
         Outcome::Refused => Fate::Refused,
         Outcome::Throttled => Fate::Throttled,
         Outcome::NotImplemented => Fate::NotImplemented,
-        Outcome::Failed => match last.and_then(|exchange| exchange.fault.as_deref()) {
-            None => Fate::ServerError,
-            Some(fault) if fault.starts_with(NO_ANSWER) => Fate::TimedOut,
-            Some(fault) if fault.starts_with(NO_CONNECTION) => Fate::Unsent,
-            Some(fault) if fault.starts_with(UNREADABLE) => Fate::Garbage,
-            Some(_) => Fate::BrokenOff,
+        Outcome::Failed => match (last.and_then(|exchange| exchange.fault_kind), last.and_then(|last| last.status)) {
+            (Some(FaultKind::TimedOut), _) => Fate::TimedOut,
+            (Some(FaultKind::NoConnection | FaultKind::Certificate), _) => Fate::Unsent,
+            (Some(FaultKind::Unreadable | FaultKind::NotSendable | FaultKind::Page), _) => Fate::Garbage,
+            (Some(FaultKind::BrokenOff), _) => Fate::BrokenOff,
+            // A success that cannot be read is no error that the target reports.
+            (None, Some(200..300)) => Fate::Garbage,
+            (None, _) => Fate::ServerError,
         },
     }
 }

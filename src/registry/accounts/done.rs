@@ -36,10 +36,14 @@ pub(crate) fn poll(desk: &Desk, call: &Call, ticket: &str) -> Reply {
 
 fn poll_log_in(tx: &mut Transaction<'_>, ticket: &str, page: &str, of: Of) -> Reply {
     let log_in = tx.log_ins.at(page, of).ok_or(UNKNOWN)?;
-    let Some(user) = tx.logged_in(log_in).cloned() else {
-        return Ok(pending(tx));
+    let mutants = &tx.settings().mutants;
+    let Some(user) = tx.logged_in(log_in).cloned().or_else(|| tx.logged_in_elsewhere(log_in)) else {
+        let answer = pending(tx);
+        let unsaid = mutants.has(Mutant::LogInPendingWithoutRetryAfter);
+        return Ok(if unsaid { answer.without(&RETRY_AFTER) } else { answer });
     };
-    if !tx.yields_again(ticket) && !tx.settings().mutants.has(Mutant::LogInDoneTwice) {
+    let at_once = mutants.has(Mutant::LogInPollsAtOnce) && tx.in_flight(ticket, Matter::Poll) > 1;
+    if !at_once && !tx.yields_again(ticket) && !mutants.has(Mutant::LogInDoneTwice) {
         tx.log_ins.end(page);
     }
     let token = tx.open_session(&user);
@@ -78,7 +82,8 @@ fn pending(tx: &Transaction<'_>) -> Answer {
     if tx.settings().mutants.has(Mutant::PendingWithoutRetryAfter) {
         return answer;
     }
-    answer.with(RETRY_AFTER, HeaderValue::from_static("1"))
+    let seconds = if tx.settings().mutants.has(Mutant::PendingForAnHour) { "3600" } else { "1" };
+    answer.with(RETRY_AFTER, HeaderValue::from_static(seconds))
 }
 
 impl Transaction<'_> {

@@ -8,13 +8,14 @@ use serde_json::{Value, json};
 use webauthn_rs::prelude::Uuid;
 
 use super::pages;
-use crate::registry::factor::{Action, Mode};
+use super::two_factor::recovery_codes;
+use crate::registry::factor::{Action, Mode, TwoFactor};
 use crate::registry::keys::{Ceremony, Key, RelyingParty, Removal, set_right};
 use crate::registry::model::{Of, User, UserName};
 use crate::registry::mutants::{Mutant, Mutants};
-use crate::registry::secrets::{Password, RecoveryCode, random_bytes};
+use crate::registry::secrets::{RecoveryCode, random_bytes};
 use crate::registry::service::Desk;
-use crate::registry::transaction::{Caller, Transaction};
+use crate::registry::transaction::Transaction;
 use crate::registry::wire::{Answer, Call, Fields, Refusal, Reply, iso8601};
 
 /// The longest name of a key, in characters.
@@ -41,9 +42,7 @@ pub(crate) fn begin_key(desk: &Desk, call: &Call) -> Reply {
     let mut tx = Transaction::begin(desk);
     let caller = tx.holder(call)?;
     let mut fields = fields?;
-    if !tx.settings().mutants.has(Mutant::KeyAddedWithoutPassword) {
-        tx.check_password_in(&mut fields, &caller)?;
-    }
+    tx.check_password_in(&mut fields, &caller, Mutant::KeyAddedPasswordMissing, Mutant::KeyAddedWithoutPassword)?;
     let mode = match fields.text("mode")?.as_deref() {
         None => Mode::DEFAULT,
         Some(name) => Mode::parse(name).ok_or_else(|| Refusal::malformed("`mode` is auth-only or auth-and-writes"))?,
@@ -95,7 +94,7 @@ pub(crate) fn add_key(desk: &Desk, call: &Call) -> Reply {
     let account = tx.users.get_mut(&caller.user).ok_or_else(Refusal::no_user)?;
     account.touch(now);
     if let Some(codes) = account.take_in(key, &ceremony, mutants) {
-        row["recoveryCodes"] = codes.iter().map(RecoveryCode::reveal).collect();
+        row["recoveryCodes"] = recovery_codes(&codes, mutants);
         tx.mode_chosen_last = Some(ceremony.mode);
     }
     refusal.map_or_else(|| Ok(Answer::created(row)), Err)
@@ -107,6 +106,9 @@ impl User {
         let codes = self.two_factor.add_key(key, ceremony.handle, ceremony.mode);
         if codes.is_some() {
             self.lapses.begin_anew();
+            if mutants.has(Mutant::KeyEnrolmentNoEffect) {
+                self.two_factor = TwoFactor::Off;
+            }
         } else if mutants.has(Mutant::KeyEnrolmentWeakensMode) {
             self.two_factor.set_mode(Mode::AuthOnly);
         }
@@ -123,7 +125,7 @@ pub(crate) fn remove_key(desk: &Desk, call: &Call, id: &str) -> Reply {
     let mut tx = Transaction::begin(desk);
     let caller = tx.holder(call)?;
     let mut fields = fields?;
-    tx.check_password_in(&mut fields, &caller)?;
+    tx.check_password_in(&mut fields, &caller, Mutant::KeyRemovedPasswordMissing, Mutant::KeyRemovedWithAnyPassword)?;
     let unknown = || Refusal::NotFound("security key not found");
     let two_factor = &tx.users.get(&caller.user).ok_or_else(Refusal::no_user)?.two_factor;
     let keys = two_factor.keys().ok_or_else(unknown)?;
@@ -141,6 +143,7 @@ pub(crate) fn remove_key(desk: &Desk, call: &Call, id: &str) -> Reply {
     let account = tx.users.get_mut(&caller.user).ok_or_else(Refusal::no_user)?;
     match account.two_factor.remove_key(id) {
         Removal::Removed(key) => {
+            account.changes.means += 1;
             if mutants.has(Mutant::RemovedKeyAccepted) {
                 account.lapses.keep().removed_keys.push(*key);
             }
@@ -162,11 +165,6 @@ fn name(fields: &mut Fields) -> Result<String, Refusal> {
 }
 
 impl Transaction<'_> {
-    fn check_password_in(&self, fields: &mut Fields, caller: &Caller) -> Result<(), Refusal> {
-        let password = Password::new(fields.required("password")?);
-        if self.is_password(&caller.user, &password) { Ok(()) } else { Err(Refusal::wrong_password()) }
-    }
-
     /// A user's own registration, which is over from now on.
     fn take_ceremony(&mut self, id: &str, user: &UserName) -> Result<Ceremony, Refusal> {
         let unknown = Refusal::NotFound("registration not found, or expired");

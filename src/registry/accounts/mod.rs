@@ -12,6 +12,7 @@ mod session;
 mod token_request;
 mod tokens;
 mod two_factor;
+mod unasked;
 mod weblogin;
 
 pub(super) use authorize::{answer_authorization, ask_authorization, assert_authorization, show_authorization};

@@ -102,6 +102,9 @@ impl Transaction<'_> {
 fn make(tx: &mut Transaction<'_>, caller: &Caller, request: &TokenRequest) -> (Token, TokenText) {
     let (mut token, text) = Token::mint(caller.user.clone(), request.kind, tx.now());
     token.name.clone_from(&request.name);
+    if tx.settings().mutants.has(Mutant::TokensListedInFull) {
+        token.mask = text.in_full();
+    }
     token.cidr_whitelist.clone_from(&request.cidr_whitelist);
     token.expires = request.lifetime.and_then(|lifetime| tx.now().checked_add(lifetime));
     tx.keep_token(token.clone(), text.digest());

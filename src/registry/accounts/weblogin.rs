@@ -219,6 +219,13 @@ impl Transaction<'_> {
         }
     }
 
+    /// Who has finished a log-in last, for one that nobody has answered: a fault takes any for any.
+    pub(super) fn logged_in_elsewhere(&self, log_in: &LogIn) -> Option<UserName> {
+        let unanswered = matches!(log_in.stage, Stage::WantsPassword);
+        let last = self.finished_last.as_ref().filter(|_| unanswered)?;
+        self.settings().mutants.has(Mutant::LogInYieldsElsewhere).then(|| last.clone())
+    }
+
     /// Who a login waits for, unless his account has changed since his password was right.
     fn awaited(&self, log_in: &LogIn) -> Option<UserName> {
         match &log_in.stage {
@@ -243,6 +250,9 @@ impl Transaction<'_> {
     }
 
     fn advance(&mut self, page: &str, to: Stage) {
+        if let Stage::Finished(user) = &to {
+            self.finished_last = Some(user.clone());
+        }
         if let Some(stage) = self.stage_mut(page) {
             *stage = to;
         }

@@ -18,7 +18,18 @@ const LIFETIME: Duration = Duration::from_secs(120);
 pub(crate) struct Authorization {
     pub(crate) user: UserName,
     pub(crate) action: Action,
+    /// How the user's second factor was when the page was opened.
+    pub(crate) changes: FactorChanges,
     pub(crate) stage: Stage,
+}
+
+/// How often a user's second factor has changed. What a page made before a change is no good after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct FactorChanges {
+    /// The mode was chosen anew.
+    pub(crate) modes: u32,
+    /// What the user proves himself with was enabled, given up, or a part of it removed.
+    pub(crate) means: u32,
 }
 
 /// How far the person has come.
@@ -30,8 +41,8 @@ pub(crate) enum Stage {
 }
 
 impl Authorization {
-    pub(crate) fn new(user: UserName, action: Action) -> Self {
-        Self { user, action, stage: Stage::Waiting(None) }
+    pub(crate) fn new(user: UserName, action: Action, changes: FactorChanges) -> Self {
+        Self { user, action, changes, stage: Stage::Waiting(None) }
     }
 
     pub(crate) fn question(&self) -> Option<&Question> {
@@ -49,6 +60,7 @@ pub(crate) struct WebTokens(Expiring<WebTokenDigest, Record>);
 struct Record {
     user: UserName,
     action: Action,
+    changes: FactorChanges,
     used: Use,
 }
 
@@ -65,6 +77,8 @@ pub(crate) struct Leniency {
     pub(crate) expired: bool,
     pub(crate) of_another_user: bool,
     pub(crate) for_another_action: bool,
+    pub(crate) after_mode_change: bool,
+    pub(crate) after_re_enrolment: bool,
 }
 
 /// What is to be said of a long proof as a web token.
@@ -87,8 +101,8 @@ impl WebTokens {
     /// Hands out a token for what a challenge was about.
     pub(crate) fn mint(&mut self, authorization: &Authorization, now: SystemTime) -> WebToken {
         let token = WebToken::mint();
-        let Authorization { user, action, .. } = authorization;
-        let record = Record { user: user.clone(), action: *action, used: Use::Unused };
+        let Authorization { user, action, changes, .. } = authorization;
+        let record = Record { user: user.clone(), action: *action, changes: *changes, used: Use::Unused };
         self.0.keep(token.digest(), record, now);
         token
     }
@@ -96,7 +110,7 @@ impl WebTokens {
     pub(crate) fn judge(
         &self,
         token: &WebToken,
-        user: &UserName,
+        (user, changes): (&UserName, FactorChanges),
         action: Action,
         now: SystemTime,
         lenient: Leniency,
@@ -108,7 +122,9 @@ impl WebTokens {
         let is_good = (record.used == Use::Unused || lenient.used)
             && (self.0.get(&digest, Of::GoodAt(now)).is_some() || lenient.expired)
             && (record.user == *user || lenient.of_another_user)
-            && (record.action == action || lenient.for_another_action);
+            && (record.action == action || lenient.for_another_action)
+            && (record.changes.modes == changes.modes || lenient.after_mode_change)
+            && (record.changes.means == changes.means || lenient.after_re_enrolment);
         if is_good { TokenVerdict::Good } else { TokenVerdict::Stale }
     }
 

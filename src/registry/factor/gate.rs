@@ -4,6 +4,7 @@
 //! The gate is passed while the transaction holds the registry, so a proof is judged and spent
 //! and its effect applied in one breath: two requests cannot pass on one code.
 
+use super::overlooked::{overlooks_basic, overlooks_client};
 use super::{Action, Authorization, Challenge, Shape, TwoFactor, WebDoor, Why};
 use crate::registry::in_flight::Matter;
 use crate::registry::model::{Addresses, TokenKind, UserName};
@@ -11,7 +12,7 @@ use crate::registry::mutants::Mutant;
 use crate::registry::overasked::fault_of_action;
 use crate::registry::secrets::{Proof, ProofDigest};
 use crate::registry::transaction::{BYPASS, Caller, Credential, Transaction};
-use crate::registry::wire::{Call, Refusal};
+use crate::registry::wire::{Call, Refusal, Spelling};
 
 /// What let a request through the gate.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub(crate) enum Cleared {
 pub(crate) struct Offer<'a> {
     pub(crate) proof: Option<&'a Proof>,
     pub(crate) asker: Asker<'a>,
+    /// The request, where no page of the registry sends it. Only faults look at it.
+    sender: Option<&'a Call>,
 }
 
 /// Who makes an offer, and so how he can be asked for more.
@@ -42,12 +45,12 @@ pub(crate) enum Asker<'a> {
 impl<'a> Offer<'a> {
     pub(crate) fn of(call: &'a Call) -> Self {
         let asker = if call.is_from_web_client() { Asker::WebClient { base: call.base() } } else { Asker::Client };
-        Self { proof: call.proof(), asker }
+        Self { proof: call.proof(), asker, sender: Some(call) }
     }
 
     /// What a person has filled in on a page.
     pub(crate) fn on_page(proof: Option<&'a Proof>) -> Self {
-        Self { proof, asker: Asker::Page }
+        Self { proof, asker: Asker::Page, sender: None }
     }
 }
 
@@ -61,12 +64,16 @@ impl Transaction<'_> {
         {
             return Err(Refusal::forbidden(BYPASS));
         }
+        if of_spelling(action, call.spelling()).is_some_and(|fault| mutants.has(fault)) {
+            return Ok(Cleared::NotAsked);
+        }
         let due = match &caller.credential {
             Credential::Token(TokenKind::Automation) if !mutants.has(Mutant::AutomationTokenChallenged) => false,
             Credential::Token(_) => self.is_due(&caller.user, action),
             // A name and a password with each request are a log-in with each request.
             Credential::Basic => self.is_due(&caller.user, action) || self.is_due(&caller.user, Action::LogIn),
         };
+        let due = due && !overlooks_basic(&caller.credential, action, mutants);
         self.demand_if(due, &caller.user, action, &Offer::of(call))
     }
 
@@ -79,7 +86,16 @@ impl Transaction<'_> {
         offer: &Offer<'_>,
     ) -> Result<Cleared, Refusal> {
         let mutants = &self.settings().mutants;
-        if !due || unchallenged(action).is_some_and(|mutant| mutants.has(mutant)) {
+        if !due
+            || unchallenged(action).is_some_and(|mutant| mutants.has(mutant))
+            || offer.sender.is_some_and(|call| overlooks_client(call, mutants))
+        {
+            if let (Action::Read, Some(proof)) = (action, offer.proof)
+                && mutants.has(Mutant::ReadsSpendCodes)
+            {
+                // Whatever comes of it, the read is answered.
+                let _ = self.spend(user, action, proof, &offer.asker);
+            }
             return Ok(Cleared::NotAsked);
         }
         let Some(proof) = offer.proof else {
@@ -94,11 +110,18 @@ impl Transaction<'_> {
             {
                 return Ok(Cleared::NotAsked);
             }
+            if mutants.has(Mutant::BareRequestsCount) {
+                let (now, throttle) = (self.now(), self.settings().throttle);
+                if let Some(user) = self.users.get_mut(user) {
+                    user.wrong_codes.count(now, &throttle);
+                }
+            }
             return Err(self.challenge(Why::Missing, user, action, offer));
         };
         match self.spend(user, action, proof, &offer.asker) {
             Ok(()) => Ok(Cleared::Proven(proof.digest())),
             Err(Some(left)) => Err(Refusal::Throttled(left)),
+            Err(None) if mutants.has(Mutant::WrongCodeForbidden) => Err(Refusal::forbidden("that code is not right")),
             Err(None) => Err(self.challenge(Why::NotAccepted, user, action, offer)),
         }
     }
@@ -148,7 +171,8 @@ impl Transaction<'_> {
     /// Opens a web challenge of its own for one user and one action.
     fn open_door(&mut self, user: &UserName, action: Action, base: &str) -> WebDoor {
         let now = self.now();
-        let authorization = Authorization::new(user.clone(), action);
+        let changes = self.users.get(user).map(|user| user.changes).unwrap_or_default();
+        let authorization = Authorization::new(user.clone(), action, changes);
         let Addresses { page, ticket } = self.authorizations.start(authorization, now);
         let mutants = &self.settings().mutants;
         let base = if mutants.has(Mutant::WebChallengeRelativeUrls) { "" } else { base };
@@ -157,6 +181,18 @@ impl Transaction<'_> {
             auth_url: format!("{base}/-/auth/{page}"),
             done_url: (!mutants.has(Mutant::WebChallengeWithoutDoneUrl)).then_some(done_url),
         }
+    }
+}
+
+/// The fault that leaves changes of a package unchallenged where its name is spelled like this.
+fn of_spelling(action: Action, spelling: Option<Spelling>) -> Option<Mutant> {
+    if !action.changes_package() {
+        return None;
+    }
+    match spelling? {
+        Spelling::Lower => None,
+        Spelling::Upper => Some(Mutant::UpperSpellingUnchallenged),
+        Spelling::Slash => Some(Mutant::SlashSpellingUnchallenged),
     }
 }
 

@@ -3,6 +3,8 @@
 
 use std::time::SystemTime;
 
+use data_encoding::{BASE32_NOPAD, HEXLOWER};
+
 use super::totp::step_at;
 use super::{Action, CodeVerdict, Spent, Window};
 use crate::registry::model::User;
@@ -112,6 +114,14 @@ pub(super) fn is_counted(action: Action, mutants: &Mutants) -> bool {
 /// What is no code, and is taken for one.
 pub(super) fn taken_for_code(proof: &Proof, action: Action, mutants: &Mutants) -> Option<Vec<Proof>> {
     let Proof::Other(text) = proof else { return None };
+    if let Some(code) = undisguised(proof, mutants) {
+        return Some(vec![code]);
+    }
+    if let Some(long) = BASE32_NOPAD.decode(text.as_bytes()).ok().filter(|bytes| bytes.len() == 32)
+        && mutants.has(Mutant::RecoveryCodesUntypable)
+    {
+        return Some(vec![Proof::parse(&HEXLOWER.encode(&long))]);
+    }
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     if digits && text.len() < 6 && mutants.has(Mutant::LeadingZeroDropped) {
         return Some(vec![Proof::Code(format!("{text:0>6}"))]);
@@ -126,6 +136,23 @@ pub(super) fn taken_for_code(proof: &Proof, action: Action, mutants: &Mutants) -
     short.then(|| (0..10).map(|last| Proof::Code(format!("{text}{last}"))).collect())
 }
 
+/// The code that is written in another way, where a fault sees it as another than the one that was spent.
+pub(super) fn undisguised(proof: &Proof, mutants: &Mutants) -> Option<Proof> {
+    let Proof::Other(text) = proof else { return None };
+    let narrow = |c: char| match c {
+        '\u{ff10}'..='\u{ff19}' => char::from_u32(u32::from(c) - 0xff10 + u32::from('0')),
+        _ => None,
+    };
+    let (code, fault) = if text.contains(' ') {
+        (text.replace(' ', ""), Mutant::SpacedCodeReplayed)
+    } else if let Some(code) = text.strip_prefix('+') {
+        (code.to_owned(), Mutant::SignedCodeReplayed)
+    } else {
+        (text.chars().map(narrow).collect::<Option<String>>()?, Mutant::WideCodeReplayed)
+    };
+    Some(Proof::parse(&code)).filter(|proof| matches!(proof, Proof::Code(_)) && mutants.has(fault))
+}
+
 /// The verdict, unless a fault turns it round.
 pub(super) fn mutated(
     verdict: CodeVerdict,
@@ -136,12 +163,15 @@ pub(super) fn mutated(
 ) -> CodeVerdict {
     let is_code = matches!(proof, Proof::Code(_));
     let has_letters = matches!(proof, Proof::Other(text) if text.bytes().any(|byte| byte.is_ascii_alphabetic()));
+    let zeros = matches!(proof, Proof::Code(code) if code == "000000");
     let keys_alone = account.two_factor.is_keys_alone();
     let waved_through = || {
         mutants.has(Mutant::AnyProofAccepted)
             || (is_code && mutants.has(Mutant::AnySixDigitsAccepted))
             || (has_letters && Door::of(action) != Door::Writes && mutants.has(Mutant::LettersAccepted))
             || (is_code && keys_alone && mutants.has(Mutant::AnyCodeForKeyUser))
+            || (zeros && keys_alone && mutants.has(Mutant::ZerosForKeyUser))
+            || (zeros && !keys_alone && mutants.has(Mutant::ZerosAccepted))
     };
     let turned_away =
         || mutants.has(Mutant::RightProofRefused) || (keys_alone && mutants.has(Mutant::RecoveryCodeRefusedForKeyUser));

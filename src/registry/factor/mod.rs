@@ -8,13 +8,14 @@ mod gate;
 mod lapses;
 mod misjudged;
 mod mode;
+mod overlooked;
 mod policy;
 mod proving;
 mod recovery;
 mod throttle;
 mod totp;
 
-pub(super) use authorization::{Authorization, Leniency, Stage, TokenVerdict, WebTokens};
+pub(super) use authorization::{Authorization, FactorChanges, Leniency, Stage, TokenVerdict, WebTokens};
 pub(super) use challenge::{Challenge, Shape, WebDoor, Why};
 pub(super) use enrolment::{Description, Factor, Pending, TwoFactor};
 pub(super) use follow_up::FollowUp;

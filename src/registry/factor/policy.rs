@@ -52,6 +52,35 @@ impl Action {
         matches!(self, Action::LogIn | Action::WebLogIn)
     }
 
+    /// Whether it changes one package, which the path names.
+    pub(crate) fn changes_package(self) -> bool {
+        matches!(
+            self,
+            Action::Publish
+                | Action::Unpublish
+                | Action::Deprecate
+                | Action::SetVisibility
+                | Action::SetPackageTwoFactor
+                | Action::ChangeOwners
+        )
+    }
+
+    /// Whether it changes the account, or what opens it.
+    pub(crate) fn is_of_account(self) -> bool {
+        matches!(
+            self,
+            Action::SetProfile
+                | Action::SetPassword
+                | Action::ChangeMode
+                | Action::DisableTwoFactor
+                | Action::CreateToken
+                | Action::RevokeToken
+                | Action::AddCodes
+                | Action::AddKey
+                | Action::RemoveKey
+        )
+    }
+
     /// Whether it says who governs packages, which no bypass token may.
     pub(crate) fn governs(self) -> bool {
         matches!(

@@ -34,7 +34,8 @@ impl Transaction<'_> {
         let settings = self.settings();
         let mutants = &settings.mutants;
         let beside = self.in_flight(user.as_str(), Matter::Proof) > 1;
-        let unsettled = beside && misjudged::is_unsettled(proof, action, mutants);
+        let unsettled = (beside && misjudged::is_unsettled(proof, action, mutants))
+            || misjudged::undisguised(proof, mutants).is_some();
         let Some(account) = self.users.get(user) else {
             return Err(None);
         };
@@ -48,7 +49,10 @@ impl Transaction<'_> {
             mutants.has(Mutant::LockOutOnlySaid)
                 && matches!(account.judge(proof, action, now, unsettled, mutants), CodeVerdict::Fresh(_))
         };
-        if let Some(left) = account.wrong_codes.locked_for(now).filter(|_| !only_said()) {
+        let for_ever = || account.wrong_codes.was_locked() && mutants.has(Mutant::LockOutNeverEnds);
+        let locked = account.wrong_codes.locked_for(now);
+        let locked = locked.or_else(|| for_ever().then_some(settings.throttle.lockout));
+        if let Some(left) = locked.filter(|_| !only_said()) {
             self.tally().throttled();
             return Err((!mutants.has(Mutant::LockOutLooksLikeWrongCode)).then_some(left));
         }
@@ -114,9 +118,12 @@ impl Transaction<'_> {
             expired: mutants.has(Mutant::WebTokenAfterExpiry),
             of_another_user: mutants.has(Mutant::WebTokenOfAnotherUser),
             for_another_action: mutants.has(Mutant::WebTokenForAnotherAction),
+            after_mode_change: mutants.has(Mutant::WebTokenAfterModeChange),
+            after_re_enrolment: mutants.has(Mutant::WebTokenAfterReEnrolment),
         };
         let token = long.web_token();
-        let verdict = self.web_tokens.judge(&token, user, action, now, lenient);
+        let changes = self.users.get(user).map(|user| user.changes).unwrap_or_default();
+        let verdict = self.web_tokens.judge(&token, (user, changes), action, now, lenient);
         if verdict == TokenVerdict::Good {
             self.web_tokens.use_up(&token);
             if let Some(account) = self.users.get_mut(user) {
@@ -148,6 +155,12 @@ impl User {
                 if verdict != CodeVerdict::Wrong {
                     return verdict;
                 }
+                if let CodeVerdict::Fresh(step) = codes.seed.judge(code, now, Window { behind: 10, ahead: 0 }, None)
+                    && codes.last.is_some_and(|last| step < last.step)
+                    && mutants.has(Mutant::CodesFromBeforeAccepted)
+                {
+                    return CodeVerdict::Fresh(step);
+                }
                 let window = misjudged::window(action, mutants);
                 let verdict = if window == Window::ACCEPTED { verdict } else { within(window) };
                 match self.kept(|kept| kept.seed.as_ref()) {
@@ -163,6 +176,7 @@ impl User {
             {
                 CodeVerdict::Fresh(0)
             }
+            (Proof::Long(_), Some(_)) if mutants.has(Mutant::RecoveryShapeAccepted) => CodeVerdict::Fresh(0),
             (Proof::Code(_), None) | (Proof::Long(_) | Proof::Other(_), _) => CodeVerdict::Wrong,
         }
     }

@@ -19,6 +19,11 @@ impl WrongCodes {
         (!left.is_zero()).then_some(left)
     }
 
+    /// Whether no proof was looked at once, and none has been right since. Only a fault asks.
+    pub(crate) fn was_locked(&self) -> bool {
+        self.locked_until.is_some()
+    }
+
     /// Counts one wrong code, and closes the door at the limit.
     pub(crate) fn count(&mut self, now: SystemTime, throttle: &Throttle) {
         let Limit::Of(allowed) = throttle.allowed else {

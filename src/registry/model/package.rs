@@ -19,6 +19,8 @@ pub(crate) struct Package {
     pub(crate) grants: BTreeMap<(ScopeName, TeamName), Permission>,
     pub(crate) visibility: Visibility,
     pub(crate) rule: PublishRule,
+    /// The maintainers when the rule was set last. Only a fault reads it.
+    pub(crate) ruled: Vec<UserName>,
     pub(crate) releases: BTreeMap<VersionNumber, Release>,
     /// Versions that were unpublished; their numbers are not given out again.
     pub(crate) retired: BTreeSet<VersionNumber>,
@@ -73,6 +75,7 @@ impl Package {
             grants: BTreeMap::new(),
             visibility,
             rule: PublishRule::OwnMode,
+            ruled: Vec::new(),
             releases: BTreeMap::new(),
             retired: BTreeSet::new(),
             tarballs: HashMap::new(),

@@ -29,6 +29,8 @@ pub(crate) struct State {
     pub(crate) hooks: Hooks,
     /// What users' last challenged publications were. Only a fault fills this in.
     pub(crate) challenged_publications: HashMap<UserName, (PackageName, Publication)>,
+    /// Who finished a web login last. Only a fault reads it.
+    pub(crate) finished_last: Option<UserName>,
     /// The mode that any user chose last. Only a fault reads it.
     pub(crate) mode_chosen_last: Option<Mode>,
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use crate::registry::factor::{FollowUp, Kept, Lapses, TwoFactor, WrongCodes};
+use crate::registry::factor::{FactorChanges, FollowUp, Kept, Lapses, TwoFactor, WrongCodes};
 use crate::registry::secrets::{Password, PasswordHash, TokenDigest};
 
 use super::Revision;
@@ -16,6 +16,8 @@ pub(crate) struct User {
     pub(crate) profile: Profile,
     pub(crate) two_factor: TwoFactor,
     pub(crate) wrong_codes: WrongCodes,
+    /// What proofs of pages must have been made under to be good.
+    pub(crate) changes: FactorChanges,
     pub(crate) follow_ups: Vec<FollowUp>,
     /// Only faults read this.
     pub(crate) lapses: Lapses,
@@ -49,6 +51,7 @@ impl User {
             profile: Profile { email: email.map(String::into_boxed_str), ..Profile::default() },
             two_factor: TwoFactor::Off,
             wrong_codes: WrongCodes::default(),
+            changes: FactorChanges::default(),
             follow_ups: Vec::new(),
             lapses: Lapses::default(),
             tokens: BTreeMap::new(),

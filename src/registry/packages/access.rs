@@ -71,7 +71,10 @@ pub(crate) fn change_access(desk: &Desk, call: &Call, name: &PackageName) -> Rep
         match change {
             Change::Visibility(visibility) => package.visibility = visibility,
             Change::Rule(PublishRule::OwnMode) if mutants.has(Mutant::PackageRequirementNotLifted) => {}
-            Change::Rule(rule) => package.rule = rule,
+            Change::Rule(rule) => {
+                package.rule = rule;
+                package.ruled.clone_from(&package.owners);
+            }
         }
         package.touch(now);
     }

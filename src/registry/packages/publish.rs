@@ -5,7 +5,7 @@ use serde_json::json;
 use super::publication::Publication;
 use crate::registry::authority::Standing;
 use crate::registry::factor::{Action, Cleared, Mode, Offer};
-use crate::registry::model::{Package, PackageName, PublishRule, Release, TokenKind};
+use crate::registry::model::{Package, PackageName, PublishRule, Release, TokenKind, UserName};
 use crate::registry::mutants::Mutant;
 use crate::registry::transaction::{Caller, Credential, Transaction};
 use crate::registry::wire::{Answer, Call, Refusal, Reply};
@@ -100,9 +100,16 @@ impl Transaction<'_> {
         name: &PackageName,
     ) -> Result<Cleared, Refusal> {
         let mutants = &self.settings().mutants;
-        let rule = self.packages.get(name).map(|package| package.rule);
-        let rule = match rule {
+        let package = self.packages.get(name);
+        let rule = match package.map(|package| package.rule) {
             Some(_) if mutants.has(Mutant::PackageRequirementIgnored) => None,
+            Some(PublishRule::OwnMode) if mutants.has(Mutant::PackageRequirementSpreads) => self.any_rule(&caller.user),
+            Some(PublishRule::TwoFactor | PublishRule::TwoFactorOrAutomation)
+                if package.is_some_and(|package| !package.ruled.contains(&caller.user))
+                    && mutants.has(Mutant::PackageRequirementOfFirstMaintainers) =>
+            {
+                None
+            }
             Some(PublishRule::TwoFactorOrAutomation) if mutants.has(Mutant::PackageRequirementStopsAutomation) => {
                 Some(PublishRule::TwoFactor)
             }
@@ -112,10 +119,16 @@ impl Transaction<'_> {
             rule => rule,
         };
         let is_automation = matches!(caller.credential, Credential::Token(TokenKind::Automation));
+        let is_first = package.is_some_and(|package| package.owners.first() == Some(&caller.user));
         match (rule.unwrap_or(PublishRule::OwnMode), self.mode_of(&caller.user)) {
             (PublishRule::OwnMode, _) => self.demand(caller, action, call),
             (_, Some(Mode::AuthOnly))
                 if !is_automation && mutants.has(Mutant::PackageRequirementAuthOnlyUnchallenged) =>
+            {
+                Ok(Cleared::NotAsked)
+            }
+            (PublishRule::TwoFactor | PublishRule::TwoFactorOrAutomation, Some(Mode::AuthOnly))
+                if !is_first && !is_automation && mutants.has(Mutant::PackageRequirementSparesOthers) =>
             {
                 Ok(Cleared::NotAsked)
             }
@@ -129,6 +142,12 @@ impl Transaction<'_> {
                 Some(Mode::AuthOnly | Mode::AuthAndWrites),
             ) => self.demand_if(true, &caller.user, action, &Offer::of(call)),
         }
+    }
+
+    /// What any of a user's packages requires: a fault takes it for a requirement of all.
+    fn any_rule(&self, user: &UserName) -> Option<PublishRule> {
+        let own = self.packages.values().filter(|package| package.owners.contains(user));
+        own.map(|package| package.rule).find(|rule| *rule != PublishRule::OwnMode)
     }
 
     /// Makes a version public, and the package and the claim on its scope if they are new.

@@ -50,6 +50,11 @@ impl TokenText {
         self.0.chars().take(SHOWN).collect()
     }
 
+    /// The whole token, for listings: a fault.
+    pub(crate) fn in_full(&self) -> String {
+        self.0.clone()
+    }
+
     /// Gives the token away, to be handed to its owner once.
     pub(crate) fn reveal(self) -> String {
         self.0

@@ -64,6 +64,12 @@ impl Answer {
         self
     }
 
+    /// Takes a header out: a fault.
+    pub(crate) fn without(mut self, name: &HeaderName) -> Self {
+        self.headers.retain(|(known, _)| known != name);
+        self
+    }
+
     /// Cuts a JSON body in half: a fault.
     pub(crate) fn halved(mut self) -> Self {
         if let Payload::Json(text) = &mut self.payload {

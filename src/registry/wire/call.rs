@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, Method};
 use data_encoding::BASE64;
 use serde_json::Value;
 
-use super::{Fields, Refusal, segments};
+use super::{Fields, Refusal, Spelling, segments};
 use crate::registry::secrets::{Password, Proof, TokenText};
 
 /// A request, with nothing left to decode but its body. It has no `Debug`: a body can hold a
@@ -18,6 +18,7 @@ use crate::registry::secrets::{Password, Proof, TokenText};
 pub(crate) struct Call {
     verb: Option<Verb>,
     segments: Vec<String>,
+    spelling: Option<Spelling>,
     query: Vec<(String, String)>,
     base: String,
     peer: Option<IpAddr>,
@@ -25,6 +26,9 @@ pub(crate) struct Call {
     proof: Option<Proof>,
     empty_proof: bool,
     is_web: bool,
+    names_auth_type: bool,
+    is_from_pipeline: bool,
+    agent: Agent,
     generation: ClientGeneration,
     abbreviated: bool,
     body: Bytes,
@@ -51,6 +55,17 @@ pub(crate) enum Authorization {
     Unknown,
 }
 
+/// What a client calls itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Agent {
+    Npm,
+    Pnpm,
+    Yarn,
+    Bun,
+    /// Something else, or nothing.
+    Other,
+}
+
 /// Which reply a client understands after a mode change (wire notes §6.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ClientGeneration {
@@ -66,13 +81,21 @@ impl Call {
         Ok(Self {
             verb: Verb::parse(&parts.method),
             segments: segments(parts.uri.path())?,
+            spelling: Spelling::of(parts.uri.path()),
             query: form_urlencoded::parse(parts.uri.query().unwrap_or("").as_bytes()).into_owned().collect(),
             base: format!("http://{}", host(headers)),
             peer: parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip()),
             authorization: text(headers, AUTHORIZATION.as_str()).map(Authorization::parse),
-            proof: text(headers, "npm-otp").map(str::trim).filter(|proof| !proof.is_empty()).map(Proof::parse),
+            proof: headers
+                .get("npm-otp")
+                .map(|proof| String::from_utf8_lossy(proof.as_bytes()))
+                .filter(|proof| !proof.trim().is_empty())
+                .map(|proof| Proof::parse(&proof)),
             empty_proof: text(headers, "npm-otp").is_some_and(|proof| proof.trim().is_empty()),
             is_web: text(headers, "npm-auth-type").is_some_and(|kind| kind.trim().eq_ignore_ascii_case("web")),
+            names_auth_type: headers.contains_key("npm-auth-type"),
+            is_from_pipeline: text(headers, "npm-in-ci").is_some_and(|says| says == "true"),
+            agent: Agent::of(text(headers, USER_AGENT.as_str()).unwrap_or("")),
             generation: ClientGeneration::of(text(headers, USER_AGENT.as_str()).unwrap_or("")),
             abbreviated: text(headers, ACCEPT.as_str())
                 .is_some_and(|accept| accept.contains("application/vnd.npm.install-v1+json")),
@@ -86,6 +109,11 @@ impl Call {
 
     pub(crate) fn segments(&self) -> Vec<&str> {
         self.segments.iter().map(String::as_str).collect()
+    }
+
+    /// How the path tells a scope from a name. Only faults ask.
+    pub(crate) fn spelling(&self) -> Option<Spelling> {
+        self.spelling
     }
 
     /// The first value of a query parameter.
@@ -121,6 +149,21 @@ impl Call {
     /// Whether the client can send a person to a page and poll until he has been there.
     pub(crate) fn is_from_web_client(&self) -> bool {
         self.is_web
+    }
+
+    /// Whether the client says how its user is asked for a second factor. Only a fault asks.
+    pub(crate) fn names_auth_type(&self) -> bool {
+        self.names_auth_type
+    }
+
+    /// Whether the client says that it runs in a pipeline. Only a fault asks.
+    pub(crate) fn is_from_pipeline(&self) -> bool {
+        self.is_from_pipeline
+    }
+
+    /// What the client calls itself, if it does. Only a fault asks.
+    pub(crate) fn agent(&self) -> Agent {
+        self.agent
     }
 
     /// Whether it is a change of 2FA through the profile.
@@ -189,6 +232,20 @@ impl Authorization {
             }
         }
         Authorization::Unknown
+    }
+}
+
+impl Agent {
+    fn of(user_agent: &str) -> Self {
+        let (name, _) = user_agent.split_once('/').unwrap_or((user_agent, ""));
+        match name {
+            "npm" => Agent::Npm,
+            "pnpm" => Agent::Pnpm,
+            // Yarn 2 and later say the name of the library that sends their requests.
+            "yarn" | "got (https:" => Agent::Yarn,
+            "Bun" => Agent::Bun,
+            _ => Agent::Other,
+        }
     }
 }
 

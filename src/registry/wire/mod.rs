@@ -9,10 +9,10 @@ mod refusal;
 mod timestamp;
 
 pub(super) use answer::Answer;
-pub(super) use call::{Authorization, Call, ClientGeneration, Verb};
+pub(super) use call::{Agent, Authorization, Call, ClientGeneration, Verb};
 pub(super) use fields::Fields;
 pub(super) use intake::{Intake, take_in};
-pub(super) use path::segments;
+pub(super) use path::{Spelling, segments};
 pub(super) use refusal::Refusal;
 pub(super) use timestamp::{Moment, http_date, iso8601};
 

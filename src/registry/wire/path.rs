@@ -30,6 +30,31 @@ pub(crate) fn segments(path: &str) -> Result<Vec<String>, Refusal> {
     Ok(decoded)
 }
 
+/// How the scope of a package's name is told from the rest of the name in a raw path. Only faults ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Spelling {
+    /// `@scope%2fname`.
+    Lower,
+    /// `@scope%2Fname`.
+    Upper,
+    /// `@scope/name`.
+    Slash,
+}
+
+impl Spelling {
+    /// The spelling of a raw path, if it has a scope whose `@` is written as it is.
+    pub(crate) fn of(path: &str) -> Option<Self> {
+        let (_, scoped) = path.split_once("/@")?;
+        let end = &scoped[scoped.find(['/', '%'])?..];
+        match (end.get(..1), end.get(..3)) {
+            (_, Some("%2f")) => Some(Spelling::Lower),
+            (_, Some("%2F")) => Some(Spelling::Upper),
+            (Some("/"), _) => Some(Spelling::Slash),
+            _ => None,
+        }
+    }
+}
+
 fn is_half_a_name(segment: &str) -> bool {
     segment.starts_with('@') && !segment.contains('/')
 }
@@ -51,6 +76,20 @@ mod tests {
             assert_eq!(cut(path), ["-", "package", "@s/n", "access"]);
         }
         assert_eq!(cut("/@s/n/-/n-1.0.0.tgz"), ["@s/n", "-", "n-1.0.0.tgz"]);
+    }
+
+    #[test]
+    fn the_spelling_of_a_scope_is_told_apart() {
+        for (path, spelling) in [
+            ("/@s%2fn", Some(Spelling::Lower)),
+            ("/@s%2Fn/-rev/1", Some(Spelling::Upper)),
+            ("/-/package/@s/n/access", Some(Spelling::Slash)),
+            ("/%40s%2Fn", None),
+            ("/n", None),
+            ("/@s", None),
+        ] {
+            assert_eq!(Spelling::of(path), spelling, "{path}");
+        }
     }
 
     #[test]

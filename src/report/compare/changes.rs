@@ -1,5 +1,7 @@
 //! What has changed between an earlier and a later result.
 
+use globset::GlobMatcher;
+
 use crate::judge::Verdict;
 use crate::report::standing::{Ending, verdicts};
 use crate::report::tables;
@@ -17,8 +19,10 @@ pub enum Kind {
     Vanished,
     /// It could be judged and cannot any more.
     Unjudged,
-    /// The registry does not have it any more.
+    /// The registry has no such route any more.
     Unsupported,
+    /// The target file does not describe it any more.
+    NotDescribed,
     /// It deviated and does not any more, or in fewer ways.
     Fixed,
     /// It is new, or can be judged at last.
@@ -29,12 +33,13 @@ pub enum Kind {
 
 impl Kind {
     /// Every one, in the order of attention.
-    pub const ALL: [Kind; 8] = [
+    pub const ALL: [Kind; 9] = [
         Kind::Deviating,
         Kind::Unlisted,
         Kind::Vanished,
         Kind::Unjudged,
         Kind::Unsupported,
+        Kind::NotDescribed,
         Kind::Fixed,
         Kind::Appeared,
         Kind::Renamed,
@@ -48,6 +53,7 @@ impl Kind {
             Kind::Vanished => "Vanished",
             Kind::Unjudged => "No longer judged",
             Kind::Unsupported => "Newly unsupported",
+            Kind::NotDescribed => "No longer described",
             Kind::Fixed => "Fixed",
             Kind::Appeared => "New, or judged at last",
             Kind::Renamed => "Renamed",
@@ -66,6 +72,8 @@ pub struct Change<'a> {
     pub after: Option<&'a CaseResult>,
     /// Whether it alone makes the later result the worse one.
     pub decides: bool,
+    /// Whether it would, were it not among the exceptions that were named.
+    pub allowed: bool,
 }
 
 impl Change<'_> {
@@ -125,20 +133,36 @@ impl<'a> Changes<'a> {
         let (mut same, mut changes) = (pairs.len(), Vec::new());
         for (before, later) in pairs {
             if before.zip(later).is_some_and(|(before, later)| before.id != later.id) {
-                changes.push(Change { kind: Kind::Renamed, before, after: later, decides: false });
+                changes.push(Change { kind: Kind::Renamed, before, after: later, decides: false, allowed: false });
             }
             if let Some(kind) = kind(before, later) {
                 let decides = match kind {
                     Kind::Deviating | Kind::Unlisted | Kind::Unjudged => later.is_some_and(|case| after.decides(case)),
-                    Kind::Vanished => true,
-                    Kind::Unsupported | Kind::Fixed | Kind::Appeared | Kind::Renamed => false,
+                    Kind::Vanished | Kind::Unsupported | Kind::NotDescribed => true,
+                    Kind::Fixed | Kind::Appeared | Kind::Renamed => false,
                 };
                 same -= 1;
-                changes.push(Change { kind, before, after: later, decides });
+                changes.push(Change { kind, before, after: later, decides, allowed: false });
             }
         }
         changes.sort_by_key(|change| change.kind);
         Changes { before, after, changes, same }
+    }
+
+    /// The same, where cases that these globs match may be unsupported, not described or not judged from now on.
+    #[must_use]
+    pub fn allowing(mut self, globs: &[GlobMatcher]) -> Self {
+        for change in &mut self.changes {
+            let untested = match change.kind {
+                Kind::Unjudged | Kind::Unsupported | Kind::NotDescribed => true,
+                Kind::Deviating | Kind::Unlisted | Kind::Vanished | Kind::Fixed | Kind::Appeared | Kind::Renamed => {
+                    false
+                }
+            };
+            change.allowed = change.decides && untested && globs.iter().any(|glob| glob.is_match(change.id()));
+            change.decides &= !change.allowed;
+        }
+        self
     }
 
     /// Whether the later result is worse in a way that decides.
@@ -165,6 +189,8 @@ impl<'a> Changes<'a> {
             (false, 0) => format!("Not worse: {}; {} as they were", told.join(", "), self.same),
             (false, _) => format!("Worse: {}; {} as they were", told.join(", "), self.same),
         };
+        let allowed = self.changes.iter().filter(|change| change.allowed).count();
+        let so = if allowed > 0 { format!("{so}; {allowed} of them allowed (--allow)") } else { so };
         match (self.before.complete, self.after.complete) {
             (true, true) => so,
             (true, false) => format!("{so}; the later run was interrupted"),
@@ -210,15 +236,21 @@ fn kind(before: Option<&CaseResult>, after: Option<&CaseResult>) -> Option<Kind>
         }
         (_, Status::Fail) => Some(Kind::Deviating),
         (Some(Status::Error), Status::Error)
-        | (Some(Status::Unsupported), Status::Unsupported)
         | (Some(Status::Skipped), Status::Skipped)
         | (Some(Status::Pass), Status::Pass) => None,
         (_, Status::Error) => Some(Kind::Unjudged),
         (None, Status::Skipped) => None,
         (_, Status::Skipped) => Some(Kind::Vanished),
-        (None, Status::Unsupported) | (Some(Status::Skipped), Status::Unsupported) => None,
-        (_, Status::Unsupported) => Some(Kind::Unsupported),
+        // What was not tested before is no worse for not being tested for another reason.
+        (
+            None | Some(Status::Skipped | Status::Unsupported | Status::NotDescribed),
+            Status::Unsupported | Status::NotDescribed,
+        ) => None,
+        (Some(Status::Pass | Status::Fail | Status::Error), Status::Unsupported) => Some(Kind::Unsupported),
+        (Some(Status::Pass | Status::Fail | Status::Error), Status::NotDescribed) => Some(Kind::NotDescribed),
         (Some(Status::Fail), Status::Pass) => Some(Kind::Fixed),
-        (None | Some(Status::Error | Status::Unsupported | Status::Skipped), Status::Pass) => Some(Kind::Appeared),
+        (None | Some(Status::Error | Status::Unsupported | Status::NotDescribed | Status::Skipped), Status::Pass) => {
+            Some(Kind::Appeared)
+        }
     }
 }

@@ -117,7 +117,7 @@ fn gathered(cells: &[Vec<Cell<'_>>], by_factor: bool) -> Vec<GridCell> {
         }
     }
     // What was seen stands before what was not tested.
-    groups.sort_by_key(|(ending, ..)| (matches!(ending, Some(Ending::Unsupported | Ending::NotRun)), *ending));
+    groups.sort_by_key(|(ending, ..)| (ending.is_some_and(Ending::is_untested), *ending));
     let alone = groups.len() == 1;
     let which = |factors: &[&str]| match (alone, by_factor) {
         (true, _) => None,

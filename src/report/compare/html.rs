@@ -97,7 +97,7 @@ fn of_changes(changes: &Changes<'_>) -> Page {
                     (false, _) => "known",
                 },
                 observed: later.map(|case| clean(&case.observed)),
-                known: later.and_then(|case| case.known.as_deref()).map(clean),
+                known: later.and_then(|case| case.known.as_ref()).map(|known| clean(&known.to_string())),
                 repeat: later.map(|case| clean(&case.repeat)),
             }
         });

@@ -37,7 +37,11 @@ fn of_changes(changes: &Changes<'_>) -> String {
             of_kind.len()
         );
         for change in of_kind {
-            let decides = if change.decides { "**yes**" } else { "no" };
+            let decides = match (change.decides, change.allowed) {
+                (true, _) => "**yes**",
+                (false, true) => "no, allowed",
+                (false, false) => "no",
+            };
             let _ = writeln!(out, "| {} | {} | {decides} |", cell_code(change.id()), plain(&change.words()));
         }
     }
@@ -45,18 +49,19 @@ fn of_changes(changes: &Changes<'_>) -> String {
 }
 
 fn of_grid(grid: &Grid<'_>) -> String {
-    let mut out = "# Registries side by side\n\n| registry | verdict | cases | as documented | deviating | unsupported | not run | not judged |\n| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n".to_owned();
+    let mut out = "# Registries side by side\n\n| registry | verdict | cases | as documented | deviating | unsupported | not described | not run | not judged |\n| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n".to_owned();
     for column in &grid.columns {
         let s = &column.result.summary;
         let _ = writeln!(
             out,
-            "| {} | {} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} |",
             cell_code(&column.name),
             plain(&column.conclusion.sentence),
             s.selected,
             s.exact,
             s.deviating,
             s.unsupported,
+            s.not_described,
             s.skipped,
             s.errored
         );
@@ -86,7 +91,7 @@ fn words(cells: &[GridCell]) -> String {
         match cell.ending {
             Some(Ending::New | Ending::Unjudged) => format!("**{words}**{which}"),
             Some(Ending::Known | Ending::Advisory) => format!("{words} \\*{which}"),
-            Some(Ending::Held | Ending::Flaky | Ending::Unsupported | Ending::NotRun) | None => {
+            Some(Ending::Held | Ending::Flaky | Ending::Unsupported | Ending::NotDescribed | Ending::NotRun) | None => {
                 format!("{words}{which}")
             }
         }

@@ -113,7 +113,7 @@ fn tone(cells: &[GridCell]) -> Tone {
         Some(Some(Ending::New | Ending::Unjudged)) => Tone::Bad,
         Some(Some(Ending::Known | Ending::Advisory | Ending::Flaky)) => Tone::Known,
         Some(Some(Ending::Held)) => Tone::Good,
-        Some(Some(Ending::Unsupported | Ending::NotRun)) => Tone::Quiet,
+        Some(Some(Ending::Unsupported | Ending::NotDescribed | Ending::NotRun)) => Tone::Quiet,
         Some(None) | None => Tone::Plain,
     }
 }

@@ -108,7 +108,7 @@
       fact('Expected', found.expected),
       fact('Observed', ...observed(found)),
       found.verdicts.length ? fact('Verdicts', found.verdicts.join(', ')) : null,
-      found.known === null ? null : fact('Known, because', found.known),
+      found.known === null ? null : fact('Known, because', `${found.known.reason} (until ${found.known.until})`),
       ...found.cites.map((cite, at) => fact(at === 0 ? 'Said in' : '', cite)),
       fact('Binding', `${found.level}, ${found.standing}`),
       ...(found.earlier ?? []).map((earlier) => fact('At first', `${earlier.verdicts.join(', ')}: ${earlier.observed}`)),
@@ -145,7 +145,7 @@
     const cases = await unpack();
     rows.forEach((row, at) => {
       const found = cases[number(row)];
-      haystacks[at] += ` ${[found.command, found.expected, found.observed, found.known ?? '', ...found.cites].join(' ').toLowerCase()}`;
+      haystacks[at] += ` ${[found.command, found.expected, found.observed, found.known?.reason ?? '', ...found.cites].join(' ').toLowerCase()}`;
     });
     filter();
   };

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::judge::Verdict;
 use crate::report::clients;
 use crate::report::conclusion::{Conclusion, UNVERIFIED};
+use crate::report::leftovers;
 use crate::report::standing::{Ending, meaning, verdicts, why_untested};
 use crate::report::tables::{self, Table};
 use crate::report::text::{clean, without_names};
@@ -20,9 +21,10 @@ const BAR: usize = 1_000;
 pub(super) struct Page {
     pub(super) target: String,
     holds: bool,
+    amber: bool,
     pub(super) conclusion: String,
     summary: String,
-    no_second_factor: Option<String>,
+    missing: Option<String>,
     facts: Vec<(&'static str, String)>,
     shares: Vec<Share>,
     meanings: Vec<Meaning>,
@@ -179,13 +181,13 @@ fn all(result: &RunResult) -> impl Iterator<Item = (usize, &CaseResult, Option<E
 
 pub(super) fn of(result: &RunResult) -> Page {
     let conclusion = Conclusion::of(result);
-    let left = result.left.iter().chain(all(result).flat_map(|(_, case, _)| &case.left));
     Page {
         target: clean(&result.target.name),
         holds: conclusion.holds,
+        amber: conclusion.amber,
         conclusion: conclusion.sentence,
         summary: summary(result),
-        no_second_factor: result.target.no_second_factor.as_deref().map(clean),
+        missing: result.target.factors.missing().as_deref().map(clean),
         facts: facts(result),
         shares: shares(result),
         meanings: meanings(result),
@@ -194,7 +196,7 @@ pub(super) fn of(result: &RunResult) -> Page {
         differing_title: clients::DIFFERING,
         differing: differing(result),
         stale: result.stale_deviations.iter().map(|stale| clean(stale)).collect(),
-        left: left.map(|left| clean(left)).collect(),
+        left: leftovers::of(result).iter().map(|left| clean(&left.line())).collect(),
         ended: result.target.ended.as_deref().map(crate::report::text::clean_lines),
         tables: tables::of(result).into_iter().map(|table| shown(table, result)).collect(),
         groups: groups(result),
@@ -223,11 +225,12 @@ fn summary(result: &RunResult) -> String {
         (
             s.unsupported,
             if clients::of(result).is_empty() {
-                "the registry does not have"
+                "the registry has no such route for"
             } else {
-                "the registry does not have, or a client cannot do"
+                "the registry has no such route for, or a client cannot do"
             },
         ),
+        (s.not_described, "the target file does not describe"),
         (s.skipped, "were not run"),
         (s.errored, "gave no usable evidence"),
     ];
@@ -254,6 +257,9 @@ fn facts(result: &RunResult) -> Vec<(&'static str, String)> {
     if result.target.clock_offset_ms != 0 {
         let offset = format!("{} ms ahead of this machine's", result.target.clock_offset_ms);
         facts.push(("Registry's clock", offset));
+    }
+    if let Some(waited) = result.waited() {
+        facts.push(("Time", clean(&waited)));
     }
     if result.summary.observed > 0 {
         facts.push(("Beside them", format!("{} writes outside the tables, observed", result.summary.observed)));
@@ -330,10 +336,7 @@ fn differing(result: &RunResult) -> Vec<Differing> {
 fn untested(result: &RunResult) -> Vec<Untested> {
     let mut reasons: Vec<Untested> = Vec::new();
     for (case_number, case, ending) in all(result) {
-        let Some(ending) = ending.filter(|e| matches!(e, Ending::Unjudged | Ending::Unsupported | Ending::NotRun))
-        else {
-            continue;
-        };
+        let Some(ending) = ending.filter(|e| e.is_untested() || *e == Ending::Unjudged) else { continue };
         let why = clean(&without_names(why_untested(case)));
         let link = Link { case: case_number, id: clean(&case.id) };
         match reasons.iter_mut().find(|known| known.word == ending.word() && known.why == why) {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::goose;
 use super::terminal::{
     bound_by, breaches, conclusion, confirmed, connections, ended, model, probe_words, scaling, sender, standing,
-    users, warnings,
+    unshown_by_search, users, warnings,
 };
 use super::words::{number, share, time};
 use crate::load::document::{CapacityResult, LoadResult};
@@ -115,7 +115,13 @@ pub(super) fn of_capacity(result: &CapacityResult) -> String {
         let _ = writeln!(out, "- {}", plain(line.trim()));
     }
     let bound = bound_by(result).map(|(what, line)| format!("{what} {line}"));
-    for line in confirmed(result).into_iter().chain(bound).chain([users(result)]).chain(scaling(result)) {
+    for line in confirmed(result)
+        .into_iter()
+        .chain(bound)
+        .chain(unshown_by_search(result))
+        .chain([users(result)])
+        .chain(scaling(result))
+    {
         let _ = writeln!(out, "- {}", plain(&line));
     }
     let _ = writeln!(out, "- {}\n", plain(&sender(&result.generator)));

@@ -1,14 +1,16 @@
 //! What a load run or a search says on a terminal.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::num::NonZeroUsize;
 
 use super::goose;
 use super::words::{number, share, time};
 use crate::load::document::{BreachNote, CapacityResult, Ending, LoadResult, Model, Probe, Verdict};
+use crate::load::mix::Kind;
 use crate::load::objective::Standing;
-use crate::load::quantity::Rate;
 use crate::load::search::{Purpose, Shown};
+use crate::quantity::Rate;
 use crate::report::text::{clean, counted};
 
 /// How a run ended, in a line.
@@ -19,6 +21,9 @@ pub(super) fn conclusion(result: &LoadResult) -> &'static str {
         Verdict::Breached => "Breached: the second factor let through what it must not",
         Verdict::Invalid => "Invalid: the run says nothing about the target",
         Verdict::NoData if !result.unperformed.is_empty() => "No data: not every act was performed",
+        Verdict::NoData if result.totals.accepted == 0 && result.totals.sent > 0 => {
+            "No data: nothing that must succeed was accepted, so nothing of a second factor was measured"
+        }
         Verdict::NoData => "No data: an objective had nothing to measure",
         Verdict::Incomplete => "Incomplete: interrupted",
         Verdict::Unreachable => "Unreachable: nothing was answered",
@@ -77,7 +82,30 @@ pub(super) fn warnings(result: &LoadResult) -> Vec<String> {
         format!("NOT PERFORMED: {}: {why}", clean(act))
     }));
     warnings.extend(result.aborted.as_ref().map(|aborted| format!("ABORTED: {aborted}")));
+    if result.verdict == Verdict::Held {
+        warnings.extend(unshown(&result.profile.mix));
+    }
     warnings
+}
+
+/// That a second factor was not shown, where nothing in a mix had to be refused or challenged: a target that lets
+/// everything through answers such a mix as well as a sound one. Users without a second factor are to show none.
+pub(super) fn unshown(mix: &BTreeMap<String, u32>) -> Option<String> {
+    let of = |kind: Kind| mix.get(kind.name()).is_some_and(|weight| *weight > 0);
+    // The first request of these two carries no proof.
+    let shows = |kind: Kind| !kind.must_succeed() || matches!(kind, Kind::Exchange | Kind::Key | Kind::Unprotected);
+    let silent = Kind::ALL.into_iter().any(of) && !Kind::ALL.into_iter().any(|kind| of(kind) && shows(kind));
+    silent.then(|| {
+        "NOT SHOWN: nothing in the mix had to be refused, so a target that takes any code would do as well; \
+         `wrong: 1` in the mix tells the two apart"
+            .to_owned()
+    })
+}
+
+/// The same of a search that has found something.
+pub(super) fn unshown_by_search(result: &CapacityResult) -> Option<String> {
+    let search = result.search.as_ref().filter(|_| result.breaches == 0 && result.borne_per_s.is_some())?;
+    unshown(&search.mix)
 }
 
 /// What sent, in a line.
@@ -334,6 +362,7 @@ pub(super) fn of_capacity(result: &CapacityResult) -> String {
     lines.extend(breaches(&result.evidence));
     lines.extend(confirmed(result).map(|line| format!("  {line}")));
     lines.extend(bound_by(result).map(|(what, line)| format!("  {} {line}", what.to_lowercase())));
+    lines.extend(unshown_by_search(result).map(|line| format!("  {line}")));
     lines.push(format!("  users: {}", users(result)));
     lines.extend(scaling(result).into_iter().map(|line| format!("  {line}")));
     lines.push(format!("  sender: {}", sender(&result.generator)));
@@ -354,4 +383,27 @@ pub(super) fn probe_words(purpose: Purpose, shown: Shown) -> (&'static str, &'st
         Shown::Invalid => "invalid",
     };
     (purpose, shown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mix_in_which_nothing_must_be_refused_shows_no_second_factor() {
+        let said = |mix: &[(&str, u32)]| unshown(&mix.iter().map(|(kind, n)| ((*kind).to_owned(), *n)).collect());
+        for mix in [&[("right", 1)][..], &[("right", 3), ("recovery-code", 1)], &[("right", 1), ("wrong", 0)]] {
+            assert!(said(mix).is_some_and(|said| said.starts_with("NOT SHOWN")), "{mix:?}");
+        }
+        for mix in [
+            &[("right", 1), ("wrong", 1)][..],
+            &[("exchange", 1)],
+            &[("key", 1)],
+            &[("challenge-only", 1), ("right", 9)],
+            &[("unprotected", 1)],
+            &[],
+        ] {
+            assert_eq!(said(mix), None, "{mix:?}");
+        }
+    }
 }

@@ -2,7 +2,8 @@
 
 use super::paper::{Paper, Tone, clean, wrap};
 use crate::report::clients::is_of_clients_making;
-use crate::report::standing::telling;
+use crate::report::leftovers;
+use crate::report::standing::{missing, telling};
 use crate::report::tables::in_words;
 use crate::report::text::counted;
 use crate::result::{CaseResult, RunResult, Status};
@@ -11,15 +12,22 @@ use crate::table::Mode;
 /// How many of a group of alike cases are told in full; of a known group one, for its reason is told beside it.
 const IN_FULL: usize = 3;
 
-/// How many unsupported cases of one reason are too many to be named one by one.
+/// How many untested cases of one reason are too many to be named one by one.
 const MANY: usize = 20;
 
 /// Writes what is below the grid: the unsupported, the known, the unjudged and, last, the new.
 pub(super) fn write(out: &mut String, result: &RunResult, paper: Paper) {
     unsupported(out, result, paper);
+    not_described(out, result, paper);
     not_run(out, result, paper);
     stated(out, result, paper);
     flaky(out, result, paper);
+    if !result.flaky_deviations.is_empty() {
+        heading(out, paper, "Deviations that show now and then, listed in the target's file");
+        for deviation in &result.flaky_deviations {
+            paper.field(out, 2, "listed", &deviation.words());
+        }
+    }
     left(out, result, paper);
     let judged = |wanted: fn(&CaseResult) -> bool| result.cases.iter().filter(move |case| wanted(case)).collect();
     let parts: [(&str, Tone, Vec<&CaseResult>); 4] = [
@@ -61,18 +69,28 @@ fn heading(out: &mut String, paper: Paper, title: &str) {
     }
 }
 
-/// One line per surface that the target does not have.
+/// One line per surface that the target has no route for.
 fn unsupported(out: &mut String, result: &RunResult, paper: Paper) {
+    let cases = result.cases.iter().filter(|case| case.status == Status::Unsupported && !is_of_clients_making(case));
+    let title = "Unsupported: the registry has no such route; neither pass nor failure";
+    untested(out, paper, title, cases);
+}
+
+/// One line per surface that the target file does not describe.
+fn not_described(out: &mut String, result: &RunResult, paper: Paper) {
+    let cases = result.cases.iter().filter(|case| case.status == Status::NotDescribed);
+    let title = "Not described: the target file does not say how these are driven; neither pass nor failure";
+    untested(out, paper, title, cases);
+}
+
+/// One line per surface that was not tested, and one for each reason that many cases share.
+fn untested<'a>(out: &mut String, paper: Paper, title: &str, cases: impl Iterator<Item = &'a CaseResult>) {
     let mut surfaces: Vec<(String, String)> = Vec::new();
     let mut shared: Vec<(&str, usize)> = Vec::new();
-    let factorless = result.target.no_second_factor.is_some();
-    for case in result.cases.iter().filter(|case| case.status == Status::Unsupported && !is_of_clients_making(case)) {
-        if factorless && case.mode != Mode::Disabled.name() {
-            continue;
-        }
+    for case in cases {
         let surface = case.surface.as_ref().map(|surface| format!(":{surface}")).unwrap_or_default();
         let id = clean(&format!("{}{surface}", case.action));
-        let why = case.probes.first().map_or(&case.observed, |probe| &probe.outcome);
+        let why = missing(case).map_or(&case.observed, |probe| &probe.outcome);
         // What is missing for many of them is said once.
         match shared.iter_mut().find(|(known, _)| *known == why.as_str()) {
             Some((_, cases)) => *cases += 1,
@@ -85,7 +103,7 @@ fn unsupported(out: &mut String, result: &RunResult, paper: Paper) {
     if surfaces.is_empty() {
         return;
     }
-    heading(out, paper, "Unsupported: the registry does not have these; neither pass nor failure");
+    heading(out, paper, title);
     shared.retain(|(_, cases)| *cases > MANY);
     surfaces.retain(|(_, why)| !shared.iter().any(|(known, _)| *known == why));
     for (why, cases) in shared {
@@ -159,14 +177,14 @@ fn and_others(others: usize) -> String {
 
 /// What could not be undone on the target.
 fn left(out: &mut String, result: &RunResult, paper: Paper) {
-    let of_cases = result.cases.iter().chain(&result.observations).flat_map(|case| &case.left);
-    let all: Vec<&String> = result.left.iter().chain(of_cases).collect();
+    let all = leftovers::of(result);
     if all.is_empty() {
         return;
     }
-    heading(out, paper, &format!("Left on the target: {}", all.len()));
+    let count: usize = all.iter().map(|left| left.places.len()).sum();
+    heading(out, paper, &format!("Left on the target: {count}"));
     for left in all {
-        paper.field(out, 2, "left", left);
+        paper.field(out, 2, "left", &left.line());
     }
 }
 
@@ -192,7 +210,7 @@ fn write_group(out: &mut String, result: &RunResult, paper: Paper, tone: Tone, g
     out.push_str(&format!("\n{}: {count}\n", paper.paint(tone, &verdicts)));
     paper.field(out, 2, "expected", &first.expected);
     if let Some(known) = &first.known {
-        paper.field(out, 2, "known", known);
+        paper.field(out, 2, "known", &known.to_string());
     }
     let (full, rest) = group.split_at(group.len().min(if first.known.is_some() { 1 } else { IN_FULL }));
     for case in full {
@@ -221,7 +239,7 @@ fn in_full(out: &mut String, result: &RunResult, paper: Paper, case: &CaseResult
     }
     for (number, probe) in case.probes.iter().enumerate() {
         let name = if number == 0 { "observed" } else { "" };
-        paper.field(out, 4, name, &format!("{}: {}, effect {}", probe.name, probe.outcome, probe.effect.words()));
+        paper.field(out, 4, name, &format!("{}: {}, effect {}", probe.name, probe.outcome, probe.effect_words()));
     }
     let page = format!("{}, revision {}: ", result.table.source, result.table.revision);
     for (number, cite) in case.cites.iter().enumerate() {
@@ -234,7 +252,7 @@ fn in_full(out: &mut String, result: &RunResult, paper: Paper, case: &CaseResult
 fn in_short(out: &mut String, paper: Paper, case: &CaseResult, longest: usize) {
     let saw = telling(case).and_then(|number| case.probes.get(number)).map_or_else(
         || case.observed.clone(),
-        |probe| format!("{} {}, effect {}", probe.name, probe.answer.words(), probe.effect.words()),
+        |probe| format!("{} {}, effect {}", probe.name, probe.answer.words(), probe.effect_words()),
     );
     let id = clean(&case.id);
     let line = format!("    {id:longest$}  {}", clean(&saw));

@@ -34,7 +34,7 @@ struct Section {
 /// Writes the grid of all judged and observed cases.
 pub(super) fn write(out: &mut String, result: &RunResult, paper: Paper) {
     // Without a second factor two columns would say nothing but that.
-    let modes = if result.target.no_second_factor.is_some() { &Mode::ALL[..1] } else { &Mode::ALL[..] };
+    let modes = if result.target.factors.none_found() { &Mode::ALL[..1] } else { &Mode::ALL[..] };
     let parts = [
         (Standing::Row, "Documented rows"),
         (Standing::Read, "Reads (no table names them: never asked for a second factor)"),
@@ -190,7 +190,7 @@ fn cell(case: &CaseResult) -> Cell {
             (Tone::Good, format!("{word} ({})", if asked { "asked" } else { "not asked" }), 2)
         }
         // One factor's verdict is not hidden by another that the target does not have.
-        Status::Unsupported => (Tone::Quiet, word, 0),
+        Status::Unsupported | Status::NotDescribed => (Tone::Quiet, word, 0),
         Status::Skipped => (Tone::Quiet, "not run".to_owned(), 1),
         Status::Fail if case.known.is_some() => (Tone::Known, format!("{word} *"), 3),
         Status::Error => (Tone::Bad, word, 4),

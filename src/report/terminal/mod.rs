@@ -23,14 +23,7 @@ pub fn render(result: &RunResult, paper: Paper) -> String {
         paper.text(&mut out, UNVERIFIED);
     }
     out.push('\n');
-    if let Some(evidence) = &result.target.no_second_factor {
-        let with_factor = result.cases.iter().filter(|case| case.factor != "none").count();
-        let unsupported = match with_factor {
-            0 => String::new(),
-            1 => ", so the case with one is unsupported: neither pass nor failure".to_owned(),
-            _ => format!(", so its {with_factor} cases with one are unsupported: neither pass nor failure"),
-        };
-        let sentence = format!("This registry has no second factor (enrolment was answered {evidence}){unsupported}.");
+    if let Some(sentence) = result.target.factors.missing() {
         paper.text(&mut out, &sentence);
         out.push('\n');
     }
@@ -53,7 +46,11 @@ pub fn render(result: &RunResult, paper: Paper) -> String {
         }
     }
     let conclusion = Conclusion::of(result);
-    let tone = if conclusion.holds { Tone::Good } else { Tone::Bad };
+    let tone = match (conclusion.holds, conclusion.amber) {
+        (true, false) => Tone::Good,
+        (true, true) => Tone::Known,
+        (false, _) => Tone::Bad,
+    };
     for line in paper::wrap(&conclusion.sentence, paper.width) {
         out.push_str(&paper.paint(tone, &line));
         out.push('\n');
@@ -65,11 +62,12 @@ fn totals(out: &mut String, result: &RunResult, paper: Paper) {
     let s = &result.summary;
     out.push('\n');
     let sum = format!(
-        "{} = {} exact + {} deviating + {} unsupported + {} not run + {} not judged",
+        "{} = {} exact + {} deviating + {} unsupported + {} not described + {} not run + {} not judged",
         counted(s.selected, "case"),
         s.exact,
         s.deviating,
         s.unsupported,
+        s.not_described,
         s.skipped,
         s.errored
     );
@@ -79,5 +77,11 @@ fn totals(out: &mut String, result: &RunResult, paper: Paper) {
     }
     if s.observed > 0 {
         paper.text(out, &format!("{} writes outside the tables observed beside them", s.observed));
+    }
+    if let Some(waited) = result.waited() {
+        paper.text(out, &waited);
+    }
+    if result.requests > 0 {
+        paper.text(out, &format!("{} requests to the registry", result.requests));
     }
 }

@@ -86,8 +86,18 @@ pub struct Npm {
 
 impl Npm {
     pub async fn new(registry: &Served) -> Self {
+        Npm::at(&format!("{}/", registry.base), None).await
+    }
+
+    /// For the registry at an address, logged in with a token if there is one.
+    pub async fn at(registry: &str, token: Option<&str>) -> Self {
         let home = tempfile::tempdir().expect("a temporary folder");
-        Npm { program: install::npm_11().await, registry: format!("{}/", registry.base), home }
+        if let Some(token) = token {
+            let place = registry.trim_start_matches("http:");
+            let line = format!("{place}:_authToken={token}\n");
+            std::fs::write(home.path().join("npmrc"), line).expect("written");
+        }
+        Npm { program: install::npm_11().await, registry: registry.to_owned(), home }
     }
 
     /// Makes the folder of a package, or gives it another version.

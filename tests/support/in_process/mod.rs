@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use stepup::accounts::{self, Pool};
 use stepup::check::plan::{self, Case};
 use stepup::check::scene::Stage;
-use stepup::check::{self, Journal, Preflight, Provisioner, Run};
+use stepup::check::suite::LOCK_OUT_PATIENCE;
+use stepup::check::{self, Journal, Provisioner, Run};
 use stepup::clock::{Clock, UnixMillis};
 use stepup::persona::key::{Maker, Manner, SecurityKey};
 use stepup::persona::ledger::Skew;
@@ -21,10 +22,12 @@ use stepup::registry::{Mutant, Mutants, Registry, Settings};
 use stepup::result::{CaseResult, Status};
 use stepup::scenario::Scenario;
 use stepup::table::{Level, Table};
-use stepup::wire::{Reuse, Wire};
+use stepup::wire::{Limits, Reuse, Trust, Wire};
 use tokio::sync::{Semaphore, mpsc};
 
 const SKEW: Skew = Skew { behind: 1, ahead: 1 };
+/// How long an answer of this process may take: whatever else the machine does.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The reference registry on a simulated clock, and a client that is none of the checker's.
 pub struct Target {
@@ -36,6 +39,18 @@ pub struct Target {
     pub offset_ms: Cell<i64>,
     /// How often the next runs play a case again that cannot be judged.
     pub retries: Cell<u8>,
+    /// Whether the next runs may lock accounts out that were handed over.
+    pub may_lock_out: Cell<bool>,
+    /// The longest lock-out whose end the next runs wait for.
+    pub lock_out_patience: Cell<Duration>,
+    /// Whether the next runs spread what takes several codes over several users.
+    pub spread: Cell<bool>,
+    /// How long the next runs may take.
+    pub budget: Cell<Option<Duration>>,
+    /// Which codes it accepts, as its file says.
+    pub skew: Skew,
+    /// Other hosts on which its archives lie, as its file names them.
+    pub archives: Vec<reqwest::Url>,
     client: reqwest::Client,
     folder: tempfile::TempDir,
 }
@@ -62,6 +77,12 @@ impl Target {
             base,
             offset_ms: Cell::new(0),
             retries: Cell::new(0),
+            may_lock_out: Cell::new(true),
+            lock_out_patience: Cell::new(LOCK_OUT_PATIENCE),
+            spread: Cell::new(false),
+            budget: Cell::new(None),
+            skew: SKEW,
+            archives: Vec::new(),
             client,
             folder: tempfile::tempdir().expect("a temporary folder"),
         }
@@ -135,19 +156,24 @@ impl Target {
         let rows = plan::cases(&table, &dialect).expect("rows");
         let scenarios = Scenario::all(&dialect).expect("scenarios");
         let globs: Vec<String> = select.iter().map(|&glob| glob.to_owned()).collect();
-        let cases: Vec<Case> = plan::select([rows, plan::scenarios(scenarios)].concat(), &globs).expect("globs");
+        let cases: Vec<Case> = plan::select([rows, plan::scenarios(scenarios)].concat(), &globs, &[]).expect("globs");
         let mut stage = Stage {
-            wire: Wire::new(self.base.clone(), Reuse::WhenIdle).expect("a client"),
+            wire: Wire::trusting(self.base.clone(), Reuse::WhenIdle, Trust::System, patient())
+                .and_then(|wire| wire.with_archives(self.archives.clone()))
+                .expect("a client"),
             dialect,
             clock: self.clock.clone(),
-            skew: SKEW,
+            skew: self.skew,
             maker: Maker::default(),
             browser: Arc::default(),
             guard_ms: 0,
+            routes: Arc::default(),
             offset_ms: 0,
             journal: Some(Journal::create(&self.journal()).expect("a journal")),
+            proven: Default::default(),
             jobs: Arc::new(Semaphore::new(8)),
-            waiting: Arc::default(),
+            waits: stepup::check::waits::Waits::default(),
+            spread: self.spread.get(),
             stop: stepup::check::stop::Stop::default(),
         };
         stage.read_clock().await.expect("the registry answers");
@@ -160,14 +186,18 @@ impl Target {
             seed: 1,
             password_seed: 1,
             mutants: Mutants::none(),
+            may_lock_out: self.may_lock_out.get(),
+            lock_out_patience: self.lock_out_patience.get(),
             left_out: vec![],
             provisioner,
+            budget: self.budget.get().map(|long| check::Budget { long, until: None }),
             clients: std::sync::Arc::default(),
         };
         let (done, mut results) = mpsc::unbounded_channel();
         let all = async {
-            self.offset_ms.set(check::preflight(&mut run).await.expect("a usable target").clock_offset_ms);
-            let left = check::run(&run, &cases, &Preflight::default(), done).await;
+            let known = check::preflight(&mut run).await.expect("a usable target");
+            self.offset_ms.set(known.clock_offset_ms);
+            let left = check::run(&run, &cases, &known, done).await;
             assert!(left.is_empty(), "{left:?}");
             let mut all = Vec::new();
             while let Some((_, result)) = results.recv().await {
@@ -175,7 +205,7 @@ impl Target {
             }
             all
         };
-        tokio::time::timeout(Duration::from_secs(60), all).await.expect("the run ends")
+        tokio::time::timeout(Duration::from_secs(240), all).await.expect("the run ends")
     }
 
     /// The accounts of a file with these entries.
@@ -213,6 +243,11 @@ impl Target {
         let found = self.ask("GET", "/-/v1/search?text=su0&size=200", "", json!({})).await;
         found["objects"].as_array().expect("a list").len()
     }
+}
+
+/// Limits that only a registry that has stopped breaks.
+fn patient() -> Limits {
+    Limits { connect: PATIENCE, answer: PATIENCE, ..Limits::default() }
 }
 
 /// What did not hold, or was left behind.
