@@ -264,6 +264,11 @@ impl Pool {
         Ok((persona, Loan { pool: self.clone(), shelf: Some(shelf) }))
     }
 
+    /// How many accounts of a kind there are, lent or not.
+    pub fn number(&self, shelf: Shelf) -> usize {
+        self.0.get(&shelf).map_or(0, |resting| lock(&resting.personas).all)
+    }
+
     /// Takes an account back.
     pub fn give_back(&self, persona: Persona, mut loan: Loan) {
         if let Some(resting) = loan.shelf.take().and_then(|shelf| self.0.get(&shelf)) {

@@ -58,6 +58,8 @@ pub struct Target {
     pub left_out: Vec<(GlobMatcher, String)>,
     /// Whether cases that may lock an account out are played on accounts that were handed over.
     pub may_lock_out: bool,
+    /// Whether such accounts are put into mode auth-only while nothing is judged.
+    pub may_lower_mode: bool,
     /// What must be judged with a second factor.
     pub requires: Vec<Capability>,
     /// Whether it has no second factor, so that nothing must be judged with one.
@@ -156,6 +158,10 @@ pub(crate) struct TargetFile {
     /// Whether cases that may lock an account out, by many wrong codes, are played on the accounts of the accounts file.
     #[serde(default)]
     may_lock_out: bool,
+    /// Whether accounts of the accounts file in mode auth-and-writes are put into auth-only while packages are made and
+    /// removed, which then takes no codes, and back for what is judged.
+    #[serde(default)]
+    may_lower_mode: bool,
     /// Surfaces that it does not have, or that cannot be driven, each with the reason.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, String>")]
@@ -426,7 +432,7 @@ fn checked(
         let hint = Some("`requires` names what must be judged with a second factor".to_owned());
         return Err(source.wrong(stated, "`second-factor: none` beside `requires`", hint));
     }
-    let TargetFile { name, about, limits, may_lock_out, requires, second_factor, .. } = file;
+    let TargetFile { name, about, limits, may_lock_out, may_lower_mode, requires, second_factor, .. } = file;
     let without_second_factor = second_factor.is_some();
     Ok(Target {
         archives,
@@ -443,6 +449,7 @@ fn checked(
         requires,
         without_second_factor,
         may_lock_out,
+        may_lower_mode,
     })
 }
 

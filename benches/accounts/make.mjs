@@ -10,15 +10,15 @@ const ACCOUNTS = [
   ["friend", "disabled", "companion"],
   ["plain", "disabled", "lasting"],
   ["plain-spare", "disabled", "expendable"],
-  ["careful", "auth-only", "lasting"],
+  ["careful-1", "auth-only", "lasting"],
+  ["careful-2", "auth-only", "lasting"],
   ["careful-spare", "auth-only", "expendable"],
   ["writer-1", "auth-and-writes", "lasting"],
   ["writer-2", "auth-and-writes", "lasting"],
   ["writer-3", "auth-and-writes", "lasting"],
   ["writer-4", "auth-and-writes", "lasting"],
-  ["writer-5", "auth-and-writes", "lasting"],
-  ["writer-6", "auth-and-writes", "lasting"],
-  ["writer-spare", "auth-and-writes", "expendable"],
+  ["writer-spare-1", "auth-and-writes", "expendable"],
+  ["writer-spare-2", "auth-and-writes", "expendable"],
 ];
 
 /** A one-time password of the present step (RFC 6238), of a secret in base32. */
@@ -56,4 +56,4 @@ for (const [role_name, mode, role] of ACCOUNTS) {
 }
 writeFileSync(`${folder}/accounts.yaml`, file);
 chmodSync(`${folder}/accounts.yaml`, 0o600);
-writeFileSync(`${folder}/twelve.yaml`, `name: twelve\nstart: running\nbase: ${base}\naccounts: accounts.yaml\n`);
+writeFileSync(`${folder}/twelve.yaml`, `name: twelve\nstart: running\nbase: ${base}\naccounts: accounts.yaml\nmay-lower-mode: true\n`);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::effects::name_of;
-use super::scene::{Conduct, Ended, Mistake, Scene};
+use super::scene::{Conduct, Ended, Mistake, Scene, Unwritten};
 use crate::dialect::predicate::Answer;
 use crate::dialect::step::{Auth, Request, Step};
 use crate::dialect::waits::{self, POLLS};
@@ -38,7 +38,11 @@ impl Scene {
             Conduct::Misplaced(proof, carrier) if !step.unproven => Some((proof.clone(), carrier.clone())),
             Conduct::Proof(_) | Conduct::Misplaced(..) | Conduct::Bare | Conduct::ByKey | Conduct::Assisted => None,
         };
-        let (mut ended, mut answer) = self.ask(step, undo, carried.as_ref(), entered.as_ref()).await?;
+        let (mut ended, mut answer) = match self.ask(step, undo, carried.as_ref(), entered.as_ref()).await {
+            // The target has not answered an earlier request in full.
+            Err(Unwritten::Lacks(saw)) => return Ok((Ended { outcome: Outcome::Failed, saw }, None)),
+            asked => asked?,
+        };
         if carried.is_none()
             && entered.is_none()
             && ended.outcome == Outcome::Throttled
@@ -136,7 +140,7 @@ impl Scene {
         undo: &[Step],
         carried: Option<&(Secret, Carrier)>,
         entered: Option<&Secret>,
-    ) -> Result<(Ended, Option<Answer>), Mistake> {
+    ) -> Result<(Ended, Option<Answer>), Unwritten> {
         let outgoing = self.compose(step, undo, carried, entered)?;
         self.place.clone_from(&outgoing.place);
         self.elsewhere = None;

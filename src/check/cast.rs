@@ -37,13 +37,29 @@ pub(super) struct Cast {
     pub loans: Vec<Loan>,
 }
 
+impl Case {
+    /// Whether its users are a cast of its own, who sign themselves up.
+    fn has_cast(&self) -> bool {
+        matches!(&self.script, Script::Scenario(scenario) if !scenario.cast.is_empty())
+    }
+
+    /// Whether another user with a second factor takes part in it.
+    fn needs_another(&self) -> bool {
+        matches!(&self.script, Script::Scenario(scenario) if scenario.needs_another())
+    }
+
+    /// Whether no accounts that are lent can play it.
+    pub(super) fn needs_own_users(&self) -> bool {
+        self.has_cast() || self.needs_another()
+    }
+}
+
 impl Provisioner {
     /// Finds the cast of a case, waiting until an account is free. The error says why there is none.
     pub(super) async fn cast(&self, run: &Run, case: &Case, number: usize) -> Result<Cast, String> {
         let dialect = &run.stage.dialect;
-        let companion = case.surfaces(dialect).into_iter().any(|surface| dialect.surfaces[surface].companion)
-            || matches!(&case.script, Script::Scenario(scenario) if scenario.needs_companion());
-        let needs_another = matches!(&case.script, Script::Scenario(scenario) if scenario.needs_another());
+        let companion = case.needs_companion(dialect);
+        let needs_another = case.needs_another();
         let pool = match self {
             Provisioner::SelfService => {
                 let other = (companion || needs_another).then(|| persona(run, &format!("{number}-other")));
@@ -51,7 +67,7 @@ impl Provisioner {
             }
             Provisioner::Accounts(pool) => pool,
         };
-        if matches!(&case.script, Script::Scenario(scenario) if !scenario.cast.is_empty()) {
+        if case.has_cast() {
             return Err("it takes users who sign themselves up, and accounts are lent here".to_owned());
         }
         // The companion is always taken first, so that two cases never wait for each other.
@@ -100,7 +116,8 @@ impl Provisioner {
         Ok(ended)
     }
 
-    async fn enter_one(&self, scene: &mut Scene) -> Result<Ended, Mistake> {
+    /// Sees that who is on stage has a token that works, and no more.
+    pub(super) async fn enter_one(&self, scene: &mut Scene) -> Result<Ended, Mistake> {
         match self {
             Provisioner::SelfService => scene.routine("sign-up", &Conduct::Bare).await,
             Provisioner::Accounts(_) => {

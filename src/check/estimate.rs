@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::batch::MOST;
 use super::plan::{Case, Script};
 use crate::accounts::Shelf;
 use crate::dialect::{Dialect, LeavesAccount, Surface};
 use crate::judge::Expectation;
 use crate::persona::totp::PERIOD;
 use crate::result::lasting;
-use crate::scenario::{Act, Proof, Scenario};
+use crate::scenario::{Act, Must, Proof, Scenario};
 use crate::table::{Factor, Mode};
 
 /// How long a case works when it waits for nothing.
@@ -24,7 +25,10 @@ pub enum Means {
     /// Those of users who sign themselves up for it.
     Fresh,
     /// Those of an account that is lent, and that other cases need after it.
-    Lent,
+    Lent {
+        /// Whether cases share accounts whose mode is lowered while nothing is judged.
+        shared: bool,
+    },
 }
 
 /// What a case is expected to take.
@@ -67,30 +71,55 @@ fn row(case: &Case, surface: &Surface, expectation: Option<Expectation>, dialect
     };
     match means {
         Means::Fresh => own,
-        Means::Lent => own + made(case, surface) * u32::try_from(case.surfaces(dialect).len()).unwrap_or(u32::MAX),
+        Means::Lent { shared: true } if case.shares_account(dialect) => own,
+        Means::Lent { .. } => {
+            let objects = number(case.surfaces(dialect).len());
+            own + made(case, surface, dialect) * objects + u32::from(leaves_object(case, surface, dialect))
+        }
     }
 }
 
-/// How many codes making and removing an object takes of an account that is lent.
-fn made(case: &Case, surface: &Surface) -> u32 {
-    match case.mode {
-        Mode::AuthAndWrites => u32::try_from(surface.prepare.len()).unwrap_or(u32::MAX) * 2,
-        Mode::Disabled | Mode::AuthOnly => 0,
+/// How many codes making and removing an object takes of an account that is lent, at a guess: one for each step, and one
+/// for the removal, which asks for none of what the account itself has.
+fn made(case: &Case, surface: &Surface, dialect: &Dialect) -> u32 {
+    let steps = number(surface.prepare.len());
+    match (case.mode, dialect.eases(surface)) {
+        (Mode::AuthAndWrites, true) => steps + u32::from(steps > 0),
+        (Mode::AuthAndWrites | Mode::AuthOnly, false) => steps,
+        (Mode::AuthOnly, true) | (Mode::Disabled, _) => 0,
     }
+}
+
+/// Whether what goes through at a surface makes an object whose removal takes a code.
+fn leaves_object(case: &Case, surface: &Surface, dialect: &Dialect) -> bool {
+    case.mode == Mode::AuthAndWrites
+        && surface.prepare.is_empty()
+        && surface.feature.is_some()
+        && dialect.eases(surface)
+}
+
+fn number(of: usize) -> u32 {
+    u32::try_from(of).unwrap_or(u32::MAX)
 }
 
 /// How many codes the acts of a scenario take of the user who takes most.
 fn acts(case: &Case, scenario: &Scenario, dialect: &Dialect, means: Means) -> u32 {
     let attempts = scenario.attempts().filter(|attempt| is_code(&attempt.proof)).count();
     let runs = scenario.acts.iter().filter(|act| matches!(act, Act::Run(_))).count();
-    let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
+    let attempts = number(attempts);
     match means {
         // They are spread over several users.
         Means::Fresh if scenario.cast.is_empty() => attempts.min(1),
         Means::Fresh => attempts,
-        Means::Lent => {
-            let objects = case.surfaces(dialect).into_iter().map(|surface| made(case, &dialect.surfaces[surface]));
-            attempts + u32::try_from(runs).unwrap_or(u32::MAX) + objects.sum::<u32>()
+        Means::Lent { shared: true } if case.shares_account(dialect) => attempts,
+        Means::Lent { .. } => {
+            let objects = case.surfaces(dialect).into_iter();
+            let objects = objects.map(|surface| made(case, &dialect.surfaces[surface], dialect));
+            let through =
+                scenario.attempts().filter(|attempt| matches!(attempt.must, Must::Succeed | Must::SucceedOnce));
+            let through = through.filter_map(|attempt| Scenario::surface(attempt, dialect));
+            let left = through.filter(|surface| leaves_object(case, &dialect.surfaces[*surface], dialect)).count();
+            attempts + number(runs) + number(left) + objects.sum::<u32>()
         }
     }
 }
@@ -117,6 +146,8 @@ struct Lane {
     /// What its cases take one after the other.
     all: Duration,
     codes: u32,
+    /// How many of its cases share accounts.
+    sharing: u32,
     longest: (Duration, String),
     /// What of it has ended: as planned, and as it was.
     planned: Duration,
@@ -129,6 +160,8 @@ pub struct Estimate {
     lanes: Vec<Lane>,
     costs: BTreeMap<String, (usize, Duration)>,
     cases: usize,
+    /// How long all would take if modes might be lowered, where they might and may not.
+    by_lowering: Option<Duration>,
 }
 
 impl Estimate {
@@ -137,14 +170,15 @@ impl Estimate {
         cases: impl IntoIterator<Item = &'c Case>,
         dialect: &Dialect,
         accounts: Option<&[(Shelf, u32)]>,
+        shared: bool,
     ) -> Self {
-        let means = if accounts.is_some() { Means::Lent } else { Means::Fresh };
-        let mut estimate = Estimate { lanes: Vec::new(), costs: BTreeMap::new(), cases: 0 };
+        let means = if accounts.is_some() { Means::Lent { shared } } else { Means::Fresh };
+        let mut estimate = Estimate { lanes: Vec::new(), costs: BTreeMap::new(), cases: 0, by_lowering: None };
         for case in cases {
             let shelf = accounts.map(|_| Shelf::of(case.mode, case.factor, case.leaves_account(dialect)));
             let number =
                 accounts.into_iter().flatten().find(|(known, _)| Some(*known) == shelf).map(|(_, number)| *number);
-            if accounts.is_some() && number.is_none() {
+            if accounts.is_some() && (number.is_none() || case.needs_own_users()) {
                 // Without its account it is not run.
                 continue;
             }
@@ -153,13 +187,27 @@ impl Estimate {
             let lane = &mut estimate.lanes[at];
             lane.all += cost.long;
             lane.codes += cost.codes;
+            lane.sharing += u32::from(shared && case.shares_account(dialect));
             if cost.long > lane.longest.0 {
                 lane.longest = (cost.long, case.id.clone());
             }
             estimate.costs.insert(case.id.clone(), (at, cost.long));
             estimate.cases += 1;
         }
+        for lane in &mut estimate.lanes {
+            // A lowering and what takes it back, and one more of each account for what is left to clean up.
+            let lowered = lane.sharing.div_ceil(MOST) + if lane.sharing > 0 { lane.accounts.unwrap_or(0) } else { 0 };
+            lane.codes += 2 * lowered;
+            lane.all += steps(2 * lowered);
+        }
         estimate
+    }
+
+    /// The same, with a hint where this other one, of the same run with `may-lower-mode`, is a good deal shorter.
+    #[must_use]
+    pub fn beside(self, lowering: &Estimate) -> Self {
+        let (long, short) = (self.left(Duration::ZERO), lowering.left(Duration::ZERO));
+        Estimate { by_lowering: Some(short).filter(|short| *short * 4 < long * 3), ..self }
     }
 
     fn lane(&mut self, shelf: Option<Shelf>, accounts: Option<u32>) -> usize {
@@ -168,7 +216,7 @@ impl Estimate {
         }
         let none = Duration::ZERO;
         let longest = (none, String::new());
-        self.lanes.push(Lane { shelf, accounts, all: none, codes: 0, longest, planned: none, took: none });
+        self.lanes.push(Lane { shelf, accounts, all: none, codes: 0, sharing: 0, longest, planned: none, took: none });
         self.lanes.len() - 1
     }
 
@@ -207,7 +255,10 @@ impl Estimate {
             }
             _ => format!("{} alone waits for {}", lane.longest.1, lasting(lane.longest.0)),
         };
-        format!("about {}: {why}", lasting(long))
+        let hint = self.by_lowering.map_or_else(String::new, |short| {
+            format!("; with `may-lower-mode: true` in the target file about {}", lasting(short))
+        });
+        format!("about {}: {why}{hint}", lasting(long))
     }
 }
 
@@ -255,14 +306,14 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     /// The estimate of the default run by wire, with these accounts or with users who sign themselves up.
-    fn estimate(accounts: Option<&[(Shelf, u32)]>) -> Estimate {
+    fn estimate(accounts: Option<&[(Shelf, u32)]>, shared: bool) -> Estimate {
         let dialect = target::find("embedded").expect("npm").dialect;
         let cases = suite::carried().expect("the cases");
         let played = |case: &&Case| match &case.script {
             Script::Scenario(scenario) => super::super::burden(scenario).is_none(),
             Script::Row { .. } => true,
         };
-        Estimate::of(cases.iter().filter(played), &dialect, accounts)
+        Estimate::of(cases.iter().filter(played), &dialect, accounts, shared)
     }
 
     fn writers(number: u32) -> Vec<(Shelf, u32)> {
@@ -272,15 +323,27 @@ mod tests {
 
     #[test]
     fn more_accounts_take_less_time_and_the_kind_that_dominates_is_named() {
-        let (few, many) = (estimate(Some(&writers(2))), estimate(Some(&writers(8))));
+        let (few, many) = (estimate(Some(&writers(2)), false), estimate(Some(&writers(8)), false));
         let zero = Duration::ZERO;
         assert!(few.left(zero) > many.left(zero) * 3, "{:?} {:?}", few.left(zero), many.left(zero));
         assert!(few.sentence().contains("of 2 accounts (mode auth-and-writes, totp, lasting)"), "{}", few.sentence());
     }
 
     #[test]
+    fn accounts_that_are_shared_take_less_time_and_whoever_may_not_share_them_is_told_so() {
+        let accounts = writers(4);
+        let (alone, shared) = (estimate(Some(&accounts), false), estimate(Some(&accounts), true));
+        let (long, short) = (alone.left(Duration::ZERO), shared.left(Duration::ZERO));
+        assert!(short * 4 < long * 3, "{long:?} {short:?}");
+        assert!(!shared.sentence().contains("may-lower-mode"), "{}", shared.sentence());
+        let told = alone.beside(&shared).sentence();
+        assert!(told.contains("; with `may-lower-mode: true` in the target file about "), "{told}");
+        assert!(!shared.clone().beside(&shared).sentence().contains("may-lower-mode"));
+    }
+
+    #[test]
     fn users_who_sign_themselves_up_wait_at_the_same_time_and_the_longest_case_is_named() {
-        let estimate = estimate(None);
+        let estimate = estimate(None, false);
         let long = estimate.left(Duration::ZERO);
         assert!(long >= 30 * SECOND && long <= 180 * SECOND, "{}", estimate.sentence());
         assert!(estimate.sentence().contains(" alone waits for "), "{}", estimate.sentence());
@@ -289,7 +352,7 @@ mod tests {
     #[test]
     fn what_is_left_follows_what_happened() {
         let accounts = writers(4);
-        let mut slow = estimate(Some(&accounts));
+        let mut slow = estimate(Some(&accounts), false);
         let mut fast = slow.clone();
         let ids: Vec<(String, Duration)> = slow
             .costs

@@ -4,6 +4,7 @@ pub mod alone;
 mod answers;
 mod archives;
 mod asking;
+mod batch;
 mod cast;
 mod ceremony;
 pub mod cleanup;
@@ -109,6 +110,8 @@ pub struct Run {
     pub mutants: Mutants,
     /// Whether cases that may lock an account out are played on accounts that were handed over.
     pub may_lock_out: bool,
+    /// Whether accounts that were handed over are put into mode auth-only while nothing is judged.
+    pub may_lower_mode: bool,
     /// The longest lock-out whose end is waited for.
     pub lock_out_patience: Duration,
     /// Cases that are not run, as globs over their ids, each with the reason.
@@ -135,8 +138,13 @@ impl Run {
     fn means(&self) -> Means {
         match self.provisioner {
             Provisioner::SelfService => Means::Fresh,
-            Provisioner::Accounts(_) => Means::Lent,
+            Provisioner::Accounts(_) => Means::Lent { shared: self.lowers_modes() },
         }
+    }
+
+    /// Whether cases share accounts whose mode is lowered. A budget is kept to case by case.
+    fn lowers_modes(&self) -> bool {
+        self.may_lower_mode && self.budget.is_none() && batch::can_lower(&self.stage.dialect)
     }
 
     /// The numbers of the cases in the order in which they begin.
@@ -173,44 +181,100 @@ pub async fn run(
     // While cases are being started, simulated time stands still, so that the same seed gives the same run.
     let starting = run.stage.clock.work();
     let all = cases.len();
-    let mut tasks = tokio::task::JoinSet::new();
+    let mut tasks = tokio::task::JoinSet::<Told>::new();
     let until = run.budget.map(|budget| run.stage.clock.now().after(budget.long));
     let budget = run.budget.map(|budget| Budget { until, ..budget });
     let begun = Run { budget, ..run.clone() };
     if let Some(Budget { long, until: Some(until) }) = budget {
         run.stage.stop.ask(Cause::Budget(long), until);
     }
-    for number in begun.order(cases) {
+    let mut order = begun.order(cases);
+    let queue = batch::Queue::of(&begun, cases, &mut order).map(Arc::new);
+    let everything: Arc<[Case]> = cases.into();
+    for account in 0..queue.as_ref().map_or(0, |queue| queue.accounts()) {
+        let (run, cases, preflight, done) = (begun.clone(), Arc::clone(&everything), preflight.clone(), done.clone());
+        let queue = queue.clone();
+        tasks.spawn(async move {
+            let mut told = Told::default();
+            let Some(queue) = queue else { return told };
+            let came = batch::share(&run, &cases, &preflight, &queue, account == 0).await;
+            told.left = came.left;
+            for (number, result) in came.results {
+                let result = again(&run, number, &cases[number], &preflight, result, all).await;
+                told.tell(&done, number, result);
+            }
+            while let Some(number) = queue.next_alone() {
+                let case = &cases[number];
+                let result = whole(&run, number, case, &preflight).await;
+                told.tell(&done, number, again(&run, number, case, &preflight, result, all).await);
+            }
+            told
+        });
+    }
+    for number in order {
         let (run, case, preflight, done) = (begun.clone(), cases[number].clone(), preflight.clone(), done.clone());
         tasks.spawn(async move {
-            let mut result = whole(&run, number, &case, &preflight).await;
-            for retry in 1..=usize::from(run.retries) {
-                // A deviation is never played again: a hole that was open once is open.
-                if result.status != Status::Error || run.stage.stop.cause(run.stage.clock.now()).is_some() {
-                    break;
-                }
-                result = whole(&run, number + retry * all, &case, &preflight).await.after(result);
-            }
-            if result.is_unsupported_by_an_answer() || result.unsettled.is_some() {
-                // Whether there is such a route, and whether a read finds anything, may be shown later, by another case.
-                return Some((number, result));
-            }
-            // The receiver lives until all senders are gone.
-            let _ = done.send((number, result));
-            None
+            let result = whole(&run, number, &case, &preflight).await;
+            let mut told = Told::default();
+            told.tell(&done, number, again(&run, number, &case, &preflight, result, all).await);
+            told
         });
     }
     drop(starting);
-    let mut unsettled = Vec::new();
+    let (mut unsettled, mut left) = (Vec::new(), Vec::new());
     while let Some(ended) = tasks.join_next().await {
-        unsettled.extend(ended.ok().flatten());
+        let told = ended.unwrap_or_default();
+        unsettled.extend(told.unsettled);
+        left.extend(told.left);
     }
     for (number, result) in unsettled {
         let result = result.settled(&run.stage.proven).by_what_is_known(&run.stage.routes, &run.stage.dialect);
         let _ = done.send((number, result));
     }
     drop(done);
-    cast::log_out(run).await
+    left.extend(cast::log_out(run).await);
+    left
+}
+
+/// What a task leaves to be told at the end.
+#[derive(Default)]
+struct Told {
+    /// Cases of which another may show more.
+    unsettled: Vec<(usize, CaseResult)>,
+    /// What is left of it beside what its cases leave, in words.
+    left: Vec<String>,
+}
+
+impl Told {
+    /// Tells of a case that has ended, now or at the end.
+    fn tell(&mut self, done: &UnboundedSender<(usize, CaseResult)>, number: usize, result: CaseResult) {
+        if result.is_unsupported_by_an_answer() || result.unsettled.is_some() {
+            // Whether there is such a route, and whether a read finds anything, may be shown later, by another case.
+            self.unsettled.push((number, result));
+        } else {
+            // The receiver lives until all senders are gone.
+            let _ = done.send((number, result));
+        }
+    }
+}
+
+/// Plays a case again that could not be judged, as often as the run says. Of so many cases each has a number.
+async fn again(
+    run: &Run,
+    number: usize,
+    case: &Case,
+    preflight: &Preflight,
+    mut result: CaseResult,
+    all: usize,
+) -> CaseResult {
+    for retry in 1..=usize::from(run.retries) {
+        // A deviation is never played again: a hole that was open once is open.
+        if result.status != Status::Error || run.stage.stop.cause(run.stage.clock.now()).is_some() {
+            break;
+        }
+        result = whole(run, number + retry * all, case, preflight).await.after(result);
+    }
+    result
 }
 
 /// Plays a case to its end, whatever comes. Its number is one that no other has.
@@ -226,15 +290,21 @@ async fn whole(run: &Run, number: usize, case: &Case, preflight: &Preflight) -> 
 async fn piece(run: &Run, piece: &Piece, preflight: &Preflight) -> CaseResult {
     match caught(one(run, piece, preflight)).await {
         Ok(result) => result,
-        Err(panic) => {
-            // What the case made is not undone, so what that takes must not be forgotten.
-            if let Some(journal) = &run.stage.journal {
-                journal.keep();
-            }
-            let saw = format!("stepup itself failed: {panic}");
-            CaseResult::new(&piece.case, run).ended(Status::Error, vec![Verdict::HarnessError], saw)
-        }
+        Err(panic) => broken(run, &piece.case, &panic),
     }
+}
+
+/// The result of a case that panicked with these words.
+fn broken(run: &Run, case: &Case, panic: &str) -> CaseResult {
+    // What the case made is not undone, so what that takes must not be forgotten.
+    if let Some(journal) = &run.stage.journal {
+        journal.keep();
+    }
+    CaseResult::new(case, run).ended(
+        Status::Error,
+        vec![Verdict::HarnessError],
+        format!("stepup itself failed: {panic}"),
+    )
 }
 
 /// What comes of a case, or the words that it panicked with: one that does must not be missing from the result.
@@ -245,22 +315,23 @@ async fn caught<T>(case: impl Future<Output = T>) -> Result<T, String> {
     })
 }
 
-async fn one(run: &Run, &Piece { ref case, first, number }: &Piece, preflight: &Preflight) -> CaseResult {
+/// The result of a case that is not played, whoever would play it.
+fn not_played(run: &Run, case: &Case, preflight: &Preflight) -> Option<CaseResult> {
     let dialect = &run.stage.dialect;
-    let mut result = CaseResult::new(case, run);
+    let result = CaseResult::new(case, run);
     if let Some(reason) = case.unspoken(dialect) {
         let session = ClientSession { unspoken: Some(reason.clone()), ..ClientSession::default() };
         let result = CaseResult { session: Some(session), ..result };
-        return result.ended(Status::Unsupported, vec![Verdict::Unsupported], reason);
+        return Some(result.ended(Status::Unsupported, vec![Verdict::Unsupported], reason));
     }
     if let Some(undriven) = case.undriven(dialect) {
-        return result.undriven(&undriven);
+        return Some(result.undriven(&undriven));
     }
     if let Some(look) = case.lacks(preflight) {
-        return result.without_its_factor(look).by_what_is_known(&run.stage.routes, dialect);
+        return Some(result.without_its_factor(look).by_what_is_known(&run.stage.routes, dialect));
     }
     if let Some((_, reason)) = run.left_out.iter().find(|(glob, _)| glob.is_match(&case.id)) {
-        return result.ended(Status::Skipped, vec![], reason.clone());
+        return Some(result.ended(Status::Skipped, vec![], reason.clone()));
     }
     if let Script::Scenario(scenario) = &case.script
         && run.stage.clock.is_real()
@@ -268,7 +339,7 @@ async fn one(run: &Run, &Piece { ref case, first, number }: &Piece, preflight: &
         && let Some(burden) = burden(scenario)
     {
         let reason = format!("{burden}; --level {} runs it", Level::Recommended);
-        return result.ended(Status::Skipped, vec![], reason);
+        return Some(result.ended(Status::Skipped, vec![], reason));
     }
     if let Script::Scenario(scenario) = &case.script
         && scenario.guesses()
@@ -276,8 +347,16 @@ async fn one(run: &Run, &Piece { ref case, first, number }: &Piece, preflight: &
         && !run.may_lock_out
     {
         let reason = "it may lock the account; `may-lock-out: true` in the target file lets it".to_owned();
-        return result.ended(Status::Skipped, vec![], reason);
+        return Some(result.ended(Status::Skipped, vec![], reason));
     }
+    None
+}
+
+async fn one(run: &Run, &Piece { ref case, first, number }: &Piece, preflight: &Preflight) -> CaseResult {
+    if let Some(result) = not_played(run, case, preflight) {
+        return result;
+    }
+    let result = CaseResult::new(case, run);
     run.prove_reads(case).await;
     let cast = match run.provisioner.cast(run, case, number).await {
         Ok(cast) => cast,
@@ -298,18 +377,43 @@ async fn one(run: &Run, &Piece { ref case, first, number }: &Piece, preflight: &
     let began = run.stage.clock.now();
     let mut play = Play::new(run, case, &mut scene, number);
     play.first = first;
+    let shown = shown(play).await;
+    let (mut result, as_before) = finished(run, case, &mut scene, shown).await;
+    if run.stage.clock.is_real() {
+        result.timing = Some(run.stage.waits.timing_of(began, run.stage.clock.now(), &scene.waited));
+    }
+    run.provisioner.release(scene, cast.loans, as_before);
+    result
+}
+
+/// What a case has shown, before what it made is undone.
+struct Shown {
+    result: CaseResult,
+    undone: Vec<late::Undone>,
+    statements: Vec<String>,
+}
+
+/// Plays a case and judges it.
+async fn shown(mut play: Play<'_>) -> Shown {
     let played = play.play().await;
-    let (probes, statements, session, undone) = (play.probes, play.statements, play.session, play.undone);
-    result.unsettled = play.unsettled;
-    let mut result = judged(result, &mut scene, played, probes);
+    let Play { run, case, scene, probes, statements, session, undone, unsettled, .. } = play;
+    let result = CaseResult { unsettled, ..CaseResult::new(case, run) };
+    let mut result = judged(result, scene, played, probes);
     if let (Some(why), Some(cause), Status::Error) =
         (scene.cut_short.take(), run.stage.stop.cause(run.stage.clock.now()), result.status)
     {
         result = result.left_out_by(cause, why);
     }
     result.session = session;
+    Shown { result, undone, statements }
+}
+
+/// Undoes what a case has made. Its result, and whether its account is as it was.
+async fn finished(run: &Run, case: &Case, scene: &mut Scene, shown: Shown) -> (CaseResult, bool) {
+    let Shown { result, undone, statements } = shown;
+    let dialect = &run.stage.dialect;
     let clock = record::clock_doubt(&result, run.stage.offset_ms, run.stage.skew);
-    let cleaned = cast::clean_up(run, &mut scene, &case.id).await;
+    let cleaned = cast::clean_up(run, scene, &case.id).await;
     // Where there was nothing to undo, all that would have changed the account was refused.
     let all_undone = cleaned.as_ref().is_none_or(|cleaned| cleaned.left.is_empty());
     let cleaned = cleaned.unwrap_or_default();
@@ -324,13 +428,9 @@ async fn one(run: &Run, &Piece { ref case, first, number }: &Piece, preflight: &
     };
     result.left = cleaned.left;
     if scene.user.lent && !as_before {
-        result.left.push(cast::written_off(&mut scene).await);
+        result.left.push(cast::written_off(scene).await);
     }
-    if run.stage.clock.is_real() {
-        result.timing = Some(run.stage.waits.timing_of(began, run.stage.clock.now(), &scene.waited));
-    }
-    run.provisioner.release(scene, cast.loans, as_before);
-    result
+    (result, as_before)
 }
 
 /// Whether a scenario is run on a real target whatever it costs: everything is at level `recommended`, and a user's own

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::estimate::{Means, cost};
 use super::plan::{Case, Script};
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, LeavesAccount};
 use crate::judge::Expectation;
 use crate::scenario::Scenario;
 use crate::table::{Factor, Mode};
@@ -26,9 +26,14 @@ const HARM: [&str; 12] = [
 ];
 
 /// The numbers of the cases, the one that takes longest first, so that no long one is begun when all others are done.
+/// Accounts that are lent are used up by the last cases.
 pub(super) fn longest_first(cases: &[Case], dialect: &Dialect, means: Means) -> Vec<usize> {
     let mut order: Vec<usize> = (0..cases.len()).collect();
-    order.sort_by_key(|number| std::cmp::Reverse(cost(&cases[*number], dialect, means).long));
+    let uses_up = |case: &Case| means != Means::Fresh && case.leaves_account(dialect) == LeavesAccount::UsedUp;
+    order.sort_by_key(|number| {
+        let case = &cases[*number];
+        (uses_up(case), std::cmp::Reverse(cost(case, dialect, means).long))
+    });
     order
 }
 
@@ -127,5 +132,8 @@ mod tests {
         let costs: Vec<Duration> =
             order.iter().map(|number| cost(&cases[*number], &dialect, Means::Fresh).long).collect();
         assert!(costs.is_sorted_by(|one, next| one >= next) && costs[0] >= Duration::from_secs(1_200), "{costs:?}");
+        let lent = longest_first(&cases, &dialect, Means::Lent { shared: false });
+        let uses_up = |number: &usize| cases[*number].leaves_account(&dialect) == LeavesAccount::UsedUp;
+        assert!(lent.iter().is_sorted_by_key(uses_up) && uses_up(&lent[lent.len() - 1]));
     }
 }

@@ -105,6 +105,8 @@ pub(super) struct Play<'a> {
     pub statements: Vec<String>,
     /// How many attempts of the case others make before.
     pub first: usize,
+    /// How its set-up ended, where somebody else saw to that.
+    pub(super) prepared: Option<Result<Option<Played>, Mistake>>,
     /// When it ends in any case.
     pub until: Option<Instant>,
     /// Whether a scenario ends at the first act that does not hold, and passes over acts that would say nothing.
@@ -195,6 +197,7 @@ impl<'a> Play<'a> {
             manner: Manner::default(),
             statements: vec![],
             first: 0,
+            prepared: None,
             until: None,
             stops: false,
             shown: vec![],
@@ -215,7 +218,11 @@ impl<'a> Play<'a> {
     }
 
     async fn play_out(&mut self) -> Result<Played, Mistake> {
-        if let Some(end) = self.set_up().await? {
+        let end = match self.prepared.take() {
+            Some(end) => end?,
+            None => self.set_up().await?,
+        };
+        if let Some(end) = end {
             return Ok(end);
         }
         self.scene.exchanges.clear();

@@ -109,6 +109,29 @@ pub(super) const NEVER_READ: &str = "it was sent, and its answer never read; wha
 /// A mistake on our side of the wire, or in a file.
 pub type Mistake = String;
 
+/// Why a request could not be written.
+#[derive(Debug)]
+pub(super) enum Unwritten {
+    /// The answers before it are not such that it could be, in words.
+    Lacks(String),
+    /// There is a mistake on our side.
+    Mistake(Mistake),
+}
+
+impl From<Mistake> for Unwritten {
+    fn from(mistake: Mistake) -> Self {
+        Unwritten::Mistake(mistake)
+    }
+}
+
+impl From<Unwritten> for Mistake {
+    fn from(unwritten: Unwritten) -> Self {
+        match unwritten {
+            Unwritten::Lacks(words) | Unwritten::Mistake(words) => words,
+        }
+    }
+}
+
 /// What is known of a request that was to make something.
 #[derive(Default)]
 struct Known {
@@ -199,7 +222,7 @@ pub struct Scene {
     /// What is done now.
     pub(super) part: Part,
     working: Option<Working>,
-    _at_work: AtWork,
+    at_work: Option<AtWork>,
 }
 
 /// A place among the scenes at work.
@@ -229,7 +252,14 @@ impl Drop for Working {
 impl Scene {
     /// A scene that starts as soon as there is a place for it.
     pub async fn open(stage: &Stage, user: Persona, mode: &str, case: &str) -> Self {
-        let working = Some(Working::begin(stage).await);
+        let working = Working::begin(stage).await;
+        let mut scene = Scene::idle(stage, user, mode, case);
+        (scene.working, scene.at_work) = (Some(working), Some(stage.clock.work()));
+        scene
+    }
+
+    /// A scene that has not begun.
+    fn idle(stage: &Stage, user: Persona, mode: &str, case: &str) -> Self {
         Scene {
             stage: stage.clone(),
             // Who comes with a key comes with a client that can open its page.
@@ -275,8 +305,27 @@ impl Scene {
             spares_recovery_codes: false,
             waited: BTreeMap::new(),
             part: Part::Play,
-            working,
-            _at_work: stage.clock.work(),
+            working: None,
+            at_work: None,
+        }
+    }
+
+    /// Another scene of the same user, which begins when it is handed over to.
+    pub(super) fn beside(&self, case: &str) -> Self {
+        let nobody = Persona::new(self.user.name.clone(), self.user.password.clone());
+        Scene::idle(&self.stage, nobody, &self.mode, case)
+    }
+
+    /// Lets the user go on in another scene of theirs, with the companion or without. This one waits meanwhile.
+    pub(super) async fn hand_over_to(&mut self, next: &mut Scene, with_companion: bool) {
+        // Simulated time stands still meanwhile.
+        let _still = self.stage.clock.work();
+        (self.working, self.at_work) = (None, None);
+        next.at_work = Some(next.stage.clock.work());
+        next.working = Some(Working::begin(&next.stage).await);
+        std::mem::swap(&mut self.user, &mut next.user);
+        if with_companion {
+            std::mem::swap(&mut self.other, &mut next.other);
         }
     }
 
@@ -396,10 +445,10 @@ impl Scene {
         undo: &[Step],
         carried: Option<&(Secret, Carrier)>,
         entered: Option<&Secret>,
-    ) -> Result<Outgoing, Mistake> {
+    ) -> Result<Outgoing, Unwritten> {
         let now = self.stage.clock.now();
         if self.stage.stop.until(self.part, now).is_some_and(|end| now > end) {
-            return Err(self.ended_early("before it was done"));
+            return Err(self.ended_early("before it was done").into());
         }
         self.tick += 1;
         self.sent = self.stage.target_time();
@@ -415,7 +464,15 @@ impl Scene {
             |variables| minijinja::context! { session => session.clone(), proven => carried.is_some(), ..variables };
         let real = written(self.variables(entered, false));
         let shown = written(self.variables(entered, true));
-        let outgoing = self.fill(step, carried, &real, &shown).map_err(|error| error.to_string())?;
+        let outgoing = self.fill(step, carried, &real, &shown).map_err(|unfilled| match &unfilled.answers {
+            Some(why) => {
+                let line = &step.line;
+                let place = line.place.text(&shown).map_or_else(|_| line.place.to_string(), |place| self.hide(&place));
+                let method = line.method.name();
+                Unwritten::Lacks(format!("{method} {place} was not sent: {why}"))
+            }
+            None => Unwritten::Mistake(unfilled.to_string()),
+        })?;
         if let Some(journal) = self.stage.journal.as_ref().filter(|_| !undo.is_empty()) {
             let number = journal.making(&outgoing.shown_line(), |number| self.held(number, undo, Known::default()))?;
             self.made.push(number);

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use minijinja::Value;
+
 use super::cast::Provisioner;
 use super::enrolment::Hold;
 use super::plan::Script;
@@ -14,7 +16,32 @@ use crate::persona::key::Maker;
 use crate::table::Factor;
 use crate::yaml::Spanned;
 
+/// An object that was made for a probe.
+pub(super) struct Made {
+    object: Value,
+    kept: BTreeMap<String, serde_json::Value>,
+    by: String,
+}
+
 impl<'a> Play<'a> {
+    /// What was made, for another play of the same case.
+    pub(super) fn hand_out(&mut self) -> Vec<Made> {
+        let made = |Worked { object, kept, by, .. }| Made { object, kept, by };
+        self.worked.drain(..).map(made).collect()
+    }
+
+    /// Goes on with what another play of the same case has made, whose set-up ended so.
+    pub(super) fn take_over(&mut self, made: Vec<Made>, end: Result<Option<Played>, Mistake>) {
+        let dialect = &self.run.stage.dialect;
+        let surfaces = self.case.surfaces(dialect).into_iter().map(|surface| &dialect.surfaces[surface]);
+        self.made = made.len();
+        self.worked = surfaces
+            .zip(made)
+            .map(|(surface, Made { object, kept, by })| Worked { surface, object, kept, by, before: Vec::new() })
+            .collect();
+        self.prepared = Some(end);
+    }
+
     /// Brings the cast on stage and makes everything that each probe needs. The case's end is returned where it does not
     /// come to that.
     pub(super) async fn set_up(&mut self) -> Result<Option<Played>, Mistake> {

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use reqwest::Url;
 use tokio::sync::Semaphore;
 
+use super::batch;
 use super::dry_run;
 use super::estimate::Estimate;
 use super::plan::{self, Case, Script};
@@ -294,7 +295,13 @@ impl Suite {
             described && dry_run::why_not(&self.target, case).is_none()
         };
         let cases = self.cases.iter().filter(own_clients).filter(played);
-        Some(Estimate::of(cases, dialect, accounts.as_deref()))
+        let can_share = accounts.is_some() && self.options.budget.is_none() && batch::can_lower(dialect);
+        let of = |shared| Estimate::of(cases.clone(), dialect, accounts.as_deref(), shared);
+        Some(match (can_share, self.target.may_lower_mode) {
+            (false, _) => of(false),
+            (true, true) => of(true),
+            (true, false) => of(false).beside(&of(true)),
+        })
     }
 
     /// Brings the target up and looks at it. What is made on one that lives on is written to `journal` before.
@@ -323,6 +330,7 @@ impl Suite {
             consent,
             archives,
             may_lock_out,
+            may_lower_mode,
             ..
         } = target;
         let limits = Limits::chosen(limits, options.limits);
@@ -385,6 +393,7 @@ impl Suite {
             password_seed: if simulated { options.seed } else { rand::random() },
             mutants: options.mutants,
             may_lock_out,
+            may_lower_mode,
             lock_out_patience: options.lock_out_patience,
             left_out,
             provisioner,

@@ -18,6 +18,7 @@ use minijinja::Value;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::capability::Capability;
 use crate::source::Source;
 use crate::yaml::{self, FileError, Spanned};
 pub use classify::{Asked, Classified, Failing, classify};
@@ -67,6 +68,8 @@ pub struct Dialect {
     pub secret_members: Vec<String>,
     /// Names of JSON members whose addresses are as good as a password to whoever knows them.
     pub address_members: Vec<String>,
+    /// The features whose writes ask for no second factor in mode auth-only.
+    pub eased: Vec<Capability>,
     /// Named sequences of steps.
     pub routines: BTreeMap<String, Vec<Step>>,
     /// Every way to perform every action.
@@ -118,6 +121,10 @@ pub(crate) struct DialectFile {
     /// Routines that only a target can describe.
     #[serde(default)]
     target_routines: Vec<String>,
+    /// The features of surfaces whose writes ask for no second factor in mode auth-only: on accounts that are lent their
+    /// objects may be made and removed there.
+    #[serde(default)]
+    eased: Vec<Capability>,
     /// Named sequences of steps.
     routines: BTreeMap<String, Vec<Step>>,
     /// The files of surfaces, beside this one.
@@ -220,6 +227,7 @@ impl Dialect {
             cached,
             secret_members,
             address_members,
+            eased,
             ..
         } = file;
         let retry_after = change.retry_after.or(retry_after);
@@ -242,6 +250,7 @@ impl Dialect {
             cached,
             secret_members,
             address_members,
+            eased,
             routines,
             surfaces,
         })
@@ -260,6 +269,11 @@ impl Dialect {
         let ran = steps.iter().copied().chain(undoing).flat_map(|step| run_by(std::slice::from_ref(step)));
         let named = NEEDED.iter().chain(&OF_KEYS).map(|name| (*name).to_owned());
         ran.map(|name| name.value.clone()).chain(named).chain(self.offered.iter().cloned()).collect()
+    }
+
+    /// Whether mode auth-only asks for no second factor for what a surface writes, where it writes.
+    pub fn eases(&self, surface: &Surface) -> bool {
+        surface.feature.is_none_or(|feature| self.eased.contains(&feature))
     }
 
     /// Whether a page of the target asks for the second factor, and not the protocol.

@@ -116,12 +116,23 @@ impl Template {
     }
 
     fn evaluate(&self, expression: &Expression<'_, '_>, variables: &Value) -> Result<Value, Unfilled> {
-        let value = expression.eval(variables.clone()).map_err(|error| self.unfilled(&error.to_string()))?;
-        if value.is_undefined() { Err(self.unfilled("a variable has no value")) } else { Ok(value) }
+        let value = expression.eval(variables.clone()).map_err(|error| self.unfilled(&error.to_string(), variables))?;
+        if value.is_undefined() { Err(self.unfilled("a variable has no value", variables)) } else { Ok(value) }
     }
 
-    fn unfilled(&self, reason: &str) -> Unfilled {
-        Unfilled { template: self.source.clone(), reason: reason.to_owned() }
+    fn unfilled(&self, reason: &str, variables: &Value) -> Unfilled {
+        let kept = variables.get_attr("kept").unwrap_or_default();
+        let is_missing = |name: &&str| kept.get_attr(name).map_or(true, |value| value.is_undefined());
+        let read = self.variables();
+        let read = read.iter().filter_map(|variable| variable.strip_prefix("kept."));
+        let mut read: Vec<&str> = read.map(|name| name.split('.').next().unwrap_or(name)).collect();
+        read.sort_unstable();
+        let answers = match (read.iter().copied().find(is_missing), read.is_empty()) {
+            (Some(name), _) => Some(format!("no answer had the `{name}` that it needs")),
+            (None, false) => Some(format!("it does not go with what answers had: {reason}")),
+            (None, true) => None,
+        };
+        Unfilled { template: self.source.clone(), reason: reason.to_owned(), answers }
     }
 }
 
@@ -173,6 +184,8 @@ impl fmt::Debug for Template {
 pub struct Unfilled {
     template: String,
     reason: String,
+    /// Why the answers that it reads are not such that it could be, in words, where it reads any.
+    pub answers: Option<String>,
 }
 
 impl fmt::Display for Unfilled {
@@ -455,7 +468,14 @@ mod tests {
     #[test]
     fn a_variable_without_a_value_is_an_error_not_an_empty_text() {
         let template = Template::parse("/{{ kept.token }}").expect("parses");
-        assert!(template.text(&context! { kept => context! {} }).is_err());
+        let unfilled = template.text(&context! { kept => context! {} }).expect_err("it has no value");
+        assert_eq!(unfilled.answers.as_deref(), Some("no answer had the `token` that it needs"));
+        let kept = context! { token => "t" };
+        let other = Template::parse("{{ kept.token | with('/a/b', 1) }}").expect("parses");
+        let unfilled = other.text(&context! { kept }).expect_err("a text has no members").answers;
+        assert!(unfilled.is_some_and(|why| why.starts_with("it does not go with what answers had: ")));
+        let mistaken = Template::parse("{{ nobody }}").expect("parses");
+        assert_eq!(mistaken.text(&context! {}).expect_err("it has no value").answers, None);
     }
 
     proptest! {

@@ -37,6 +37,7 @@ mod runs;
 mod same_word;
 mod scenario_acts;
 mod security_keys;
+mod sharing;
 mod spread;
 mod stock_npm;
 mod tls;

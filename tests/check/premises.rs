@@ -357,3 +357,14 @@ async fn a_proof_counts_as_spent_only_where_it_was_asked_for_and_taken() {
     let faulty = run(&[Mutant::ReplayAccepted], |_| Relayed::Forwarded, &SPENT_ELSEWHERE).await;
     assert!(faulty.iter().any(|case| case.verdicts.contains(&Verdict::ReplayAccepted)), "{faulty:#?}");
 }
+
+/// What an earlier answer did not have is the target's, and no mistake of ours.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_no_answer_has_made_possible_is_not_sent_and_the_target_has_failed() {
+    let target = Target::start(&[Mutant::PublishNoEffect]).await;
+    let results = target.run(Provisioner::SelfService, &["auth-and-writes/deprecate/totp/wire"]).await;
+    assert_eq!(results.len(), 1);
+    assert_eq!(results[0].verdicts, [Verdict::TargetFailed], "{:#?}", results[0]);
+    let told = "was not sent: it does not go with what answers had: invalid operation: no object at `/versions/1.0.0`";
+    assert!(results[0].observed.contains(told), "{}", results[0].observed);
+}

@@ -41,6 +41,8 @@ pub struct Target {
     pub retries: Cell<u8>,
     /// Whether the next runs may lock accounts out that were handed over.
     pub may_lock_out: Cell<bool>,
+    /// Whether they may put accounts that were handed over into mode auth-only.
+    pub may_lower_mode: Cell<bool>,
     /// The longest lock-out whose end the next runs wait for.
     pub lock_out_patience: Cell<Duration>,
     /// Whether the next runs spread what takes several codes over several users.
@@ -78,6 +80,7 @@ impl Target {
             offset_ms: Cell::new(0),
             retries: Cell::new(0),
             may_lock_out: Cell::new(true),
+            may_lower_mode: Cell::new(false),
             lock_out_patience: Cell::new(LOCK_OUT_PATIENCE),
             spread: Cell::new(false),
             budget: Cell::new(None),
@@ -150,6 +153,13 @@ impl Target {
 
     /// Runs the selected cases, or all.
     pub async fn run(&self, provisioner: Provisioner, select: &[&str]) -> Vec<CaseResult> {
+        let (results, left) = self.run_and_tell(provisioner, select).await;
+        assert!(left.is_empty(), "{left:?}");
+        results
+    }
+
+    /// The same, with what the run as a whole has left, in words.
+    pub async fn run_and_tell(&self, provisioner: Provisioner, select: &[&str]) -> (Vec<CaseResult>, Vec<String>) {
         let text = include_str!("../../../scenarios/tables/npm-docs-2022-08.yaml");
         let table: Table = stepup::yaml::parse("table", text).expect("the table");
         let dialect = Arc::new(stepup::target::find("embedded").expect("npm").dialect);
@@ -187,6 +197,7 @@ impl Target {
             password_seed: 1,
             mutants: Mutants::none(),
             may_lock_out: self.may_lock_out.get(),
+            may_lower_mode: self.may_lower_mode.get(),
             lock_out_patience: self.lock_out_patience.get(),
             left_out: vec![],
             provisioner,
@@ -198,12 +209,12 @@ impl Target {
             let known = check::preflight(&mut run).await.expect("a usable target");
             self.offset_ms.set(known.clock_offset_ms);
             let left = check::run(&run, &cases, &known, done).await;
-            assert!(left.is_empty(), "{left:?}");
             let mut all = Vec::new();
-            while let Some((_, result)) = results.recv().await {
-                all.push(result);
+            while let Some(numbered) = results.recv().await {
+                all.push(numbered);
             }
-            all
+            all.sort_by_key(|(number, _)| *number);
+            (all.into_iter().map(|(_, result)| result).collect(), left)
         };
         tokio::time::timeout(Duration::from_secs(240), all).await.expect("the run ends")
     }
