@@ -2,7 +2,8 @@
 //! each account to one case at a time.
 //!
 //! The account that has rested longest is lent first, because its one-time passwords are the freshest. Cases that may
-//! leave an account without its authenticator or password are lent only accounts that the file calls expendable.
+//! leave an account without its authenticator or password are lent only accounts that the file calls expendable. Where a
+//! mode has no others, these serve for all of its cases.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -163,6 +164,14 @@ impl fmt::Display for Shelf {
     }
 }
 
+impl Shelf {
+    /// The accounts that serve for these: themselves, or where there are none that last, those that may be used up.
+    pub fn served_by(self, is_there: impl Fn(Shelf) -> bool) -> Self {
+        let spare = Shelf { role: Role::Expendable, ..self };
+        if self.role == Role::Lasting && !is_there(self) && is_there(spare) { spare } else { self }
+    }
+}
+
 impl From<LeavesAccount> for Role {
     /// The accounts that a case needs which leaves its account so.
     fn from(leaves: LeavesAccount) -> Self {
@@ -245,13 +254,13 @@ impl Pool {
 
     /// Lends the account that has rested longest, once one is free. The error says which account is missing.
     pub async fn lend(&self, mode: Mode, factor: Factor, role: Role) -> Result<(Persona, Loan), String> {
-        let shelf = Shelf { mode, factor, role };
+        let shelf = self.serving(Shelf { mode, factor, role });
         let with = match factor {
             Factor::None | Factor::Totp => "",
             Factor::SecurityKey => " with a security key alone",
             Factor::Both => " with both factors",
         };
-        let missing = || match role {
+        let missing = || match shelf.role {
             Role::Lasting => format!("the accounts file has no account in mode {mode}{with}"),
             Role::Expendable => {
                 format!("no account in mode {mode}{with}, `role: expendable`, is left, and this case may use one up")
@@ -266,7 +275,11 @@ impl Pool {
 
     /// How many accounts of a kind there are, lent or not.
     pub fn number(&self, shelf: Shelf) -> usize {
-        self.0.get(&shelf).map_or(0, |resting| lock(&resting.personas).all)
+        self.0.get(&self.serving(shelf)).map_or(0, |resting| lock(&resting.personas).all)
+    }
+
+    fn serving(&self, shelf: Shelf) -> Shelf {
+        shelf.served_by(|shelf| self.0.contains_key(&shelf))
     }
 
     /// Takes an account back.
@@ -347,5 +360,20 @@ mod tests {
         drop(last);
         assert!(waiting.await.expect("the task ends").is_err());
         assert!(pool.lend(Mode::AuthOnly, Factor::Totp, Role::Lasting).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn where_no_account_lasts_one_that_may_be_used_up_serves() {
+        let accounts = parsed("[{ name: a, password: p, role: expendable }]").expect("they parse");
+        let pool = Pool::new(accounts, Skew { behind: 1, ahead: 1 }, 0, UnixMillis(0));
+        let (only, loan) = pool.lend(Mode::Disabled, Factor::None, Role::Lasting).await.expect("it serves");
+        assert_eq!(only.name, "a");
+        pool.give_back(only, loan);
+        let (again, used_up) = pool.lend(Mode::Disabled, Factor::None, Role::Expendable).await.expect("it is back");
+        assert_eq!(again.name, "a");
+        drop(used_up);
+        let missing = pool.lend(Mode::Disabled, Factor::None, Role::Lasting).await.expect_err("none is left");
+        assert!(missing.contains("`role: expendable`, is left"), "{missing}");
+        assert!(pool.lend(Mode::Disabled, Factor::None, Role::Companion).await.is_err());
     }
 }

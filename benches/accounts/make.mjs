@@ -8,8 +8,7 @@ const [base, folder] = process.argv.slice(2);
 // Most of them for what takes most codes: writes in mode auth-and-writes.
 const ACCOUNTS = [
   ["friend", "disabled", "companion"],
-  ["plain", "disabled", "lasting"],
-  ["plain-spare", "disabled", "expendable"],
+  ["plain", "disabled", "expendable"],
   ["careful-1", "auth-only", "lasting"],
   ["careful-2", "auth-only", "lasting"],
   ["careful-spare", "auth-only", "expendable"],
@@ -17,6 +16,7 @@ const ACCOUNTS = [
   ["writer-2", "auth-and-writes", "lasting"],
   ["writer-3", "auth-and-writes", "lasting"],
   ["writer-4", "auth-and-writes", "lasting"],
+  ["writer-5", "auth-and-writes", "lasting"],
   ["writer-spare-1", "auth-and-writes", "expendable"],
   ["writer-spare-2", "auth-and-writes", "expendable"],
 ];

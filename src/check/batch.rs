@@ -73,6 +73,8 @@ impl Case {
 pub(super) struct Queue {
     shelf: Shelf,
     accounts: usize,
+    /// So many cases are a batch.
+    batch: usize,
     waiting: Mutex<Waiting>,
 }
 
@@ -104,8 +106,9 @@ impl Queue {
         order.retain(|number| !shares(number));
         let accompanied = |number: &usize| cases[*number].needs_companion(dialect);
         let (accompanied, shared) = numbers.into_iter().partition(accompanied);
-        let waiting = Mutex::new(Waiting { shared, accompanied, ..Waiting::default() });
-        Some(Queue { shelf, accounts, waiting })
+        let waiting = Waiting { shared, accompanied, ..Waiting::default() };
+        let batch = waiting.shared.len().div_ceil(accounts).clamp(1, MOST as usize);
+        Some(Queue { shelf, accounts, batch, waiting: Mutex::new(waiting) })
     }
 
     /// How many accounts its cases can be played on at once.
@@ -117,16 +120,15 @@ impl Queue {
         !self.waiting().accompanied.is_empty()
     }
 
-    /// The next cases for an account: as many as there are for each, up to a bound. Whether another user takes part in them.
+    /// The next cases for an account, and whether another user takes part in them.
     fn take(&self, accompanied: bool) -> (Vec<usize>, bool) {
         let waiting = &mut *self.waiting();
-        let most = MOST as usize;
         if accompanied && !waiting.accompanied.is_empty() {
-            let number = waiting.accompanied.len().min(most);
+            let number = waiting.accompanied.len().min(MOST as usize);
             return (waiting.accompanied.drain(..number).collect(), true);
         }
-        let fair = waiting.shared.len().div_ceil(self.accounts);
-        (waiting.shared.drain(..fair.min(most)).collect(), false)
+        let number = waiting.shared.len().min(self.batch);
+        (waiting.shared.drain(..number).collect(), false)
     }
 
     /// These are played alone.

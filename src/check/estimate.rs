@@ -175,7 +175,10 @@ impl Estimate {
         let means = if accounts.is_some() { Means::Lent { shared } } else { Means::Fresh };
         let mut estimate = Estimate { lanes: Vec::new(), costs: BTreeMap::new(), cases: 0, by_lowering: None };
         for case in cases {
-            let shelf = accounts.map(|_| Shelf::of(case.mode, case.factor, case.leaves_account(dialect)));
+            let shelf = accounts.map(|accounts| {
+                let shelf = Shelf::of(case.mode, case.factor, case.leaves_account(dialect));
+                shelf.served_by(|shelf| accounts.iter().any(|(known, _)| *known == shelf))
+            });
             let number =
                 accounts.into_iter().flatten().find(|(known, _)| Some(*known) == shelf).map(|(_, number)| *number);
             if accounts.is_some() && (number.is_none() || case.needs_own_users()) {
@@ -196,7 +199,8 @@ impl Estimate {
         }
         for lane in &mut estimate.lanes {
             // A lowering and what takes it back, and one more of each account for what is left to clean up.
-            let lowered = lane.sharing.div_ceil(MOST) + if lane.sharing > 0 { lane.accounts.unwrap_or(0) } else { 0 };
+            let accounts = lane.accounts.unwrap_or(1).min(lane.sharing);
+            let lowered = accounts + lane.sharing.div_ceil(MOST).max(accounts);
             lane.codes += 2 * lowered;
             lane.all += steps(2 * lowered);
         }

@@ -191,6 +191,16 @@ pub async fn run(
     let mut order = begun.order(cases);
     let queue = batch::Queue::of(&begun, cases, &mut order).map(Arc::new);
     let everything: Arc<[Case]> = cases.into();
+    for number in order {
+        let (run, case, preflight, done) = (begun.clone(), cases[number].clone(), preflight.clone(), done.clone());
+        tasks.spawn(async move {
+            let result = whole(&run, number, &case, &preflight).await;
+            let mut told = Told::default();
+            told.tell(&done, number, again(&run, number, &case, &preflight, result, all).await);
+            told
+        });
+    }
+    // They come after those that are played alone, of which some take long.
     for account in 0..queue.as_ref().map_or(0, |queue| queue.accounts()) {
         let (run, cases, preflight, done) = (begun.clone(), Arc::clone(&everything), preflight.clone(), done.clone());
         let queue = queue.clone();
@@ -208,15 +218,6 @@ pub async fn run(
                 let result = whole(&run, number, case, &preflight).await;
                 told.tell(&done, number, again(&run, number, case, &preflight, result, all).await);
             }
-            told
-        });
-    }
-    for number in order {
-        let (run, case, preflight, done) = (begun.clone(), cases[number].clone(), preflight.clone(), done.clone());
-        tasks.spawn(async move {
-            let result = whole(&run, number, &case, &preflight).await;
-            let mut told = Told::default();
-            told.tell(&done, number, again(&run, number, &case, &preflight, result, all).await);
             told
         });
     }
