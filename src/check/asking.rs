@@ -48,7 +48,8 @@ impl Scene {
             && ended.outcome == Outcome::Throttled
             && let Some(wait) = answer.as_ref().and_then(asked_wait)
         {
-            self.rest(Wait::RetryAfter, wait).await?;
+            let rested = self.rest(Wait::RetryAfter, wait).await;
+            self.or_digested(rested, step, undo, answer.as_ref())?;
             (ended, answer) = self.ask(step, undo, None, None).await?;
         }
         for _ in 0..POLLS {
@@ -61,7 +62,8 @@ impl Scene {
         }
         let challenged = matches!(ended.outcome, Outcome::Challenged { .. });
         if matches!(conduct, Conduct::Assisted) && challenged && step.auth != Auth::Other {
-            (ended, answer) = self.assist(step, undo, (ended, answer), entered.as_ref()).await?;
+            let assisted = self.assist(step, undo, (ended, answer.clone()), entered.as_ref()).await;
+            (ended, answer) = self.or_digested(assisted, step, undo, answer.as_ref())?;
         }
         if matches!(conduct, Conduct::ByKey)
             && challenged
@@ -85,6 +87,20 @@ impl Scene {
         }
         let ended = self.digest(step, undo, answer.as_ref())?;
         Ok((ended, answer))
+    }
+
+    /// What came of it. Where it did not come to an end, what was sent is to be undone all the same.
+    fn or_digested<T>(
+        &mut self,
+        came: Result<T, Mistake>,
+        step: &Request,
+        undo: &Arc<Vec<Step>>,
+        answer: Option<&Answer>,
+    ) -> Result<T, Mistake> {
+        if came.is_err() {
+            self.digest(step, undo, answer)?;
+        }
+        came
     }
 
     /// What the body of a request carries: a fresh code, or the attempt's own proof.

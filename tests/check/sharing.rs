@@ -1,11 +1,12 @@
 //! Accounts whose mode may be lowered while nothing is judged: the same verdicts with fewer codes, and the mode as it was.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+use serde_json::Value;
 use stepup::judge::Verdict;
 use stepup::registry::Mutant;
 use stepup::result::{CaseResult, Status};
@@ -150,4 +151,26 @@ async fn an_account_that_stays_in_the_lower_mode_is_told_and_nothing_is_judged_t
     let accused: Vec<_> = shared.results.iter().filter(|case| case.status == Status::Fail).collect();
     assert!(accused.is_empty(), "{accused:#?}");
     assert_eq!(shared.packages, 0);
+}
+
+/// A request that was challenged, and whose code was not waited for, is looked after as any other.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interruption_leaves_the_mode_as_it_was_and_nothing_open_in_the_journal() {
+    let target = Target::start(&[]).await;
+    let entries = target.account("writer", "auth-and-writes", "lasting").await;
+    target.may_lower_mode.set(true);
+    // The first code is the log-in's; that of the mode would come 30 s later.
+    target.interrupted_after.set(Some(Duration::from_secs(40)));
+    let cases = ["auth-and-writes/deprecate*/totp/wire"];
+    let (results, left) = target.run_and_tell(target.pool(&entries), &cases).await;
+    assert!(results.iter().all(|case| case.status != Status::Fail), "{:#?}", wrong(&results));
+    assert!(left.is_empty(), "{left:?}");
+    assert_eq!(target.profile(&entries, "writer").await["tfa"]["mode"], "auth-and-writes");
+    let journal = std::fs::read_to_string(target.journal()).expect("a journal");
+    let entries = journal.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let (making, undone): (Vec<_>, Vec<_>) = entries.partition(|entry| entry["event"] == "making");
+    let made: BTreeSet<u64> = making.iter().filter_map(|entry| entry["number"].as_u64()).collect();
+    let gone = undone.iter().filter_map(|entry| entry["numbers"].as_array()).flatten().filter_map(Value::as_u64);
+    assert!(!made.is_empty());
+    assert!(made.is_subset(&gone.collect()), "{journal}");
 }

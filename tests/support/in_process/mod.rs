@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use stepup::accounts::{self, Pool};
 use stepup::check::plan::{self, Case};
 use stepup::check::scene::Stage;
+use stepup::check::stop::Cause;
 use stepup::check::suite::LOCK_OUT_PATIENCE;
 use stepup::check::{self, Journal, Provisioner, Run};
 use stepup::clock::{Clock, UnixMillis};
@@ -49,6 +50,8 @@ pub struct Target {
     pub spread: Cell<bool>,
     /// How long the next runs may take.
     pub budget: Cell<Option<Duration>>,
+    /// After which time somebody interrupts the next runs.
+    pub interrupted_after: Cell<Option<Duration>>,
     /// Which codes it accepts, as its file says.
     pub skew: Skew,
     /// Other hosts on which its archives lie, as its file names them.
@@ -84,6 +87,7 @@ impl Target {
             lock_out_patience: Cell::new(LOCK_OUT_PATIENCE),
             spread: Cell::new(false),
             budget: Cell::new(None),
+            interrupted_after: Cell::new(None),
             skew: SKEW,
             archives: Vec::new(),
             client,
@@ -207,6 +211,9 @@ impl Target {
         let (done, mut results) = mpsc::unbounded_channel();
         let all = async {
             let known = check::preflight(&mut run).await.expect("a usable target");
+            if let Some(after) = self.interrupted_after.get() {
+                run.stage.stop.ask(Cause::Interrupted, self.clock.now().after(after));
+            }
             self.offset_ms.set(known.clock_offset_ms);
             let left = check::run(&run, &cases, &known, done).await;
             let mut all = Vec::new();
