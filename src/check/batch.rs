@@ -99,7 +99,8 @@ impl Queue {
         let numbers: Vec<usize> = order.iter().copied().filter(shares).collect();
         let first = &cases[*numbers.first()?];
         let shelf = Shelf::of(first.mode, first.factor, LeavesAccount::AsItWas);
-        let accounts = pool.number(shelf).min(numbers.len());
+        // Each account that is lowered takes codes for that, so there are no more of them than it takes.
+        let accounts = pool.number(shelf).min(numbers.len().div_ceil(MOST as usize));
         if accounts == 0 || numbers.len() < 2 {
             return None;
         }

@@ -199,8 +199,8 @@ impl Estimate {
         }
         for lane in &mut estimate.lanes {
             // A lowering and what takes it back, and one more of each account for what is left to clean up.
-            let accounts = lane.accounts.unwrap_or(1).min(lane.sharing);
-            let lowered = accounts + lane.sharing.div_ceil(MOST).max(accounts);
+            let batches = lane.sharing.div_ceil(MOST);
+            let lowered = batches + batches.min(lane.accounts.unwrap_or(1));
             lane.codes += 2 * lowered;
             lane.all += steps(2 * lowered);
         }

@@ -86,6 +86,9 @@ use stop::Cause;
 /// The longest wait, in one-time-password steps, of a scenario that is run on a real target whether it is wanted or not.
 const MOST_STEPS: u32 = 2;
 
+/// A case that takes so long begins before accounts are shared.
+const LONG: Duration = Duration::from_secs(150);
+
 /// What is wrong with a challenge that no rule of the recogniser takes for one.
 const UNRECOGNISED: &str = "no stock client takes it for a challenge; breaks npm 6 to 12, pnpm, yarn and bun";
 
@@ -160,6 +163,15 @@ impl Run {
         }
     }
 
+    /// How many of the cases, in the order in which they begin, take so long that they begin before all others.
+    fn long_ones(&self, cases: &[Case], order: &[usize]) -> usize {
+        let dialect = &self.stage.dialect;
+        let is_long = |case: &Case| {
+            cost(case, dialect, self.means()).long >= LONG && case.leaves_account(dialect) != LeavesAccount::UsedUp
+        };
+        order.iter().take_while(|number| self.stage.clock.is_real() && is_long(&cases[**number])).count()
+    }
+
     /// Why a case is not begun any more, where it would take longer than is left.
     fn too_long(&self, case: &Case) -> Option<(Cause, String)> {
         let budget = self.budget?;
@@ -191,16 +203,20 @@ pub async fn run(
     let mut order = begun.order(cases);
     let queue = batch::Queue::of(&begun, cases, &mut order).map(Arc::new);
     let everything: Arc<[Case]> = cases.into();
-    for number in order {
-        let (run, case, preflight, done) = (begun.clone(), cases[number].clone(), preflight.clone(), done.clone());
-        tasks.spawn(async move {
-            let result = whole(&run, number, &case, &preflight).await;
-            let mut told = Told::default();
-            told.tell(&done, number, again(&run, number, &case, &preflight, result, all).await);
-            told
-        });
-    }
-    // They come after those that are played alone, of which some take long.
+    let play_alone = |tasks: &mut tokio::task::JoinSet<Told>, numbers: &[usize]| {
+        for &number in numbers {
+            let (run, case, preflight, done) = (begun.clone(), cases[number].clone(), preflight.clone(), done.clone());
+            tasks.spawn(async move {
+                let result = whole(&run, number, &case, &preflight).await;
+                let mut told = Told::default();
+                told.tell(&done, number, again(&run, number, &case, &preflight, result, all).await);
+                told
+            });
+        }
+    };
+    // Those that take longest begin first, and accounts are shared before the others.
+    let long = queue.as_ref().map_or(0, |_| begun.long_ones(cases, &order));
+    play_alone(&mut tasks, &order[..long]);
     for account in 0..queue.as_ref().map_or(0, |queue| queue.accounts()) {
         let (run, cases, preflight, done) = (begun.clone(), Arc::clone(&everything), preflight.clone(), done.clone());
         let queue = queue.clone();
@@ -221,6 +237,7 @@ pub async fn run(
             told
         });
     }
+    play_alone(&mut tasks, &order[long..]);
     drop(starting);
     let (mut unsettled, mut left) = (Vec::new(), Vec::new());
     while let Some(ended) = tasks.join_next().await {
