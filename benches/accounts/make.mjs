@@ -5,13 +5,20 @@ import { chmodSync, writeFileSync } from "node:fs";
 
 const [base, folder] = process.argv.slice(2);
 
-// Most of them for what takes most codes: writes in mode auth-and-writes. All may be used up, so that each serves for every
-// case of its mode.
+// Most of them for what takes most codes: writes in mode auth-and-writes.
 const ACCOUNTS = [
   ["friend", "disabled", "companion"],
   ["plain", "disabled", "expendable"],
-  ...[1, 2, 3].map((number) => [`careful-${number}`, "auth-only", "expendable"]),
-  ...[1, 2, 3, 4, 5, 6, 7].map((number) => [`writer-${number}`, "auth-and-writes", "expendable"]),
+  ["careful-1", "auth-only", "lasting"],
+  ["careful-2", "auth-only", "lasting"],
+  ["careful-spare", "auth-only", "expendable"],
+  ["writer-1", "auth-and-writes", "lasting"],
+  ["writer-2", "auth-and-writes", "lasting"],
+  ["writer-3", "auth-and-writes", "lasting"],
+  ["writer-4", "auth-and-writes", "lasting"],
+  ["writer-5", "auth-and-writes", "lasting"],
+  ["writer-spare-1", "auth-and-writes", "expendable"],
+  ["writer-spare-2", "auth-and-writes", "expendable"],
 ];
 
 /** A one-time password of the present step (RFC 6238), of a secret in base32. */

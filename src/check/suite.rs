@@ -45,6 +45,8 @@ pub(super) const TABLE: &str = "scenarios/tables/npm-docs-2022-08.yaml";
 
 /// The longest lock-out whose end is waited for, unless said.
 pub const LOCK_OUT_PATIENCE: Duration = Duration::from_secs(60);
+/// How long a registry in the same process is waited for: that the machine is busy is no fault of the registry's.
+const SAME_PROCESS: Duration = Duration::from_secs(30);
 /// How many cases may be at work at once unless said: on a simulated clock, and on a real one, where they wait most of
 /// the time.
 const JOBS: (u16, u16) = (8, 16);
@@ -333,6 +335,10 @@ impl Suite {
             may_lower_mode,
             ..
         } = target;
+        let limits = match &start {
+            Start::Embedded { .. } => limits.or(SAME_PROCESS),
+            Start::Installed(_) | Start::Running { .. } => limits,
+        };
         let limits = Limits::chosen(limits, options.limits);
         let (without_second_factor, requires) =
             (target.without_second_factor, target.requires.into_iter().chain(options.requires).collect());

@@ -97,6 +97,12 @@ impl ChosenLimits {
         Limits::chosen(self, ChosenLimits::default())
     }
 
+    /// The same, and so long where nothing is said.
+    #[must_use]
+    pub fn or(self, long: Duration) -> Self {
+        ChosenLimits { connect: self.connect.or(Some(Span(long))), answer: self.answer.or(Some(Span(long))) }
+    }
+
     /// As options of a command line.
     pub fn options(&self) -> Vec<String> {
         let option = |name: &str, span: Option<Span>| span.map(|span| format!("--{name}-timeout '{span}'"));
@@ -146,6 +152,8 @@ mod tests {
         let (file, command) = (file.expect("limits"), command.expect("limits"));
         let limits = Limits::chosen(file, command);
         assert_eq!((limits.connect, limits.answer), (Duration::from_secs(1), Duration::from_millis(250)));
+        let patient = command.or(Duration::from_secs(30)).in_file();
+        assert_eq!((patient.connect, patient.answer), (Duration::from_secs(30), Duration::from_millis(250)));
         let plain = Limits::chosen(ChosenLimits::default(), ChosenLimits::default());
         assert_eq!((plain.connect, plain.answer), (Duration::from_secs(3), Duration::from_secs(5)));
         assert_eq!(command.options(), ["--answer-timeout '250 ms'"]);
